@@ -1,0 +1,3 @@
+"""ATUM Desk: a complete support desk in one container."""
+
+__version__ = "0.1.0"

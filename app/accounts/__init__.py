@@ -1,0 +1,1 @@
+"""People, organizations, teams, roles and how they sign in."""

@@ -1,0 +1,25 @@
+"""Reading the chain."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import select
+
+from app.audit.models import Entry
+from app.db.session import Session
+
+
+def of_ticket(s: Session, ticket: int) -> Sequence[Entry]:
+    """A ticket's timeline, oldest first."""
+    return s.scalars(select(Entry).where(Entry.ticket == ticket).order_by(Entry.seq)).all()
+
+
+def whole(s: Session) -> Iterator[dict[str, Any]]:
+    """Every entry in order, a few at a time."""
+    table = Entry.__table__
+    found = s.execute(select(table).order_by(table.c.seq), execution_options={"yield_per": 1000})
+    try:
+        for row in found.mappings():
+            yield {str(name): value for name, value in row.items()}
+    finally:
+        found.close()

@@ -1,0 +1,31 @@
+"""How a link of the chain is made, and how a broken one is found."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+START = bytes(32)
+
+
+def link(before: bytes, entry: Mapping[str, Any]) -> bytes:
+    """SHA-256 over the hash before and the whole entry (seq, at, kind, actor_id, actor, ticket, data) in one fixed form."""
+    whole = {key: _plain(entry[key]) for key in ("seq", "at", "kind", "actor_id", "actor", "ticket", "data")}
+    return hashlib.sha256(
+        before + json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+    ).digest()
+
+
+def first_broken(entries: Iterable[Mapping[str, Any]]) -> int | None:
+    """The sequence number of the first entry (in order, from the start) that does not follow from the one before."""
+    before, expected = START, 1
+    for entry in entries:
+        if entry["seq"] != expected or entry["before_hash"] != before or entry["hash"] != link(before, entry):
+            return expected
+        before, expected = entry["hash"], expected + 1
+    return None
+
+
+def _plain(value: Any) -> Any:
+    return value.astimezone(UTC).isoformat(timespec="microseconds") if isinstance(value, datetime) else value

@@ -1,0 +1,1 @@
+"""What is free of the product and imports nothing of ours."""

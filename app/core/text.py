@@ -1,0 +1,31 @@
+"""Small truths about text."""
+
+import re
+import unicodedata
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def one_line(text: str, *, most: int = 998) -> str:
+    """Printable, on one line, without direction overrides; what a header or a subject may hold."""
+    return " ".join(_CONTROL.sub("", text.replace("\r", " ").replace("\n", " ")).split())[:most]
+
+
+def printable(text: str) -> str:
+    """Without NUL (which PostgreSQL refuses) and other control characters, line breaks kept as LF."""
+    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def file_name(name: str | None, *, otherwise: str = "attachment") -> str:
+    """A name that is only a name: no folder, no control or direction characters, at most 200 characters."""
+    bare = one_line(unicodedata.normalize("NFC", name or "")).replace("\\", "/").rsplit("/", 1)[-1]
+    bare = "".join(c for c in bare if unicodedata.category(c) not in {"Cf", "Cc", "Cs"}).strip(" .")
+    if len(bare) > 200:
+        stem, dot, ending = bare.rpartition(".")
+        bare = stem[: 199 - len(ending)] + dot + ending if dot and len(ending) < 16 else bare[:200]
+    return bare or otherwise
+
+
+def address(raw: str) -> str:
+    """An e-mail address as it is compared and stored: stripped and casefolded."""
+    return unicodedata.normalize("NFC", raw).strip().casefold()

@@ -1,0 +1,1 @@
+"""The way to PostgreSQL, the only truth; and to Redis, which may forget at any moment."""

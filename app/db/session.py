@@ -1,0 +1,76 @@
+"""Transactions: the only place that commits.
+
+A request, a mail, a due clock is one transaction. Lists are read on a connection that commits by itself and may not write.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, func, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session as Session  # re-exported: every action takes one first
+
+from app.core.errors import Unavailable
+
+
+class DatabaseGone(Unavailable):
+    """The database can't be reached right now; nothing was changed. Try again shortly."""
+
+
+class Database:
+    """One PostgreSQL, by its libpq URL, with a pool of `pool` connections.
+
+    `patience` bounds one statement, in seconds.
+    """
+
+    def __init__(self, dsn: str, *, pool: int = 5, patience: int = 10, name: str = "atum") -> None:
+        options = f"-c statement_timeout={patience}s -c lock_timeout=5s -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
+        self.dsn = dsn
+        self.engine: Engine = create_engine(
+            sqlalchemy_url(dsn),
+            pool_size=pool,
+            max_overflow=0,
+            pool_timeout=5,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": 5, "application_name": name, "options": options},
+        )
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A session that commits when the block ends well and rolls back when it doesn't."""
+        with _spoken(), Session(self.engine, expire_on_commit=False) as s:
+            yield s
+            s.commit()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection for queries alone: no BEGIN, no ROLLBACK, and it refuses to write."""
+        with _spoken(), self.engine.connect() as c:
+            yield c.execution_options(isolation_level="AUTOCOMMIT", postgresql_readonly=True)
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+@contextmanager
+def _spoken() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, PoolTimeout) as wrong:
+        raise DatabaseGone from wrong
+
+
+def sqlalchemy_url(dsn: str) -> str:
+    """libpq's URL, for SQLAlchemy with psycopg 3."""
+    return "postgresql+psycopg://" + dsn.partition("://")[2]
+
+
+def now(s: Session) -> datetime:
+    """The database's own time at the start of this transaction: the one clock that deadlines know."""
+    found: Any = s.info.get("now")
+    if found is None:
+        found = s.info["now"] = s.execute(select(func.now())).scalar_one()
+    return found  # type: ignore[no-any-return]

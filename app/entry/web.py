@@ -1,0 +1,57 @@
+"""The application as a server runs it: wired, waiting for the ready mark, and giving signs of life."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from anyio.to_thread import current_default_thread_limiter
+from fastapi import FastAPI
+
+from app import config
+from app.core.signing import Signer
+from app.db.redis import Counters
+from app.db.session import Database
+from app.entry.loop import Worker
+from app.files.disk import Blobs
+from app.ops.health import Watch
+from app.web.app import create
+from app.web.desk import Desk
+
+THREADS = 8  # as many as the database pool has connections
+
+
+def application() -> FastAPI:
+    """The desk's application, with the settings in force."""
+    worker = Worker(config.process_name("api_00"), config.load())
+    settings = worker.settings
+    db = Database(settings.database_dsn, pool=THREADS, name=worker.name)
+    counters = Counters(settings.redis_dsn)
+
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(worker.wait_until_ready)
+        current_default_thread_limiter().total_tokens = THREADS
+        beating = asyncio.create_task(_beat(worker))
+        yield
+        worker.stop.set()
+        await beating
+        db.close()
+
+    return create(_desk(settings, db, counters), life)
+
+
+async def _beat(worker: Worker) -> None:
+    while not worker.stop.is_set():
+        worker.beat()
+        await asyncio.sleep(1)
+
+
+def _desk(settings: config.Settings, db: Database, counters: Counters) -> Desk:
+    return Desk(
+        settings=settings,
+        db=db,
+        counters=counters,
+        signer=Signer(config.secret_key(settings)),
+        blobs=Blobs(settings.data_dir / "files"),
+        watch=Watch(settings, db, counters),
+    )

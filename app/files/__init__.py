@@ -1,0 +1,1 @@
+"""Attachments: a row, and a blob named by its content."""

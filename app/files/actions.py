@@ -1,0 +1,38 @@
+"""Keeping files."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.core import text
+from app.db.session import Session
+from app.files import rules
+from app.files.disk import Blobs
+from app.files.models import Attachment
+
+
+@dataclass(frozen=True)
+class File:
+    """A file somebody sent: its name, and where its bytes already lie."""
+
+    name: str
+    media_type: str
+    size: int
+    blob: str
+
+
+def keep(blobs: Blobs, *, name: str | None, content: bytes) -> File:
+    """Store the bytes (outside any transaction) and describe them."""
+    return File(text.file_name(name), rules.media_type(content), len(content), blobs.put(content))
+
+
+def attach(s: Session, files: Iterable[File], *, message_id: int, now: datetime) -> list[Attachment]:
+    """Hang files on a message."""
+    rows = [
+        Attachment(
+            message_id=message_id, name=f.name, media_type=f.media_type, size=f.size, blob=f.blob, created_at=now
+        )
+        for f in files
+    ]
+    s.add_all(rows)
+    return rows

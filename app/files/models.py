@@ -1,0 +1,20 @@
+"""What belongs to a message beside its text."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.types import Table
+
+
+class Attachment(Table):
+    """A file on a message: its name as sent, its type as we judge it, and the blob that holds it."""
+
+    __tablename__ = "attachment"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    message_id: Mapped[int] = mapped_column(index=True)
+    name: Mapped[str]
+    media_type: Mapped[str]
+    size: Mapped[int]
+    blob: Mapped[str]
+    created_at: Mapped[datetime]

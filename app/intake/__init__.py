@@ -1,0 +1,1 @@
+"""Mail in: taken raw first, read in a limited child, then joined to its ticket."""

@@ -1,0 +1,59 @@
+"""The child that reads foreign mail: little memory, little time, no files, no children, none of our secrets.
+
+It stands between two risks: a mail that makes a parser slow or makes it fall, and a mail that makes it do something else.
+It is started by `app.intake.reader`, serves one mail after the other, and goes when nothing comes for a while, because
+what it has loaded takes memory that a quiet desk doesn't need.
+"""
+
+import json
+import math
+import resource
+import select
+import socket
+
+from app.intake import frames
+from app.intake.rules import mail as mails
+from app.intake.rules import read
+
+MEMORY = 512 * 1024 * 1024
+CPU = 10  # seconds for one mail
+IDLE = 10.0  # seconds
+
+
+def main() -> None:
+    """Serve until the parent goes or nothing comes."""
+    _limit()
+    with socket.socket(fileno=0) as parent:
+        while select.select([parent], [], [], IDLE)[0]:
+            try:
+                raw = frames.receive(parent)
+                _allow_cpu()
+                _answer(parent, raw)
+            except frames.Broken:
+                return
+
+
+def _answer(parent: socket.socket, raw: bytes) -> None:
+    mail, files = read.mail(raw)
+    head = {"mail": mails.to_json(mail), "files": [f.name for f in files]}
+    frames.send(parent, json.dumps(head).encode())
+    for f in files:
+        frames.send(parent, f.content)
+
+
+def _limit() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+
+
+def _allow_cpu() -> None:
+    """CPU time is counted over a process's life, so the limit moves on with each mail; the kernel ends who passes it."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    limit = math.ceil(used.ru_utime + used.ru_stime) + CPU
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""The mailboxes we read, and the ledger of every mail that ever came."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.db.types import Table, words
+from app.intake.rules.states import FailureClass, MailboxState, MailState
+from app.tickets.models import Message, Ticket
+
+
+class Mailbox(Table):
+    """One folder of one account on one server.
+
+    `uidvalidity` and `last_uid` are the cursor: everything up to it is in the ledger. `failures` counts since
+    `failing_since`. `credentials` is a keyed fingerprint of how we sign in, so that changed ones are noticed.
+    `lease_epoch` rises with each poller that takes the mailbox: one that lost it can't move the cursor.
+    `removed_at` is set while the settings don't name it.
+    """
+
+    __tablename__ = "mailbox"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    address: Mapped[str]
+    host: Mapped[str]
+    port: Mapped[int]
+    tls: Mapped[bool]
+    username: Mapped[str]
+    folder: Mapped[str]
+    credentials: Mapped[str]
+    created_at: Mapped[datetime]
+    removed_at: Mapped[datetime | None]
+
+    uidvalidity: Mapped[int | None]
+    last_uid: Mapped[int]
+    lease_epoch: Mapped[int]
+
+    state: Mapped[MailboxState] = mapped_column(words(MailboxState, "state"))
+    failure_class: Mapped[FailureClass | None] = mapped_column(words(FailureClass, "failure_class"))
+    failures: Mapped[int]
+    failing_since: Mapped[datetime | None]
+    reason: Mapped[str | None]
+    next_try_at: Mapped[datetime | None]
+    last_ok_at: Mapped[datetime | None]
+
+    __table_args__ = (UniqueConstraint("host", "username", "folder"),)
+
+
+class InboundMail(Table):
+    """One mail as one server gave it to us once: its bytes for ever, and what became of it.
+
+    The bytes are in `raw` up to 1 MB, else in the blob of this name under the mail folder; `header_only` marks one
+    that was too large to fetch whole. `size` is what the server says. `content_key` is the same for the same mail
+    come twice. `server_acked_at` is when the server was told that the mail is ours; `received_at` is the server's own
+    time, never in the future.
+    """
+
+    __tablename__ = "inbound_mail"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mailbox_id: Mapped[int] = mapped_column(ForeignKey(Mailbox.id))
+    uidvalidity: Mapped[int]
+    uid: Mapped[int]
+    raw_sha256: Mapped[str]
+    size: Mapped[int]
+    raw: Mapped[bytes | None] = mapped_column(deferred=True)
+    blob: Mapped[str | None]
+    header_only: Mapped[bool]
+    received_at: Mapped[datetime]
+    taken_at: Mapped[datetime]
+
+    state: Mapped[MailState] = mapped_column(words(MailState, "state"))
+    reason: Mapped[str | None]
+    attempts: Mapped[int]
+    content_key: Mapped[str | None]
+    mail_id: Mapped[str | None] = mapped_column(index=True)
+    sender: Mapped[str | None]
+    subject: Mapped[str | None]
+    ticket: Mapped[int | None] = mapped_column(ForeignKey(Ticket.number), index=True)
+    message_id: Mapped[int | None] = mapped_column(ForeignKey(Message.id))
+    processed_at: Mapped[datetime | None]
+    server_acked_at: Mapped[datetime | None]
+
+    mailbox: Mapped[Mailbox] = relationship(lazy="joined", innerjoin=True)
+
+    __table_args__ = (
+        UniqueConstraint("mailbox_id", "uidvalidity", "uid"),
+        Index(
+            "inbound_mail_content_idx",
+            "mailbox_id",
+            "content_key",
+            unique=True,
+            postgresql_where=text("state IN ('done', 'quarantined')"),
+        ),
+        Index("inbound_mail_new_idx", "id", postgresql_where=text("state = 'new'")),
+        Index(
+            "inbound_mail_unacked_idx",
+            "mailbox_id",
+            "uid",
+            postgresql_where=text("state <> 'new' AND server_acked_at IS NULL"),
+        ),
+        Index("inbound_mail_state_idx", "state", "id"),
+    )

@@ -1,0 +1,58 @@
+"""Foreign HTML: first looked at by something that can't be made slow, then made plain text or harmless."""
+
+import html
+import re
+
+from inscriptis import get_text
+from inscriptis.css_profiles import CSS_PROFILES
+from inscriptis.model.config import ParserConfig
+
+from app.core import text
+from app.core.html import MOST_BYTES, POLICY, clean
+
+MOST_DEPTH = 250
+
+_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9:-]{0,20})")
+_NEVER_NESTED = re.compile(
+    "area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr"
+    "|p|li|dt|dd|tr|td|th|tbody|thead|tfoot|option|html|head|body",
+    re.IGNORECASE,
+)
+_PLAIN = ParserConfig(css=CSS_PROFILES["strict"])
+
+__all__ = ["POLICY", "harmless", "plain", "too_deep"]
+
+
+def too_deep(markup: str) -> bool:
+    """Whether elements are nested as no mail program nests them. Parsers take a stack frame a level."""
+    depth = 0
+    for found in _TAG.finditer(markup):
+        if not _NEVER_NESTED.fullmatch(found[2]):
+            depth = max(depth - 1, 0) if found[1] else depth + 1
+            if depth > MOST_DEPTH:
+                return True
+    return False
+
+
+def harmless(markup: str) -> str | None:
+    """HTML that may be shown; None for what is nested too deep to be looked at."""
+    markup = text.printable(markup[:MOST_BYTES])
+    return None if too_deep(markup) else clean(markup)
+
+
+def plain(markup: str) -> str:
+    """The text of a page as a person would read it."""
+    markup = text.printable(markup[:MOST_BYTES])
+    if too_deep(markup):
+        return _stripped(markup)
+    try:
+        return "\n".join(line.rstrip() for line in get_text(markup, _PLAIN).splitlines()).strip()
+    except (ValueError, RecursionError):
+        return _stripped(markup)
+
+
+def _stripped(markup: str) -> str:
+    """Without its tags, and no more than that; linear whatever comes."""
+    pieces = markup.split("<")
+    kept = [pieces[0], *(piece.partition(">")[2] for piece in pieces[1:])]
+    return html.unescape(" ".join(" ".join(kept).split()))

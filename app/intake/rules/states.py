@@ -1,0 +1,31 @@
+"""The states of mailboxes and of mails."""
+
+from enum import StrEnum
+
+
+class MailboxState(StrEnum):
+    """`failing` is tried again at `next_try_at`; `blocked` was refused so often that we only ask a few times a day."""
+
+    OK = "ok"
+    FAILING = "failing"
+    BLOCKED = "blocked"
+
+
+class FailureClass(StrEnum):
+    """Why a mailbox can't be read: who has to do something about it, and how patiently we ask again."""
+
+    AUTH = "auth"
+    FOLDER = "folder"
+    CERTIFICATE = "certificate"
+    OVERLOAD = "overload"
+    TRANSPORT = "transport"
+
+
+class MailState(StrEnum):
+    """`new` waits to be processed; every other state is the one outcome of a mail."""
+
+    NEW = "new"
+    DONE = "done"
+    DUPLICATE = "duplicate"
+    IGNORED = "ignored"
+    QUARANTINED = "quarantined"

@@ -1,0 +1,5 @@
+"""`app.main:app` is the ASGI application."""
+
+from app.entry.web import application
+
+app = application()

@@ -1,0 +1,1 @@
+"""The history of the tables. `tables` is where all of them are known."""

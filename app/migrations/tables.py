@@ -1,0 +1,14 @@
+"""Every table of every slice, so that migrations can be held equal to the models."""
+
+from app.accounts import models as accounts
+from app.audit import models as audit
+from app.db.types import Table
+from app.files import models as files
+from app.hours import models as hours
+from app.intake import models as intake
+from app.outbox import models as outbox
+from app.sla import models as sla
+from app.tickets import models as tickets
+
+SLICES = (accounts, audit, files, hours, intake, outbox, sla, tickets)
+metadata = Table.metadata

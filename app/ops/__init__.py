@@ -1,0 +1,1 @@
+"""Running the desk: health, certificates, storage, configuration, migrations."""

@@ -1,0 +1,206 @@
+"""Whether the desk does its whole job, part by part, in words."""
+
+import json
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection
+
+from app import __version__
+from app.config import Settings
+from app.core import clock
+from app.db.redis import Counters
+from app.db.session import Database
+from app.intake import queries as intake
+from app.ops import migrate
+from app.outbox import queries as outbox
+
+OK, DEGRADED, DOWN = "ok", "degraded", "down"
+BEAT_MOST = 10  # seconds
+WORKERS = {"sla_worker": "sla-worker", "mail_poller": "mail-poller", "outbox_sender": "outbox-sender"}
+REQUIRED = frozenset({"database", "migrations", "api", *WORKERS})
+DISK_LEAST = 0.05
+TLS_SOON = 14  # days
+FRESH = 1.0  # seconds
+
+
+@dataclass(frozen=True)
+class Part:
+    """One component: ok, degraded or down, why in words, and its figures."""
+
+    status: str
+    reason: str | None = None
+    figures: dict[str, Any] | None = None
+
+    def told(self) -> dict[str, Any]:
+        told = asdict(self)
+        figures = told.pop("figures") or {}
+        return {key: value for key, value in told.items() if value is not None} | figures
+
+
+@dataclass(frozen=True)
+class Report:
+    """The whole: healthy, degraded or unhealthy."""
+
+    status: str
+    at: datetime
+    parts: dict[str, Part]
+
+    @property
+    def http_status(self) -> int:
+        return 503 if self.status == "unhealthy" else 200
+
+    def told(self, *, whole: bool) -> dict[str, Any]:
+        """For JSON; only an insider is told the parts."""
+        told: dict[str, Any] = {"status": self.status, "timestamp": self.at.isoformat(), "version": __version__}
+        if whole:
+            told["components"] = {name: part.told() for name, part in self.parts.items()}
+        return told
+
+
+class Watch:
+    """Looks at every part, at most once a second however many ask."""
+
+    def __init__(self, settings: Settings, db: Database, counters: Counters) -> None:
+        self._settings, self._db, self._counters = settings, db, counters
+        self._lock = threading.Lock()
+        self._last: tuple[float, Report] | None = None
+
+    def report(self) -> Report:
+        """The state of the desk, at most a second old."""
+        with self._lock:
+            if self._last is None or time.monotonic() - self._last[0] > FRESH:
+                self._last = (time.monotonic(), self._look())
+            return self._last[1]
+
+    def _look(self) -> Report:
+        settings = self._settings
+        parts = {"database": database(settings.database_dsn)}
+        parts["redis"] = (
+            Part(OK)
+            if self._counters.alive()
+            else Part(DEGRADED, "Redis does not answer; each process counts for itself.")
+        )
+        if parts["database"].status == OK:
+            parts |= self._in_database()
+        else:
+            parts["migrations"] = Part(DOWN, "unknown while the database is down")
+        parts["disk"] = disk(settings.data_dir)
+        parts["tls"] = certificate(settings)
+        parts["api"] = api(settings)
+        for name, program in WORKERS.items():
+            parts[name] = beating(settings.app_run / "heartbeat" / program)
+        return Report(overall(parts), clock.now(), parts)
+
+    def _in_database(self) -> dict[str, Part]:
+        looks: dict[str, Callable[[Connection], Part]] = {"mailboxes": mailboxes, "outbox": letters}
+        found = {
+            "migrations": Part(OK)
+            if migrate.current(self._db.engine)
+            else Part(DOWN, "The database waits to be migrated.")
+        }
+        with self._db.reading() as c:
+            return found | {name: look(c) for name, look in looks.items()}
+
+
+def overall(parts: dict[str, Part]) -> str:
+    """Unhealthy with something required down, degraded with anything else amiss."""
+    if any(part.status == DOWN for name, part in parts.items() if name in REQUIRED):
+        return "unhealthy"
+    return "healthy" if all(part.status == OK for part in parts.values()) else "degraded"
+
+
+def database(dsn: str) -> Part:
+    """A fresh connection and one query: the pool's old connections say nothing about the next one."""
+    try:
+        with psycopg.connect(dsn, connect_timeout=2, options="-c statement_timeout=2s") as c:
+            c.execute("SELECT 1")
+    except psycopg.Error as wrong:
+        return Part(DOWN, f"PostgreSQL does not answer: {str(wrong).strip().splitlines()[0]}")
+    return Part(OK)
+
+
+def disk(folder: Path) -> Part:
+    usage = shutil.disk_usage(folder)
+    free = usage.free / usage.total
+    figures = {"free_bytes": usage.free, "free_percent": round(free * 100, 1)}
+    if free < DISK_LEAST:
+        return Part(DEGRADED, f"Only {free:.1%} of the disk under {folder} is free.", figures)
+    return Part(OK, None, figures)
+
+
+def certificate(settings: Settings) -> Part:
+    """What `certificates` found last."""
+    if settings.atum_tls == "off":
+        return Part(OK, "TLS ends at the proxy in front (ATUM_TLS=off).")
+    try:
+        state = json.loads((settings.run_dir / "tls.json").read_text())
+        days = (datetime.fromisoformat(state["not_after"]) - clock.now()).days
+    except (OSError, ValueError, KeyError, TypeError):
+        return Part(DEGRADED, "The state of the certificate is not known.")
+    figures = {"mode": state.get("mode"), "days_left": days, "names": state.get("names")}
+    if state.get("problem"):
+        return Part(DEGRADED, state["problem"], figures)
+    if days < TLS_SOON and state.get("mode") != "self-signed":
+        return Part(DEGRADED, f"The certificate runs out in {days} days.", figures)
+    return Part(OK, None, figures)
+
+
+def api(settings: Settings) -> Part:
+    """How many of the API's processes are alive."""
+    marks = [settings.app_run / "heartbeat" / f"api_{n:02d}" for n in range(settings.web_concurrency)]
+    alive = sum(beating(mark).status == OK for mark in marks)
+    figures = {"workers": alive, "wanted": settings.web_concurrency}
+    if alive == 0:
+        return Part(DOWN, "None of the API's processes is alive.", figures)
+    if alive < settings.web_concurrency:
+        return Part(DEGRADED, f"{alive} of {settings.web_concurrency} of the API's processes are alive.", figures)
+    return Part(OK, None, figures)
+
+
+def beating(mark: Path) -> Part:
+    """Whether the process that leaves this heartbeat is there, running, and not stuck."""
+    try:
+        age, pid = clock.epoch() - mark.stat().st_mtime, int(mark.read_text() or 0)
+    except (OSError, ValueError):
+        return Part(DOWN, "It has not started yet.")
+    figures = {"heartbeat_age": round(age, 1)}
+    state = process_state(pid)
+    if state in {"", "Z", "X"}:
+        return Part(DOWN, "Its process is gone; it is being restarted.", figures)
+    if state in {"T", "t"}:
+        return Part(DOWN, "Its process is stopped.", figures)
+    if age > BEAT_MOST:
+        return Part(DOWN, f"It has given no sign of life for {age:.0f} s.", figures)
+    return Part(OK, None, figures)
+
+
+def process_state(pid: int) -> str:
+    """The kernel's letter for a process's state (proc(5)), or nothing where there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
+def mailboxes(c: Connection) -> Part:
+    """Each mailbox in words. One that can't be read degrades the desk; everything else works on."""
+    states = intake.mailbox_states(c)
+    amiss = [f"{state['name']}: {state['reason']}" for state in states if state["state"] != "ok"]
+    held = sum(state.get("quarantined", 0) for state in states)
+    if held:
+        amiss.append(f"{held} mails could not be read and wait for a person (atum mail list --state quarantined).")
+    return Part(DEGRADED if amiss else OK, " ".join(amiss) or None, {"each": states})
+
+
+def letters(c: Connection) -> Part:
+    """How long the oldest letter waits, and what the relay says."""
+    state = outbox.waiting(c)
+    return Part(DEGRADED if state["reason"] else OK, state["reason"], {k: v for k, v in state.items() if k != "reason"})

@@ -1,0 +1,56 @@
+"""Bringing the database to this version, one process at a time."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.pool import NullPool
+
+from app.db import locks
+from app.db.session import sqlalchemy_url
+
+SCRIPTS = Path(__file__).parents[1] / "migrations"
+
+
+class NewerData(Exception):
+    """The data was written by a newer version of the desk than this one."""
+
+
+def up(dsn: str) -> list[str]:
+    """Migrate to the newest revision under an advisory lock and answer what was done, oldest first.
+
+    Raises NewerData, before anything is touched, where the database is at a revision that this version doesn't know.
+    """
+    engine = create_engine(sqlalchemy_url(dsn), poolclass=NullPool)
+    with engine.connect() as held:
+        locks.take(held, "migrate")
+        steps = pending(engine)
+        if steps:
+            command.upgrade(_alembic(engine), "head")
+    return steps
+
+
+def pending(engine: Engine) -> list[str]:
+    """The revisions that are still to come, oldest first. Raises NewerData."""
+    scripts = ScriptDirectory(str(SCRIPTS))
+    with engine.connect() as c:
+        at = MigrationContext.configure(c).get_current_revision()
+    known = [script.revision for script in scripts.walk_revisions()]
+    if at is not None and at not in known:
+        raise NewerData(f"The database is at revision {at}, which this version does not know.")
+    return list(reversed(known[: known.index(at)] if at else known))
+
+
+def current(engine: Engine) -> bool:
+    """Whether the database is at this version's newest revision."""
+    return not pending(engine)
+
+
+def _alembic(engine: Engine) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    config.attributes["engine"] = engine
+    return config

@@ -1,0 +1,99 @@
+"""Every program's configuration: the templates of conf/, filled in from the settings, written to RUN_DIR/conf.
+
+No setting that is a secret is handed to a template, so none can end up in a file. A template that comes out empty (the embedded
+database's, when there is an external one) makes no file.
+"""
+
+import os
+import re
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from app.config import Settings, load
+
+TEMPLATES = Path(__file__).parents[2] / "conf"
+# What a value may be made of: nothing that could end a directive, open a block, or start a variable or a comment.
+_PLAIN = re.compile(r"[A-Za-z0-9._:/\[\]@%+-]*")
+
+
+class NotPlain(Exception):
+    """A value that would not stay one word in a configuration file."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a template may know about where it runs."""
+
+    ipv6: bool
+    processors: int
+
+
+def this_machine() -> Machine:
+    return Machine(ipv6=Path("/proc/net/if_inet6").exists() and socket.has_ipv6, processors=len(os.sched_getaffinity(0)))
+
+
+def render(settings: Settings, machine: Machine) -> dict[str, str]:
+    """Every file's text by its path below RUN_DIR/conf. Raises NotPlain."""
+    jinja = Environment(
+        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, finalize=_plain, autoescape=False,  # noqa: S701
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    names = jinja.list_templates(filter_func=lambda name: "/" in name)
+    values = known(settings, machine)
+    texts = {name: jinja.get_template(name).render(values) for name in names}
+    return {name: text for name, text in texts.items() if text.strip()}
+
+
+def known(settings: Settings, machine: Machine) -> dict[str, object]:
+    """Everything that templates may use."""
+    return {
+        "url": settings.atum_url,
+        "host": settings.host,
+        "tls": settings.atum_tls != "off",
+        "trusted_certificate": settings.atum_tls in ("files", "acme"),
+        "trusted_proxies": [str(network) for network in settings.trusted_proxies],
+        "api_rate": settings.api_rate,
+        "api_burst": settings.api_burst,
+        "login_rate": settings.login_rate,
+        "login_burst": settings.login_burst,
+        "upload_max": settings.upload_max,
+        "workers": settings.web_concurrency,
+        "embedded_database": settings.embedded_database,
+        "embedded_redis": settings.embedded_redis,
+        "data": str(settings.data_dir),
+        "run": str(settings.run_dir),
+        "image": str(TEMPLATES.parent / "image"),
+        "static": str(TEMPLATES.parent / "app" / "web"),
+        "python": sys.executable,
+        "ipv6": machine.ipv6,
+        "processors": machine.processors,
+    }
+
+
+def write(texts: dict[str, str], folder: Path) -> None:
+    """Readable by every program: nothing in them is secret."""
+    for name, text in texts.items():
+        path = folder / name
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o644)
+
+
+def _plain(value: object) -> str:
+    text = str(value)
+    if not _PLAIN.fullmatch(text):
+        raise NotPlain(f"{text!r} can't stand in a configuration file")
+    return text
+
+
+def main() -> None:
+    settings = load()
+    write(render(settings, this_machine()), settings.run_dir / "conf")
+
+
+if __name__ == "__main__":
+    main()

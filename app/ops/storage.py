@@ -1,0 +1,171 @@
+"""The folders of the volume and of the run directory: made, and given to whom they are for.
+
+Runs as root, but in a container without DAC_OVERRIDE root is bound by file modes like everybody. So a folder that has to change
+is taken by root first (CHOWN is enough for that) and given to its owner last; what was interrupted is simply done again.
+"""
+
+import errno
+import grp
+import os
+import pwd
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.config import Settings, load
+
+BAD_VOLUME = 66
+Owner = tuple[int, int]  # user id, group id
+
+
+class Unusable(Exception):
+    """The volume can't be used; the message says which path, whose it is, and the command that mends it."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder, who owns it (user, or user:group), and its mode.
+
+    A kept one lies on the volume; the others begin empty at every start.
+    """
+
+    path: Path
+    user: str
+    mode: int
+    kept: bool = False
+
+
+def volume(data: Path) -> list[Place]:
+    """What lies under DATA_DIR, the root first."""
+    owners = {
+        "postgres": "postgres", "redis": "redis", "tls": "root",
+        "files": "app", "mail": "app", "secrets": "app", "backups": "app",
+    }  # fmt: skip
+    return [Place(data, "root", 0o755, kept=True), *(Place(data / name, user, 0o700, kept=True) for name, user in owners.items())]
+
+
+def run_time(settings: Settings) -> list[Place]:
+    """What is made anew at every start. The servers' sockets lie where every client looks for them."""
+    run, app_run = settings.run_dir, settings.app_run
+    return [
+        *(Place(path, "root", 0o755) for path in (run, run / "conf", run / "acme")),
+        Place(run / "tls", "root:nginx", 0o750),
+        *(Place(path, "app", 0o755) for path in (app_run, app_run / "heartbeat", app_run / "maintenance")),
+        Place(Path("/run/nginx"), "nginx", 0o755),
+        Place(Path("/run/postgresql"), "postgres", 0o755),
+        Place(Path("/run/redis"), "redis", 0o750),
+    ]
+
+
+def prepare(places: list[Place], owner_of: Callable[[str], Owner]) -> None:
+    """Make every place what it should be. Raises Unusable.
+
+    All are made before any is given away: root may not write into what is somebody else's.
+    """
+    for place in places:
+        _try(place, owner_of, _make)
+    for place in reversed(places):
+        _try(place, owner_of, _give)
+
+
+def probe(data: Path) -> None:
+    """Raises Unusable where nothing can be written, be it read-only or full."""
+    try:
+        with tempfile.TemporaryFile(dir=data) as file:
+            file.write(b"x")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as wrong:
+        raise Unusable(_advice(data, "root", wrong)) from wrong
+
+
+def system_owner(user: str) -> Owner:
+    """The ids of a user and its main group, or of `user:group`, on this system."""
+    name, _, group = user.partition(":")
+    found = pwd.getpwnam(name)
+    return found.pw_uid, grp.getgrnam(group).gr_gid if group else found.pw_gid
+
+
+def _try(place: Place, owner_of: Callable[[str], Owner], work: Callable[[Place, Owner], None]) -> None:
+    try:
+        work(place, owner_of(place.user))
+    except OSError as wrong:
+        raise Unusable(_advice(place.path, place.user, wrong)) from wrong
+
+
+def _make(place: Place, owner: Owner) -> None:
+    if not place.kept and place.path.exists():
+        _hand_over(place.path, _me())
+        shutil.rmtree(place.path)
+    place.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if _owner(place.path) != owner:
+        os.chown(place.path, *_me())
+
+
+def _give(place: Place, owner: Owner) -> None:
+    """Ownership is looked at on top only: a right top means that what is below was done, however much that is."""
+    if _owner(place.path) == owner and stat.S_IMODE(place.path.stat().st_mode) == place.mode:
+        return
+    os.chown(place.path, *_me())
+    if place.kept and place.user != "root" and any(place.path.iterdir()):
+        print(f"giving {place.path} and all that is in it to {place.user}", file=sys.stderr)
+        _hand_over(place.path, owner)
+        os.chown(place.path, *_me())
+    place.path.chmod(place.mode)
+    os.chown(place.path, *owner)
+
+
+def _hand_over(path: Path, owner: Owner) -> None:
+    """Give away a folder and everything in it, itself last."""
+    os.chown(path, *_me())
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                _hand_over(Path(entry.path), owner)
+            else:
+                os.chown(entry.path, *owner, follow_symlinks=False)
+    os.chown(path, *owner)
+
+
+def _owner(path: Path) -> Owner:
+    found = path.stat()
+    return found.st_uid, found.st_gid
+
+
+def _me() -> Owner:
+    return os.geteuid(), os.getegid()
+
+
+def _advice(path: Path, user: str, wrong: OSError) -> str:
+    """What is wrong with a path, and what to type on the machine that the volume lies on."""
+    if wrong.errno == errno.ENOSPC:
+        return f"{path}: the disk is full. Make room on it, then start again."
+    if wrong.errno == errno.EROFS:
+        return f"{path}: it is read-only. Mount a volume there that can be written: --volume desk-data:{path}"
+    uid, gid = system_owner(user)
+    whose = f"it belongs to uid {_owner(path)[0]}" if path.exists() else "it does not exist and can't be made"
+    return (
+        f"{path}: {wrong.strerror}; {whose}, and has to belong to uid {uid} ({user}). "
+        f"Run on the machine where it lies, with its path there: chown -R {uid}:{gid} {path}"
+    )
+
+
+def main() -> int:
+    """Prepare everything for a start. Answers the exit code."""
+    settings = load()
+    try:
+        prepare(volume(settings.data_dir), system_owner)
+        probe(settings.data_dir)
+        prepare(run_time(settings), system_owner)
+    except Unusable as bad:
+        print(f"CRITICAL: {bad}", file=sys.stderr)
+        return BAD_VOLUME
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

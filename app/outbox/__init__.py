@@ -1,0 +1,1 @@
+"""Whatever leaves the house: a row first, sent later."""

@@ -1,0 +1,120 @@
+"""From a row to a mail (RFC 5322), with nothing in its headers that the row could have smuggled in."""
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from email import policy
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
+from email.message import EmailMessage
+from email.policy import EmailPolicy, Policy
+from email.utils import format_datetime
+
+from app.core import text
+from app.outbox.house import House
+from app.outbox.models import Kind, Letter
+from app.outbox.rules import wire_address
+
+MOST_REFERENCES = 998  # characters: the longest line RFC 5322 allows, and more than any reader needs
+_FOREIGN_ID = re.compile(r"<[!-;=?-~]{1,250}>")
+_AUTO_SUBMITTED = {Kind.ACKNOWLEDGEMENT: "auto-replied", Kind.NOTICE: "auto-generated"}
+
+
+@dataclass(frozen=True)
+class Enclosure:
+    """A file that goes with a letter."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+class Ids(UnstructuredHeader, BaseHeader):
+    """Message-IDs, one a line. Python's own folding would hide a long one in an encoded word, and no thread would hold."""
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: " + f"{policy.linesep} ".join(str(self).split()) + policy.linesep
+
+
+def _policy() -> "EmailPolicy[EmailMessage]":
+    headers = HeaderRegistry()
+    for name in ("message-id", "in-reply-to", "references"):
+        headers.map_to_type(name, Ids)
+    return policy.SMTP.clone(header_factory=headers, cte_type="7bit")
+
+
+_POLICY = _policy()
+
+
+def compose(letter: Letter, house: House, enclosures: Sequence[Enclosure] = ()) -> EmailMessage:
+    """The mail of a letter: the same one each time. Raises ValueError where the address is none."""
+    message = EmailMessage(policy=_POLICY)
+    for name, value in _headers(letter, house):
+        message[name] = value
+    link = house.ticket_url(letter.ticket) if letter.ticket else None
+    message.set_content(_plain(letter.text, link))
+    message.add_alternative(_html(letter.text, link), subtype="html")
+    for file in enclosures:
+        main, _, sub = file.media_type.partition("/")
+        message.add_attachment(file.content, maintype=main, subtype=sub, filename=text.file_name(file.name))
+    _name_boundaries(message, letter)
+    return message
+
+
+def _headers(letter: Letter, house: House) -> Iterable[tuple[str, object]]:
+    yield "From", _address(letter.from_name or house.name, house.address)
+    yield "To", _address(letter.to_name, wire_address(letter.to_address))
+    if letter.ticket and letter.kind in {Kind.REPLY, Kind.ACKNOWLEDGEMENT}:
+        yield "Reply-To", _address(house.name, house.reply_address(letter.ticket, letter.to_address))
+    yield "Subject", text.one_line(letter.subject, most=500)
+    yield "Date", format_datetime(letter.created_at)
+    yield "Message-ID", house.mail_id(letter.mail_id)
+    if answered := _whole([letter.in_reply_to or ""], house):
+        yield "In-Reply-To", answered[0]
+    if references := _capped(_whole(letter.references, house)):
+        yield "References", " ".join(references)
+    if auto := _AUTO_SUBMITTED.get(letter.kind):  # RFC 3834, and two that mail servers heeded before it
+        yield "Auto-Submitted", auto
+        yield "X-Auto-Response-Suppress", "All"
+        yield "Precedence", "bulk"
+
+
+def _address(name: str, address: str) -> Address:
+    return Address(text.one_line(name, most=100), addr_spec=address)
+
+
+def _whole(ids: Iterable[str], house: House) -> list[str]:
+    """Message-IDs as the world knows them; what is not one is left out."""
+    whole = (one if one.startswith("<") else house.mail_id(one) for one in ids if one)
+    return [one for one in whole if _FOREIGN_ID.fullmatch(one)]
+
+
+def _capped(ids: list[str]) -> list[str]:
+    """The first, which names the thread, and as many of the last as fit."""
+    if len(" ".join(ids)) <= MOST_REFERENCES:
+        return ids
+    kept, room = [], MOST_REFERENCES - len(ids[0])
+    for one in reversed(ids[1:]):
+        room -= len(one) + 1
+        if room < 0:
+            break
+        kept.append(one)
+    return [ids[0], *reversed(kept)]
+
+
+def _plain(body: str, link: str | None) -> str:
+    lines = text.printable(body).rstrip()
+    return f"{lines}\n\n-- \n{link}\n" if link else f"{lines}\n"
+
+
+def _html(body: str, link: str | None) -> str:
+    paragraphs = re.split(r"\n{2,}", html.escape(text.printable(body).strip()))
+    shown = "".join("<p>" + one.replace("\n", "<br>\n") + "</p>\n" for one in paragraphs)
+    footer = f'<p style="color:#666"><a href="{html.escape(link)}">{html.escape(link)}</a></p>\n' if link else ""
+    return f'<!doctype html>\n<html><head><meta charset="utf-8"></head><body>\n{shown}{footer}</body></html>\n'
+
+
+def _name_boundaries(message: EmailMessage, letter: Letter) -> None:
+    """Fixed ones, so that a resend is the same mail; "=_" can't appear in quoted-printable or base64."""
+    for n, part in enumerate(part for part in message.walk() if part.is_multipart()):
+        part.set_boundary(f"=_{letter.mail_id}.{n}")

@@ -1,0 +1,69 @@
+"""Every address and identity the desk is known by in mail, and how to tell ours from made-up ones."""
+
+import re
+from dataclasses import dataclass
+
+from app import config
+from app.config import Settings
+from app.core import text
+from app.core.signing import Signer
+
+NAME = "ATUM Desk"
+_NUMBER = r"(?P<ticket>[1-9][0-9]{0,17})"
+_SIGNATURE = r"(?P<signature>[a-z2-7]{16})"
+_BARE = rf"(?P<bare>t\.{_NUMBER}\.[0-9]{{1,19}}\.[0-9a-z]{{1,64}})"
+_MAIL_ID = re.compile(rf"<{_BARE}\.{_SIGNATURE}@[^<>@\s]+>", re.IGNORECASE)
+_REPLY_ADDRESS = re.compile(rf"[^@\s]+\+t{_NUMBER}\.{_SIGNATURE}@[^@\s]+", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class House:
+    """Who we are: the public URL, our name, the address we send from, and the right side of our Message-IDs."""
+
+    url: str
+    name: str
+    address: str
+    mail_host: str
+    signer: Signer
+
+    def mail_id(self, bare: str) -> str:
+        """The whole Message-ID of a bare one ("t.{ticket}.{message or 0}.{random}"): "<bare.signature@host>"."""
+        return f"<{bare}.{self.signer.sign('mail-id', bare)}@{self.mail_host}>"
+
+    def ticket_of_mail_id(self, mail_id: str) -> int | None:
+        """The ticket of a Message-ID of ours, whatever its host (some relays rewrite it); None for anybody else's."""
+        found = _MAIL_ID.fullmatch(mail_id.strip())
+        if found and self.signer.matches("mail-id", found["bare"].lower(), found["signature"]):
+            return int(found["ticket"])
+        return None
+
+    def reply_address(self, ticket: int, recipient: str) -> str:
+        """Where `recipient` answers to, and nobody else: "local+t{ticket}.{signature}@domain"."""
+        local, _, domain = self.address.rpartition("@")
+        return f"{local}+t{ticket}.{self.signer.sign('reply-address', _issued(ticket, recipient))}@{domain}"
+
+    def ticket_of_address(self, address: str, sender: str) -> int | None:
+        """The ticket of a reply address, if it was issued to this sender."""
+        found = _REPLY_ADDRESS.fullmatch(address.strip())
+        if found and self.signer.matches("reply-address", _issued(int(found["ticket"]), sender), found["signature"]):
+            return int(found["ticket"])
+        return None
+
+    def ticket_url(self, ticket: int) -> str:
+        """The page of a ticket."""
+        return f"{self.url}/tickets/{ticket}"
+
+
+def house(settings: Settings) -> House:
+    """The house of these settings. Raises FileNotFoundError before the first boot has made the desk's key."""
+    return House(
+        url=settings.atum_url,
+        name=NAME,
+        address=settings.smtp_from or f"desk@{settings.host}",
+        mail_host=settings.mail_host,
+        signer=Signer(config.secret_key(settings)),
+    )
+
+
+def _issued(ticket: int, recipient: str) -> str:
+    return f"{ticket}:{text.address(recipient)}"

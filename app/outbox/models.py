@@ -1,0 +1,94 @@
+"""Letters that wait, were sent, or could not be; and how the server that carries them is doing."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Index
+from sqlalchemy import text as sql
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.types import Table, words
+
+
+class Kind(StrEnum):
+    """A person's words are sent again when it is unknown whether they arrived; a notice never is."""
+
+    REPLY = "reply"
+    ACKNOWLEDGEMENT = "acknowledgement"
+    NOTICE = "notice"
+
+
+class State(StrEnum):
+    """`unknown`: the connection broke after the text was handed over, and sending again might double a notice."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+_WAITS = sql("next_at IS NOT NULL")
+_UNFINISHED = sql("state IN ('queued', 'sending')")
+_ACKNOWLEDGES = sql("kind = 'acknowledgement'")
+
+
+class Letter(Table):
+    """One mail to one address. Its Message-ID is fixed when the row is made, so that a resend is the same mail.
+
+    `mail_id` and what `in_reply_to` and `references` hold of ours are bare Message-IDs, others' are whole ("<…>"): see
+    House. `next_at` is set while the letter is queued and only then. `doubts` counts how often its fate stayed unknown.
+    """
+
+    __tablename__ = "outbox"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    dedupe_key: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[Kind] = mapped_column(words(Kind, "kind"))
+    state: Mapped[State] = mapped_column(words(State, "state"))
+    ticket: Mapped[int | None] = mapped_column(index=True)
+    message_id: Mapped[int | None] = mapped_column(index=True)
+    to_address: Mapped[str]
+    to_name: Mapped[str]
+    from_name: Mapped[str]
+    subject: Mapped[str]
+    text: Mapped[str]
+    mail_id: Mapped[str] = mapped_column(index=True)
+    in_reply_to: Mapped[str | None]
+    references: Mapped[list[Any]] = mapped_column("reference_ids")
+    created_at: Mapped[datetime]
+    next_at: Mapped[datetime | None]
+    attempts: Mapped[int]
+    doubts: Mapped[int]
+    last_error: Mapped[str | None]
+    sent_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index("outbox_due_idx", "next_at", postgresql_where=_WAITS),
+        Index("outbox_unfinished_idx", "ticket", "to_address", "id", postgresql_where=_UNFINISHED),
+        Index("outbox_acknowledgement_idx", "to_address", "created_at", postgresql_where=_ACKNOWLEDGES),
+    )
+
+
+class RelayState(StrEnum):
+    """`refused`: it does not let us in (password, certificate, sender), which a person has to mend."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+
+
+class Relay(Table):
+    """The server that carries our mail: one row, or none before the first trouble.
+
+    Nothing is sent before `next_try_at`, unless the settings are no longer those the trouble was with.
+    """
+
+    __tablename__ = "relay"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    state: Mapped[RelayState] = mapped_column(words(RelayState, "state"))
+    since: Mapped[datetime]
+    reason: Mapped[str | None]
+    next_try_at: Mapped[datetime | None]
+    failures: Mapped[int]
+    settings: Mapped[str]

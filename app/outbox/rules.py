@@ -1,0 +1,78 @@
+"""What one attempt to send can come to, and when the next one is due."""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+MOST_DOUBTS = 3
+_GIVE_UP = timedelta(days=2)
+_AGAIN = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=60))
+_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.+[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\.?")
+_DOMAIN = re.compile(
+    r"(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+)
+
+
+class Verdict(StrEnum):
+    """What became of one attempt.
+
+    `doubtful`: the connection broke after the text and before the answer. The last two are about the server that carries
+    our mail and not about the letter: `refused` is for a person to mend, `unreachable` mends itself.
+    """
+
+    SENT = "sent"
+    RETRY = "retry"
+    FAILED = "failed"
+    DOUBTFUL = "doubtful"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+
+
+_PAUSES = {
+    Verdict.DOUBTFUL: _AGAIN,
+    Verdict.REFUSED: (*_AGAIN, timedelta(hours=6)),
+    Verdict.UNREACHABLE: (timedelta(seconds=5), timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5)),
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A verdict, and the server's or our own words for it."""
+
+    verdict: Verdict
+    words: str = ""
+
+
+def again_after(attempts: int) -> timedelta | None:
+    """The pause after the n-th attempt that was put off: 1, 5, 15, 60, 60 … minutes; None when two days were spent."""
+    spent = sum((_step(_AGAIN, n) for n in range(1, attempts)), timedelta())
+    return _step(_AGAIN, attempts) if spent < _GIVE_UP else None
+
+
+def pause(verdict: Verdict, failures: int) -> timedelta:
+    """How long to wait after the n-th time in a row: with one letter when in doubt, with all after trouble with the server."""
+    return _step(_PAUSES[verdict], failures)
+
+
+def wire_address(address: str) -> str:
+    """An address as SMTP takes it (RFC 5321), its domain in ASCII. Raises ValueError with the words for a person.
+
+    Quoted and non-ASCII local parts are refused: hardly anybody has one, and everybody who forges mail likes them.
+    """
+    local, _, domain = address.rpartition("@")
+    if domain.rstrip(".").lower().endswith(".invalid"):
+        raise ValueError("addresses that end in .invalid never get mail (RFC 2606)")
+    if len(local) > 64 or not _LOCAL.fullmatch(local):
+        raise ValueError("the part before the @ is not one that mail can be sent to")
+    try:
+        ascii_domain = domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        ascii_domain = ""
+    if not _DOMAIN.fullmatch(ascii_domain):
+        raise ValueError("the part after the @ is not the name of a mail domain")
+    return f"{local}@{ascii_domain}"
+
+
+def _step(steps: tuple[timedelta, ...], n: int) -> timedelta:
+    return steps[min(max(n, 1), len(steps)) - 1]

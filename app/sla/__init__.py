@@ -1,0 +1,1 @@
+"""The service-level engine: policies, clocks, and what is due."""

@@ -1,0 +1,121 @@
+"""What was promised, the clocks that hold the promises, and what became of them.
+
+A clock's row carries its next moment under a partial index, so that a sweep costs nothing while nothing is due. Segments are
+the raw truth it can be recomputed from; they are only ever added.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.priority import Priority
+from app.db.types import Table, words
+from app.hours.models import Calendar, CalendarVersion
+from app.sla.rules import Kind, Metric, Outcome, Start, State, Stretch
+
+__all__ = ["Calendar", "CalendarVersion", "Clock", "Happening", "Policy", "Segment", "Target"]
+
+
+class Policy(Table):
+    """A set of promises. Policies are tried by `position`; the first whose `match` fits the ticket is its policy.
+
+    `match` maps a fact's name to the values that fit; an empty one fits every ticket. An edit raises `version`.
+    """
+
+    __tablename__ = "sla_policy"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    position: Mapped[int]
+    match: Mapped[dict[str, Any]]
+    starts: Mapped[Start] = mapped_column(words(Start, "starts"))
+    version: Mapped[int]
+    active: Mapped[bool]
+    changed_at: Mapped[datetime]
+
+
+class Target(Table):
+    """What one version of a policy promises for one metric and priority; never updated.
+
+    `seconds` are business seconds of the calendar, `thresholds` percent of them, in rising order; `pauses` names the
+    ticket's statuses in which the clock stands still.
+    """
+
+    __tablename__ = "sla_target"
+    policy_id: Mapped[int] = mapped_column(ForeignKey("sla_policy.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    metric: Mapped[Metric] = mapped_column(words(Metric, "metric"), primary_key=True)
+    priority: Mapped[Priority] = mapped_column(words(Priority, "priority"), primary_key=True)
+    seconds: Mapped[int]
+    calendar_id: Mapped[int] = mapped_column(ForeignKey("calendar.id"))
+    pauses: Mapped[list[Any]]
+    thresholds: Mapped[list[Any]]
+
+
+class Clock(Table):
+    """One promise on one ticket: its `cycle`-th of this metric. Open as long as `outcome` is null.
+
+    `consumed` is the business time used up to `anchor_at`, where the present stretch began. `next_at` is the instant of
+    `next_threshold`, the next one not dealt with. `epoch` counts the changes of the row.
+    """
+
+    __tablename__ = "sla_clock"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ticket: Mapped[int]
+    metric: Mapped[Metric] = mapped_column(words(Metric, "metric"))
+    cycle: Mapped[int]
+    state: Mapped[State] = mapped_column(words(State, "state"))
+    policy_id: Mapped[int]
+    policy_version: Mapped[int]
+    priority: Mapped[Priority] = mapped_column(words(Priority, "priority"))
+    calendar_version_id: Mapped[int] = mapped_column(ForeignKey("calendar_version.id"))
+    target_seconds: Mapped[int]
+    started_at: Mapped[datetime]
+    anchor_at: Mapped[datetime]
+    consumed: Mapped[timedelta]
+    due_at: Mapped[datetime | None]
+    next_at: Mapped[datetime | None]
+    next_threshold: Mapped[int | None]
+    fulfilled_at: Mapped[datetime | None]
+    breached_at: Mapped[datetime | None]
+    outcome: Mapped[Outcome | None] = mapped_column(words(Outcome, "outcome"))
+    epoch: Mapped[int] = mapped_column(default=0)
+
+    __table_args__ = (
+        UniqueConstraint("ticket", "metric", "cycle"),
+        ForeignKeyConstraint(
+            ["policy_id", "policy_version", "metric", "priority"],
+            ["sla_target.policy_id", "sla_target.version", "sla_target.metric", "sla_target.priority"],
+        ),
+        Index("sla_clock_due", "next_at", postgresql_where=text("next_at IS NOT NULL")),
+        Index("sla_clock_open", "id", postgresql_where=text("outcome IS NULL")),
+        {"postgresql_with": {"fillfactor": 80, "autovacuum_vacuum_scale_factor": 0.02}},
+    )
+
+
+class Segment(Table):
+    """A finished stretch [from_at, to_at) of a clock's life, in wall-clock time. The present one is the clock's anchor."""
+
+    __tablename__ = "sla_segment"
+    clock_id: Mapped[int] = mapped_column(ForeignKey("sla_clock.id"), primary_key=True)
+    from_at: Mapped[datetime] = mapped_column(primary_key=True)
+    to_at: Mapped[datetime]
+    kind: Mapped[Stretch] = mapped_column(words(Stretch, "kind"))
+
+
+class Happening(Table):
+    """A threshold dealt with, once and for all: at which instant it fell (`at`) and when that was noticed."""
+
+    __tablename__ = "sla_event"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    clock_id: Mapped[int] = mapped_column(ForeignKey("sla_clock.id"))
+    cycle: Mapped[int]
+    kind: Mapped[Kind] = mapped_column(words(Kind, "kind"))
+    threshold: Mapped[int]
+    rearm: Mapped[int] = mapped_column(default=0)
+    at: Mapped[datetime]
+    detected_at: Mapped[datetime]
+    detail: Mapped[dict[str, Any]]
+
+    __table_args__ = (UniqueConstraint("clock_id", "cycle", "kind", "threshold", "rearm"),)

@@ -1,0 +1,185 @@
+"""Reading clocks and promises."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any, TypedDict
+
+from sqlalchemy import Connection, and_, func, select, tuple_
+
+from app.core.priority import Priority
+from app.db.session import Session
+from app.hours import queries as hours
+from app.hours.models import CalendarVersion
+from app.sla import rules
+from app.sla.models import Clock, Policy, Segment, Target
+from app.sla.rules import Metric
+
+
+class Due(TypedDict):
+    """The most urgent open clock of a ticket."""
+
+    due_at: datetime
+    breached: bool
+    metric: Metric
+
+
+@dataclass(frozen=True)
+class Drift:
+    """A clock whose row is not what its segments say: the fields that differ, as they are and as they should be."""
+
+    ticket: int
+    metric: Metric
+    cycle: int
+    differing: dict[str, tuple[Any, Any]]
+
+
+def clocks(s: Session, ticket: int, *, zone: tzinfo = UTC) -> list[dict[str, Any]]:
+    """Every clock of a ticket, ready for JSON, oldest first, with the arithmetic in `zone` line by line."""
+    rows = s.scalars(select(Clock).where(Clock.ticket == ticket).order_by(Clock.started_at, Clock.id)).all()
+    return [_json(clock, zone) for clock in values(s, rows)]
+
+
+def due(c: Connection | Session, tickets: Collection[int]) -> dict[int, Due]:
+    """What is due next on each of these tickets; those where nothing is are left out."""
+    nearest = (
+        select(Clock.ticket, Clock.due_at, Clock.breached_at, Clock.metric)
+        .distinct(Clock.ticket)
+        .where(Clock.ticket.in_(tickets), Clock.outcome.is_(None), Clock.due_at.is_not(None))
+        .order_by(Clock.ticket, Clock.due_at)
+    )
+    found = c.execute(nearest).all() if tickets else []
+    return {row.ticket: Due(due_at=row.due_at, breached=row.breached_at is not None, metric=row.metric) for row in found}
+
+
+def policies(s: Session) -> list[Policy]:
+    """All policies in the order they are tried."""
+    return list(s.scalars(select(Policy).order_by(Policy.position, Policy.id)))
+
+
+def told(s: Session, policy: Policy) -> dict[str, Any]:
+    """A policy, ready for JSON, with what it promises now in seconds of working time."""
+    found: dict[str, dict[str, int]] = {metric: {} for metric in Metric}
+    for target in targets(s, policy):
+        found[target.metric][target.priority] = target.seconds
+    plain = ("id", "name", "position", "version", "active", "starts", "match")
+    return {name: getattr(policy, name) for name in plain} | {"targets": found}
+
+
+def targets(s: Session, policy: Policy) -> Sequence[Target]:
+    """What a policy promises now."""
+    return s.scalars(select(Target).where(Target.policy_id == policy.id, Target.version == policy.version)).all()
+
+
+def plan(s: Session, priority: Priority, *, now: datetime) -> rules.Plan:
+    """What the first policy that fits promises for this priority, by the calendars in force."""
+    policy = next((p for p in policies(s) if p.active and rules.fits(p.match, {"priority": priority})), None)
+    if policy is None:
+        return rules.NO_PLAN
+    promised = [target for target in targets(s, policy) if target.priority is priority]
+    versions = _calendars_in_force(s, {target.calendar_id for target in promised}, now)
+    return rules.Plan(policy.starts, {target.metric: _goal(target, versions[target.calendar_id]) for target in promised})
+
+
+def values(s: Session, rows: Sequence[Clock]) -> list[rules.Clock]:
+    """Clocks as the rules know them, with their promises, calendars and segments, in the order of `rows`."""
+    written = {(row.policy_id, row.policy_version) for row in rows}
+    found = s.scalars(select(Target).where(tuple_(Target.policy_id, Target.version).in_(written))) if rows else ()
+    promised = {(t.policy_id, t.version, t.metric, t.priority): t for t in found}
+    versions = {id: s.get_one(CalendarVersion, id) for id in {row.calendar_version_id for row in rows}}
+    past = _segments(s, [row.id for row in rows])
+    goals = (
+        _goal(promised[r.policy_id, r.policy_version, r.metric, r.priority], versions[r.calendar_version_id]) for r in rows
+    )
+    return [_value(row, goal, past.get(row.id, ())) for row, goal in zip(rows, goals, strict=True)]
+
+
+def drifts(s: Session, *, after: int, limit: int) -> tuple[list[Drift], int | None]:
+    """The next open clocks by id, replayed: those that differ from their rows, and the last id seen, None at the end.
+
+    What is still waiting to be reckoned by a changed policy is left out. Whatever seems to differ is looked at again
+    under its lock, because a ticket's event may have come between reading the clock and its segments.
+    """
+    current = and_(Policy.id == Clock.policy_id, Policy.version == Clock.policy_version)
+    chunk = select(Clock).join(Policy, current).where(Clock.outcome.is_(None), Clock.id > after)
+    rows = s.scalars(chunk.order_by(Clock.id).limit(limit)).all()
+    suspects = [row.id for row, clock in zip(rows, values(s, rows), strict=True) if rules.replay(clock) != clock]
+    held = select(Clock).where(Clock.id.in_(suspects)).with_for_update(skip_locked=True)
+    certain = s.scalars(held.execution_options(populate_existing=True)).all() if suspects else ()
+    found = [_drift(row.ticket, clock) for row, clock in zip(certain, values(s, certain), strict=True)]
+    return [drift for drift in found if drift.differing], rows[-1].id if len(rows) == limit else None
+
+
+def seconds_until_next(s: Session) -> float | None:
+    """How long until the next clock has to be looked at; negative when that has passed, None when none waits."""
+    wait = s.scalar(select(func.min(Clock.next_at) - func.now()).where(Clock.next_at.is_not(None)))
+    return wait.total_seconds() if isinstance(wait, timedelta) else None
+
+
+def _calendars_in_force(s: Session, calendars: Collection[int], now: datetime) -> dict[int, CalendarVersion]:
+    newest = (
+        select(CalendarVersion)
+        .distinct(CalendarVersion.calendar_id)
+        .where(CalendarVersion.calendar_id.in_(calendars), CalendarVersion.effective_from <= now)
+        .order_by(CalendarVersion.calendar_id, CalendarVersion.effective_from.desc())
+    )
+    return {version.calendar_id: version for version in s.scalars(newest)}
+
+
+def _segments(s: Session, ids: Iterable[int]) -> dict[int, list[Segment]]:
+    found: dict[int, list[Segment]] = {}
+    for segment in s.scalars(select(Segment).where(Segment.clock_id.in_(ids)).order_by(Segment.from_at)):
+        found.setdefault(segment.clock_id, []).append(segment)
+    return found
+
+
+def _goal(target: Target, version: CalendarVersion) -> rules.Goal:
+    return rules.Goal(
+        policy=target.policy_id,
+        version=target.version,
+        priority=target.priority,
+        calendar=version.id,
+        target=timedelta(seconds=target.seconds),
+        thresholds=tuple(target.thresholds),
+        pauses=frozenset(target.pauses),
+        hours=hours.hours(version),
+    )
+
+
+def _value(row: Clock, goal: rules.Goal, past: Iterable[Segment]) -> rules.Clock:
+    return rules.Clock(
+        metric=row.metric,
+        cycle=row.cycle,
+        goal=goal,
+        started_at=row.started_at,
+        anchor_at=row.anchor_at,
+        state=row.state,
+        consumed=row.consumed,
+        due_at=row.due_at,
+        next_at=row.next_at,
+        next_threshold=row.next_threshold,
+        fulfilled_at=row.fulfilled_at,
+        breached_at=row.breached_at,
+        outcome=row.outcome,
+        segments=tuple(rules.Segment(p.from_at, p.to_at, p.kind) for p in past),
+    )
+
+
+def _drift(ticket: int, clock: rules.Clock) -> Drift:
+    right = rules.replay(clock)
+    names = ("state", "anchor_at", "consumed", "due_at", "next_at", "next_threshold", "breached_at")
+    pairs = {name: (getattr(clock, name), getattr(right, name)) for name in names}
+    return Drift(ticket, clock.metric, clock.cycle, {name: pair for name, pair in pairs.items() if pair[0] != pair[1]})
+
+
+def _json(clock: rules.Clock, zone: tzinfo) -> dict[str, Any]:
+    instants = ("started_at", "due_at", "fulfilled_at", "breached_at")
+    return {
+        "metric": clock.metric,
+        "cycle": clock.cycle,
+        "state": clock.state,
+        "outcome": clock.outcome,
+        "target_seconds": int(clock.goal.target.total_seconds()),
+        **{name: at.isoformat() if (at := getattr(clock, name)) else None for name in instants},
+        "explanation": rules.explain(clock, zone),
+    }

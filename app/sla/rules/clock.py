@@ -1,0 +1,234 @@
+"""One clock: a promise that runs, pauses, is fulfilled or isn't. A value; every change makes a new one.
+
+Stretches are half-open, [a, b): what is fulfilled at the very instant it is due was met. A clock that passed its due time keeps
+that as `due_at` for good; one that stands still has none.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from app.core.priority import Priority
+from app.hours.rules import NOTHING, Hours
+from app.sla.rules.words import Kind, Metric, Outcome, State, Stretch
+
+BREACH = 100  # percent
+COLLAPSE = timedelta(seconds=1)  # a warning so close to the breach would only double it
+REOPEN_WINDOW = timedelta(days=14)
+
+_RUNNING = frozenset({State.RUNNING, State.BREACHED_OPEN})
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What is promised: `target` of working time in these `hours`, and the percents of it that are told (the last is 100).
+
+    `policy`, `version`, `priority` and `calendar` (a version's id) say where it stands written.
+    """
+
+    policy: int
+    version: int
+    priority: Priority
+    calendar: int
+    target: timedelta
+    thresholds: tuple[int, ...]
+    pauses: frozenset[str]
+    hours: Hours = field(compare=False, repr=False)
+
+    def from_threshold(self, percent: int) -> int | None:
+        """The first threshold that is not below `percent`."""
+        return next((p for p in self.thresholds if p >= percent), None)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A finished stretch [from_at, to_at)."""
+
+    from_at: datetime
+    to_at: datetime
+    kind: Stretch
+
+
+@dataclass(frozen=True)
+class Clock:
+    """`consumed` is the working time used up to `anchor_at`, where the present stretch began.
+
+    `next_threshold` is the next percent not yet dealt with and `next_at` its instant, where there is one to wait for.
+    """
+
+    metric: Metric
+    cycle: int
+    goal: Goal
+    started_at: datetime
+    anchor_at: datetime
+    state: State = State.RUNNING
+    consumed: timedelta = NOTHING
+    due_at: datetime | None = None
+    next_at: datetime | None = None
+    next_threshold: int | None = None
+    fulfilled_at: datetime | None = None
+    breached_at: datetime | None = None
+    outcome: Outcome | None = None
+    segments: tuple[Segment, ...] = ()
+
+    @property
+    def open(self) -> bool:
+        return self.outcome is None
+
+    @property
+    def running(self) -> bool:
+        return self.state in _RUNNING
+
+    @property
+    def stretch(self) -> Stretch:
+        """What the span since the anchor counts as."""
+        if self.running:
+            return Stretch.RUN
+        return Stretch.PAUSE if self.open else Stretch.RESOLVED
+
+    @property
+    def remaining(self) -> timedelta:
+        """Working time left at the anchor."""
+        return max(self.goal.target - self.consumed, NOTHING)
+
+
+@dataclass(frozen=True)
+class Dealt:
+    """A threshold that was dealt with, and the instant it fell on."""
+
+    kind: Kind
+    percent: int
+    at: datetime
+
+
+def start(metric: Metric, cycle: int, goal: Goal, at: datetime) -> Clock:
+    """A clock that begins to run at `at`."""
+    return _timed(Clock(metric, cycle, goal, at, at, next_threshold=goal.thresholds[0]))
+
+
+def pause(clock: Clock, at: datetime) -> Clock:
+    """What was used is frozen; until it goes on there is no due time."""
+    return _timed(replace(_closed(clock, at), state=State.PAUSED)) if clock.running else clock
+
+
+def resume(clock: Clock, at: datetime) -> Clock:
+    """The rest is due from here."""
+    return _go_on(_closed(clock, at)) if clock.state is State.PAUSED else clock
+
+
+def fulfil(clock: Clock, at: datetime) -> Clock:
+    """What was promised was done."""
+    if not clock.open:
+        return clock
+    done = _closed(clock, at)
+    state, outcome = (State.STOPPED, Outcome.LATE) if done.breached_at else (State.MET, Outcome.MET)
+    return _timed(replace(done, state=state, outcome=outcome, fulfilled_at=done.anchor_at))
+
+
+def end(clock: Clock, at: datetime, outcome: Outcome) -> Clock:
+    """It stops without having been fulfilled, and can't be missed any more."""
+    return _timed(replace(_closed(clock, at), state=State.STOPPED, outcome=outcome)) if clock.open else clock
+
+
+def reopen(clock: Clock, at: datetime, goal: Goal) -> Clock:
+    """What was fulfilled isn't: it goes on with what was left, or after a long time as a new cycle."""
+    if at - clock.anchor_at > REOPEN_WINDOW:
+        return start(clock.metric, clock.cycle + 1, goal, at)
+    again = _go_on(replace(_closed(clock, at), outcome=None, fulfilled_at=None))
+    return retarget(again, goal, at)
+
+
+def retarget(clock: Clock, goal: Goal | None, at: datetime) -> Clock:
+    """Another promise, applied to an open clock from its start; without any promise it is cancelled.
+
+    A breach that no longer is one is taken back; what was told is never told again.
+    """
+    if goal == clock.goal or not clock.open:
+        return clock
+    if goal is None:
+        ended = end(clock, at, Outcome.NO_POLICY)
+        return replace(ended, state=State.CANCELLED, next_at=None, next_threshold=None)
+    untold = goal.from_threshold(clock.next_threshold or BREACH)
+    fresh = replay(replace(clock, goal=goal, next_threshold=untold))
+    still_missed = clock.next_threshold is None and fresh.due_at is not None and fresh.due_at <= at
+    return replay(replace(fresh, next_threshold=None)) if still_missed else fresh
+
+
+def fire(clock: Clock, now: datetime) -> tuple[Clock, list[Dealt]]:
+    """The clock after everything up to `now` was dealt with, and what that was. Of several thresholds the highest is told."""
+    if clock.next_at is None or clock.next_threshold is None:
+        return clock, []
+    untold = [p for p in clock.goal.thresholds if p >= clock.next_threshold]
+    passed = [(p, at) for p in untold if (at := _instant(clock, p)) <= now]
+    if not passed:
+        return _timed(clock), []
+    dealt = [Dealt(Kind.SKIPPED, percent, at) for percent, at in passed[:-1]]
+    percent, at = passed[-1]
+    if percent == BREACH:
+        dealt.append(Dealt(Kind.BREACH, percent, at))
+        state = State.BREACHED_OPEN if clock.open and clock.running else clock.state
+        return _timed(replace(clock, state=state, breached_at=at, next_threshold=None)), dealt
+    soon = _instant(clock, BREACH) - now < COLLAPSE
+    dealt.append(Dealt(Kind.SKIPPED if soon else Kind.WARNING, percent, at))
+    return _timed(replace(clock, next_threshold=clock.goal.from_threshold(percent + 1))), dealt
+
+
+def replay(clock: Clock) -> Clock:
+    """The clock worked out afresh from its start, its segments and what was told: the same, if nothing went wrong."""
+    used, missed_at, anchor = NOTHING, None, clock.started_at
+    hours, target = clock.goal.hours, clock.goal.target
+    for segment in clock.segments:
+        if segment.kind is Stretch.RUN:
+            due = hours.deadline(segment.from_at, max(target - used, NOTHING))
+            if missed_at is None and due < segment.to_at:
+                missed_at = due
+            used += hours.elapsed(segment.from_at, segment.to_at)
+        anchor = segment.to_at
+    if missed_at is None and clock.running and clock.next_threshold is None:
+        missed_at = hours.deadline(anchor, target - used)
+    state = clock.state
+    if clock.running:
+        state = State.BREACHED_OPEN if missed_at else State.RUNNING
+    return _timed(replace(clock, state=state, anchor_at=anchor, consumed=used, breached_at=missed_at))
+
+
+def _closed(clock: Clock, at: datetime) -> Clock:
+    """The clock with its present stretch ended: what it used is consumed, and it was missed if it was due before."""
+    at = max(at, clock.anchor_at)
+    consumed, missed_at, segments = clock.consumed, clock.breached_at, clock.segments
+    if at > clock.anchor_at:
+        segments = (*segments, Segment(clock.anchor_at, at, clock.stretch))
+    if clock.running:
+        consumed += clock.goal.hours.elapsed(clock.anchor_at, at)
+        missed_at = clock.due_at if clock.due_at and clock.due_at < at else None
+    return replace(clock, anchor_at=at, consumed=consumed, segments=segments, breached_at=missed_at)
+
+
+def _go_on(clock: Clock) -> Clock:
+    return _timed(replace(clock, state=State.BREACHED_OPEN if clock.breached_at else State.RUNNING))
+
+
+def _timed(clock: Clock) -> Clock:
+    """The clock with the instants that follow from the rest of it."""
+    due_at = clock.breached_at
+    if due_at is None and clock.state is not State.PAUSED:
+        due_at = clock.goal.hours.deadline(clock.anchor_at, clock.remaining)
+    next_threshold = clock.next_threshold
+    if next_threshold is None and clock.open and clock.breached_at is None:
+        next_threshold = BREACH  # a breach was taken back: the clock has to be looked at again
+    timed = replace(clock, due_at=due_at, next_threshold=next_threshold)
+    return replace(timed, next_at=_next_at(timed))
+
+
+def _next_at(clock: Clock) -> datetime | None:
+    if clock.next_threshold is None:
+        return None
+    if clock.running:
+        return _instant(clock, clock.next_threshold)
+    return clock.breached_at  # standing still or ended after it was missed, which nobody has been told yet
+
+
+def _instant(clock: Clock, percent: int) -> datetime:
+    if percent == BREACH and clock.due_at:
+        return clock.due_at
+    share = clock.goal.target * percent / 100
+    return clock.goal.hours.deadline(clock.anchor_at, share - clock.consumed)

@@ -1,0 +1,90 @@
+"""The arithmetic of a clock, line by line, from the same segments it is computed from."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta, tzinfo
+
+from app.sla.rules.clock import Clock, Segment
+from app.sla.rules.words import Outcome, Stretch
+
+TO = "\N{EN DASH}"
+
+_ENDINGS = {
+    Outcome.CLOSED_UNANSWERED: "resolved without an answer",
+    Outcome.RESOLVED: "the ticket was resolved",
+    Outcome.ENDED: "the ticket was closed",
+    Outcome.MERGED: "the ticket was merged into another",
+    Outcome.NO_POLICY: "no policy fits the ticket any more",
+}
+
+
+def explain(clock: Clock, zone: tzinfo) -> list[str]:
+    """Lines for people, in `zone`: what was promised, what ran, what didn't count, and what follows."""
+    promised = f"promised {length(clock.goal.target)} ({clock.goal.priority} priority) from {_day(clock.started_at, zone)}"
+    return [promised, *(_past(s, clock, zone) for s in _merged(clock.segments)), *_present(clock, zone), *_end(clock, zone)]
+
+
+def length(span: timedelta) -> str:
+    """Hours, minutes and seconds; never days, which are long or short by the calendar."""
+    seconds = round(span.total_seconds())
+    parts = ((seconds // 3600, "h"), (seconds // 60 % 60, "min"), (seconds % 60, "s"))
+    return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 s"
+
+
+def _past(segment: Segment, clock: Clock, zone: tzinfo) -> str:
+    span = _span(segment, zone)
+    if segment.kind is Stretch.RUN:
+        return f"ran {span} = {length(clock.goal.hours.elapsed(segment.from_at, segment.to_at))}"
+    reason = "while waiting for the customer" if segment.kind is Stretch.PAUSE else "while it was resolved"
+    return f"paused {span} {reason}"
+
+
+def _present(clock: Clock, zone: tzinfo) -> Iterator[str]:
+    if clock.open and clock.remaining:
+        verb = "runs" if clock.running else "paused"
+        yield f"{verb} since {_day(clock.anchor_at, zone)}, {length(clock.remaining)} left then"
+
+
+def _end(clock: Clock, zone: tzinfo) -> Iterator[str]:
+    if clock.breached_at:
+        yield f"missed: was due {_due(clock.breached_at, zone)}"
+    elif clock.open and clock.due_at:
+        yield f"due {_due(clock.due_at, zone)}"
+    if clock.fulfilled_at and clock.due_at:
+        yield _done(clock.fulfilled_at, clock.due_at, zone)
+    elif clock.outcome:
+        yield f"stopped {_day(clock.anchor_at, zone)}: {_ENDINGS.get(clock.outcome, clock.outcome)}"
+
+
+def _done(at: datetime, due: datetime, zone: tzinfo) -> str:
+    if at > due:
+        return f"done {_day(at, zone)}, {length(at - due)} late"
+    return f"done {_day(at, zone)}, {length(due - at)} before it was due {_due(due, zone)}"
+
+
+def _merged(segments: tuple[Segment, ...]) -> list[Segment]:
+    """Neighbours of one kind as one."""
+    merged: list[Segment] = []
+    for segment in segments:
+        if merged and merged[-1].kind is segment.kind:
+            merged[-1] = Segment(merged[-1].from_at, segment.to_at, segment.kind)
+        else:
+            merged.append(segment)
+    return merged
+
+
+def _span(segment: Segment, zone: tzinfo) -> str:
+    a, b = segment.from_at.astimezone(zone), segment.to_at.astimezone(zone)
+    return f"{_day(a, zone)}{TO}{_time(b)}" if a.date() == b.date() else f"{_day(a, zone)} {TO} {_day(b, zone)}"
+
+
+def _day(at: datetime, zone: tzinfo) -> str:
+    there = at.astimezone(zone)
+    return f"{there:%a} {there.day} {there:%b} {_time(there)}"
+
+
+def _time(there: datetime) -> str:
+    return f"{there:%H:%M:%S}".removesuffix(":00")
+
+
+def _due(at: datetime, zone: tzinfo) -> str:
+    return f"{_day(at, zone)} {at.astimezone(zone):%Z}"

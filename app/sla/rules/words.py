@@ -1,0 +1,72 @@
+"""The engine's vocabulary: what is promised, what happens, and what becomes of it."""
+
+from enum import StrEnum
+
+
+class Metric(StrEnum):
+    """What is promised."""
+
+    FIRST_RESPONSE = "first_response"
+    NEXT_RESPONSE = "next_response"
+    RESOLUTION = "resolution"
+
+
+class Start(StrEnum):
+    """Where the first clocks of a ticket start."""
+
+    ACCEPTED = "accepted"
+    CREATED = "created"
+
+
+class Moment(StrEnum):
+    """What happens to a ticket and matters to its clocks."""
+
+    CREATED = "created"
+    ACCEPTED = "accepted"
+    CUSTOMER_SPOKE = "customer_spoke"
+    AGENT_ANSWERED = "agent_answered"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    RESOLVED = "resolved"
+    REOPENED = "reopened"
+    ENDED = "ended"
+    PRIORITY_CHANGED = "priority_changed"
+
+
+class State(StrEnum):
+    """Where a clock stands. `met` is fulfilled in time; whatever else came to an end is `stopped` or `cancelled`."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    BREACHED_OPEN = "breached_open"
+    MET = "met"
+    STOPPED = "stopped"
+    CANCELLED = "cancelled"
+
+
+class Outcome(StrEnum):
+    """How a clock ended: fulfilled in time or late, or without being fulfilled."""
+
+    MET = "met"
+    LATE = "late"
+    CLOSED_UNANSWERED = "closed_unanswered"
+    RESOLVED = "resolved"
+    ENDED = "ended"
+    MERGED = "merged"
+    NO_POLICY = "no_policy"
+
+
+class Stretch(StrEnum):
+    """How a span of a clock's life counts: only `run` does."""
+
+    RUN = "run"
+    PAUSE = "pause"
+    RESOLVED = "resolved"
+
+
+class Kind(StrEnum):
+    """How a threshold was dealt with. `skipped`: a higher one had passed as well, and only that is told."""
+
+    WARNING = "warning"
+    BREACH = "breach"
+    SKIPPED = "skipped"

@@ -1,0 +1,1 @@
+"""The heart: opening, accepting, answering and closing tickets."""

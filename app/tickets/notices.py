@@ -1,0 +1,90 @@
+"""What the desk writes to people. The sender adds the addresses, the reference to the ticket and the link."""
+
+from collections.abc import Sequence
+
+from app.accounts.models import Person
+from app.outbox import actions as outbox
+from app.outbox.actions import Draft
+from app.outbox.models import Kind
+from app.sla.actions import Fired
+from app.tickets.models import Message, Ticket
+
+_METRICS = {"first_response": "first response", "next_response": "next response", "resolution": "resolution"}
+
+
+def acknowledgement(ticket: Ticket, received: Message) -> Draft:
+    """That a new ticket was received. It repeats nothing of what the sender wrote, so that it can't carry spam to others."""
+    return Draft(
+        kind=Kind.ACKNOWLEDGEMENT,
+        dedupe_key=f"acknowledgement:{ticket.number}",
+        ticket=ticket.number,
+        message_id=None,
+        to_address=ticket.requester.email,
+        to_name=ticket.requester.name,
+        from_name="",
+        subject=f"We received your message [#{ticket.number}]",
+        text=(
+            f"We received your message. Its number is {ticket.number}.\n\n"
+            "To add something, answer this mail. If you did not write to us, somebody used your address, and you can ignore this."
+        ),
+        in_reply_to=received.mail_id,
+        references=(received.mail_id,) if received.mail_id else (),
+        mail_id=outbox.new_mail_id(ticket.number, 0),
+    )
+
+
+def reply(ticket: Ticket, message: Message, references: Sequence[str]) -> Draft:
+    """An agent's words, to the requester, in the same thread."""
+    before = [mail_id for mail_id in references if mail_id != message.mail_id]
+    assert message.mail_id
+    return Draft(
+        kind=Kind.REPLY,
+        dedupe_key=f"reply:{message.id}:{ticket.requester.email}",
+        ticket=ticket.number,
+        message_id=message.id,
+        to_address=ticket.requester.email,
+        to_name=ticket.requester.name,
+        from_name=message.author.name,
+        subject=reply_subject(ticket),
+        text=message.text,
+        in_reply_to=before[-1] if before else None,
+        references=tuple(before),
+        mail_id=message.mail_id,
+    )
+
+
+def reply_subject(ticket: Ticket) -> str:
+    """Re: the ticket's subject [#number], with one Re: and the number once."""
+    tag = f"[#{ticket.number}]"
+    subject = ticket.subject if tag in ticket.subject else f"{ticket.subject} {tag}"
+    return subject if subject.lower().startswith("re:") else f"Re: {subject}"
+
+
+def deadline(ticket: Ticket, fired: Fired, to: Person) -> Draft:
+    """To a manager, that a deadline was missed, with the arithmetic that led to it."""
+    metric = _METRICS.get(fired.metric, fired.metric)
+    lines = [
+        f"The {metric} of ticket {ticket.number} was due at {fired.due_at:%Y-%m-%d %H:%M:%S} UTC and has not come.",
+        "",
+        f"Subject: {ticket.subject}",
+        f"Requester: {ticket.requester.name} <{ticket.requester.email}>",
+        f"Assignee: {ticket.assignee.name if ticket.assignee else 'nobody'}",
+        f"Priority: {ticket.priority.value}",
+        "",
+        "How the deadline came about:",
+        *(f"  {line}" for line in fired.explanation),
+    ]
+    return Draft(
+        kind=Kind.NOTICE,
+        dedupe_key=f"deadline:{fired.clock_id}:{fired.percent}:{fired.rearm}:{to.email}",
+        ticket=ticket.number,
+        message_id=None,
+        to_address=to.email,
+        to_name=to.name,
+        from_name="",
+        subject=f"Deadline missed: {metric} of ticket {ticket.number}",
+        text="\n".join(lines),
+        in_reply_to=None,
+        references=(),
+        mail_id=outbox.new_mail_id(ticket.number, 0),
+    )

@@ -1,0 +1,190 @@
+"""Finding tickets, and never more of them than the asker may see."""
+
+import base64
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, true, tuple_
+from sqlalchemy.orm import aliased
+
+from app.accounts.models import Organization, Person
+from app.accounts.rules import Actor, Role
+from app.core.errors import Invalid
+from app.db.session import Session
+from app.files.models import Attachment
+from app.outbox.models import Kind, Letter
+from app.sla.models import Clock
+from app.tickets.models import Message, Ticket
+from app.tickets.rules import Status
+
+ACKNOWLEDGE_AGAIN = timedelta(hours=1)
+
+
+def visible_to(actor: Actor) -> ColumnElement[bool]:
+    """The condition that holds for exactly the tickets this person may see."""
+    if actor.role.staff:
+        return true()
+    if actor.role is Role.CUSTOMER_ADMIN and actor.organization_id is not None:
+        return or_(Ticket.requester_id == actor.id, Ticket.organization_id == actor.organization_id)
+    return Ticket.requester_id == actor.id
+
+
+def by_number(s: Session, number: int, *, lock: bool = False) -> Ticket | None:
+    """A ticket, locked until the transaction ends where it is going to be changed."""
+    query = select(Ticket).where(Ticket.number == number)
+    if lock:
+        query = query.with_for_update(of=Ticket).execution_options(populate_existing=True)
+    return s.scalar(query)
+
+
+def by_mail_id(s: Session, ids: Sequence[str]) -> Ticket | None:
+    """The ticket of the first of these Message-IDs that a customer's earlier mail came with."""
+    found = {
+        m.mail_id: m.ticket for m in s.scalars(select(Message).where(Message.mail_id.in_(ids)).order_by(Message.id))
+    }
+    number = next((found[mail_id] for mail_id in ids if mail_id in found), None)
+    return None if number is None else by_number(s, number)
+
+
+def messages(s: Session, ticket: Ticket, *, notes: bool) -> Sequence[Message]:
+    """What was said, oldest first; internal notes only where `notes`."""
+    query = select(Message).where(Message.ticket == ticket.number).order_by(Message.id)
+    return s.scalars(query if notes else query.where(Message.internal.is_(False))).all()
+
+
+def message(s: Session, actor: Actor, id: int) -> Message | None:
+    """One message, if this person may see its ticket and it."""
+    query = select(Message).join(Ticket, Ticket.number == Message.ticket).where(Message.id == id, visible_to(actor))
+    return s.scalar(query if actor.role.staff else query.where(Message.internal.is_(False)))
+
+
+def attachments(s: Session, of: Iterable[Message]) -> dict[int, list[Attachment]]:
+    """The files of these messages, by message."""
+    found: dict[int, list[Attachment]] = {}
+    ids = [m.id for m in of]
+    for file in s.scalars(select(Attachment).where(Attachment.message_id.in_(ids)).order_by(Attachment.id)):
+        found.setdefault(file.message_id, []).append(file)
+    return found
+
+
+def attachment(s: Session, actor: Actor, id: int) -> Attachment | None:
+    """One file, if this person may see the message it hangs on."""
+    file = s.get(Attachment, id)
+    return file if file and message(s, actor, file.message_id) else None
+
+
+def conversation_ids(s: Session, ticket: Ticket) -> list[str]:
+    """The Message-IDs of what was said in public, oldest first: what an answer refers to."""
+    query = select(Message.mail_id).where(
+        Message.ticket == ticket.number, Message.internal.is_(False), Message.mail_id.is_not(None)
+    )
+    return [mail_id for mail_id in s.scalars(query.order_by(Message.id)) if mail_id]
+
+
+def acknowledged_lately(s: Session, address: str, now: datetime) -> bool:
+    """Whether this address got an acknowledgement within the last hour: another would only help a mail bomb."""
+    recent = (
+        Letter.kind == Kind.ACKNOWLEDGEMENT,
+        Letter.to_address == address,
+        Letter.created_at > now - ACKNOWLEDGE_AGAIN,
+    )
+    return s.scalar(select(Letter.id).where(*recent).limit(1)) is not None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which tickets a list shows."""
+
+    status: tuple[Status, ...] = ()
+    assignee_id: int | None = None
+    unassigned: bool = False
+    requester_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Some rows of a list, and the cursor that leads to the next ones."""
+
+    items: list[dict[str, Any]]
+    next: str | None
+
+
+def listing(c: Connection, actor: Actor, wanted: Wanted, *, limit: int = 50, cursor: str | None = None) -> Slice:
+    """Tickets that `actor` may see, last changed first. As quick at any depth: a cursor is a place in the index."""
+    requester, assignee = aliased(Person), aliased(Person)
+    due = _due()
+    query = (
+        select(
+            Ticket.number,
+            Ticket.subject,
+            Ticket.status,
+            Ticket.priority,
+            Ticket.channel,
+            Ticket.created_at,
+            Ticket.updated_at,
+            requester.name.label("requester"),
+            requester.email.label("requester_email"),
+            assignee.name.label("assignee"),
+            Organization.name.label("organization"),
+            due.c.due_at,
+            func.coalesce(due.c.breached, False).label("breached"),
+        )
+        .join(requester, requester.id == Ticket.requester_id)
+        .outerjoin(assignee, assignee.id == Ticket.assignee_id)
+        .outerjoin(Organization, Organization.id == Ticket.organization_id)
+        .outerjoin(due, true())
+        .where(visible_to(actor), _wanted(wanted), _after(cursor))
+        .order_by(Ticket.updated_at.desc(), Ticket.number.desc())
+        .limit(limit + 1)
+    )
+    rows = [dict(row) for row in c.execute(query).mappings()]
+    more = len(rows) > limit
+    return Slice(rows[:limit], _cursor(rows[limit - 1]) if more else None)
+
+
+def counts(c: Connection, actor: Actor) -> dict[str, int]:
+    """How many tickets this person sees in each status."""
+    rows = c.execute(select(Ticket.status, func.count()).where(visible_to(actor)).group_by(Ticket.status))
+    found = {status.value: count for status, count in rows}
+    return {status.value: found.get(status.value, 0) for status in Status}
+
+
+def _due() -> Any:
+    open_clock = and_(Clock.ticket == Ticket.number, Clock.due_at.is_not(None), Clock.outcome.is_(None))
+    return (
+        select(func.min(Clock.due_at).label("due_at"), func.bool_or(Clock.breached_at.is_not(None)).label("breached"))
+        .where(open_clock)
+        .correlate(Ticket)
+        .lateral("due")
+    )
+
+
+def _wanted(wanted: Wanted) -> ColumnElement[bool]:
+    conditions: list[ColumnElement[bool]] = [true()]
+    if wanted.status:
+        conditions.append(Ticket.status.in_(wanted.status))
+    if wanted.assignee_id is not None:
+        conditions.append(Ticket.assignee_id == wanted.assignee_id)
+    if wanted.unassigned:
+        conditions.append(Ticket.assignee_id.is_(None))
+    if wanted.requester_id is not None:
+        conditions.append(Ticket.requester_id == wanted.requester_id)
+    return and_(*conditions)
+
+
+def _cursor(row: dict[str, Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps([row["updated_at"].isoformat(), row["number"]]).encode()).decode()
+
+
+def _after(cursor: str | None) -> ColumnElement[bool]:
+    if cursor is None:
+        return true()
+    try:
+        at, number = json.loads(base64.urlsafe_b64decode(cursor))
+        place = (datetime.fromisoformat(at), int(number))
+    except (ValueError, TypeError):
+        raise Invalid("That cursor is none of ours; take the `next` of an earlier answer, or leave it out.") from None
+    return tuple_(Ticket.updated_at, Ticket.number) < place

@@ -1,0 +1,33 @@
+"""How answers are written."""
+
+from typing import Any
+
+from fastapi import Response
+from pydantic_core import to_json
+
+from app.core.errors import DeskError
+
+
+class Json(Response):
+    """JSON, written by the serializer that pydantic already brings."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        return to_json(content)
+
+
+class Problem(Response):
+    """What went wrong, as RFC 9457 has it. `type` is stable: programs may rely on it."""
+
+    media_type = "application/problem+json"
+
+    def __init__(self, status: int, slug: str, title: str, detail: str, **more: Any) -> None:
+        body = {"type": f"urn:atum-desk:problem:{slug}", "title": title, "status": status, "detail": detail, **more}
+        super().__init__(to_json(body), status_code=status)
+
+
+def problem(wrong: DeskError, **more: Any) -> Problem:
+    """The problem document of a refusal."""
+    title = (type(wrong).__doc__ or "Refused.").strip().splitlines()[0]
+    return Problem(wrong.status, wrong.slug, title, wrong.message, **more)

@@ -1,0 +1,49 @@
+"""Whether the desk is well."""
+
+import ipaddress
+
+from fastapi import APIRouter, Request
+
+from app.accounts import actions as accounts
+from app.accounts.rules import Door, Role
+from app.core.errors import DeskError
+from app.db.session import now
+from app.web.answers import Json
+from app.web.desk import Desk, desk_of
+from app.web.door import COOKIE
+
+router = APIRouter()
+
+
+@router.get("/healthz", include_in_schema=False)
+def alive() -> Json:
+    """This process alone answers."""
+    return Json({"status": "alive"})
+
+
+@router.get("/api/v1/health", tags=["health"])
+def health(request: Request) -> Json:
+    """healthy, degraded (200) or unhealthy (503). Its parts are told to administrators and inside the container."""
+    desk = desk_of(request)
+    report = desk.watch.report()
+    return Json(report.told(whole=_inside(request) or _administrator(request, desk)), status_code=report.http_status)
+
+
+def _inside(request: Request) -> bool:
+    try:
+        return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+
+
+def _administrator(request: Request, desk: Desk) -> bool:
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    door = Door.API if kind.lower() == "bearer" else Door.PAGE
+    token = token.strip() if door is Door.API else request.cookies.get(COOKIE, "")
+    if not token:
+        return False
+    try:
+        with desk.db.transaction() as s:
+            return accounts.signed_in(s, token, door=door, now=now(s)).person.role is Role.ADMIN
+    except DeskError:
+        return False

@@ -1,0 +1,32 @@
+"""Service levels, for programs."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from app.core.errors import NotFound
+from app.sla import actions as sla
+from app.sla import queries
+from app.sla.models import Policy
+from app.web.answers import Json
+from app.web.api import shapes
+from app.web.door import Agent, Manager, Now, Route, Tx
+
+router = APIRouter(prefix="/api/v1/sla", tags=["service levels"], route_class=Route)
+
+
+@router.get("/policies")
+def policies(me: Agent, s: Tx) -> Json:
+    """Every policy, in the order in which they are tried."""
+    return Json({"items": [queries.told(s, policy) for policy in queries.policies(s)], "next": None})
+
+
+@router.patch("/policies/{id}")
+def change(id: int, me: Manager, s: Tx, now: Now, body: shapes.PolicyChange) -> Json:
+    """Change a policy's targets. Clocks that run are reckoned again with them."""
+    policy = s.get(Policy, id)
+    if policy is None:
+        raise NotFound(f"There is no policy {id}.")
+    targets: dict[str, Any] = {metric: dict(by_priority) for metric, by_priority in body.targets.items()}
+    sla.set_targets(s, policy, by=me.signature, now=now, targets=targets, starts=body.starts)
+    return Json(queries.told(s, policy))

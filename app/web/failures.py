@@ -1,0 +1,79 @@
+"""What a person or a program is told when something is refused or breaks: never a traceback."""
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from app.core.errors import DeskError, NotFound, NotSignedIn, TooMany, Unavailable
+from app.core.log import request_id
+from app.web.answers import Problem, problem
+from app.web.pages import page, see_other
+
+log = logging.getLogger(__name__)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every failure in the asker's own terms: problem documents under /api, pages elsewhere."""
+    app.add_exception_handler(DeskError, refused)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, framework)
+    app.add_exception_handler(Exception, broken)
+
+
+def wants_json(request: Request) -> bool:
+    return request.url.path.startswith("/api/")
+
+
+def refused(request: Request, wrong: Exception) -> Response:
+    assert isinstance(wrong, DeskError)
+    if isinstance(wrong, NotSignedIn) and not wants_json(request) and request.method in {"GET", "HEAD"}:
+        return see_other("/sign-in")
+    answer = problem(wrong) if wants_json(request) else _page(request, wrong.status, wrong.message)
+    if isinstance(wrong, NotSignedIn) and wants_json(request):
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(wrong, TooMany):
+        answer.headers["Retry-After"] = str(wrong.retry_after)
+    if isinstance(wrong, Unavailable):
+        answer.headers["Retry-After"] = "5"
+    return answer
+
+
+def invalid(request: Request, wrong: Exception) -> Response:
+    assert isinstance(wrong, RequestValidationError)
+    errors = [{"where": ".".join(map(str, e["loc"])), "what": e["msg"]} for e in wrong.errors()]
+    detail = "; ".join(f"{e['where']}: {e['what']}" for e in errors)
+    if not wants_json(request):
+        return _page(request, 422, "Something in the form is missing or not right. " + detail)
+    return Problem(422, "invalid", "Something in the request is not right.", detail, errors=errors)
+
+
+def framework(request: Request, wrong: Exception) -> Response:
+    assert isinstance(wrong, HTTPException)
+    if wrong.status_code == 404:
+        return refused(request, NotFound("There is no such page here."))
+    detail = {405: f"{request.method} is not something this address answers to."}.get(
+        wrong.status_code, str(wrong.detail)
+    )
+    headers: dict[str, Any] = dict(wrong.headers or {})
+    answer = (
+        Problem(wrong.status_code, "http", detail, detail)
+        if wants_json(request)
+        else _page(request, wrong.status_code, detail)
+    )
+    answer.headers.update(headers)
+    return answer
+
+
+def broken(request: Request, wrong: Exception) -> Response:
+    log.error("a request failed", extra={"path": request.url.path, "method": request.method}, exc_info=wrong)
+    detail = (
+        f"Something broke on our side; it has been logged as {request_id.get() or 'an error'}. Nothing was changed."
+    )
+    return Problem(500, "broken", "Something broke.", detail) if wants_json(request) else _page(request, 500, detail)
+
+
+def _page(request: Request, status: int, message: str) -> Response:
+    return page(request, "failure.html", status=status, message=message)

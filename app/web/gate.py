@@ -1,0 +1,88 @@
+"""What goes around every request, as plain ASGI: its id, HEAD, its size, and headers of every answer."""
+
+import uuid
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.core.log import request_id
+
+POLICY = (
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
+    b"frame-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    b"content-security-policy": POLICY,
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"no-referrer",
+    b"cross-origin-opener-policy": b"same-origin",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"permissions-policy": b"camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    b"cache-control": b"no-store",
+}
+
+
+class TooLarge(Exception):
+    """The body went past the limit."""
+
+
+class Gate:
+    """The outermost layer. `most` is the largest body, in bytes."""
+
+    def __init__(self, app: ASGIApp, *, most: int) -> None:
+        self._app, self._most = app, most
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        rid = _header(scope, b"x-request-id") or uuid.uuid4().hex
+        request_id.set(rid)
+        answered = False
+
+        async def decorated(message: Message) -> None:
+            nonlocal answered
+            if message["type"] == "http.response.start":
+                answered = True
+                message["headers"] = _with(message["headers"], rid)
+            await send(message)
+
+        if scope["method"] == "HEAD":  # a page answers HEAD as it answers GET; the server leaves the body away
+            scope = {**scope, "method": "GET"}
+        try:
+            await self._app(scope, self._counted(receive), decorated)
+        except TooLarge:
+            if not answered:
+                await _too_large(decorated)
+
+    def _counted(self, receive: Receive) -> Receive:
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self._most:
+                raise TooLarge
+            return message
+
+        return counted
+
+
+def _header(scope: Scope, wanted: bytes) -> str | None:
+    value = next((value for name, value in scope["headers"] if name == wanted), b"")
+    return value.decode("ascii", "replace")[:64] or None
+
+
+def _with(headers: list[tuple[bytes, bytes]], rid: str) -> list[tuple[bytes, bytes]]:
+    given = {name.lower() for name, _ in headers}
+    more: list[tuple[bytes, Any]] = [(name, value) for name, value in HEADERS.items() if name not in given]
+    return [*headers, *more, (b"x-request-id", rid.encode())]
+
+
+async def _too_large(send: Send) -> None:
+    body = b"This request is larger than the desk takes (UPLOAD_MAX)."
+    await send(
+        {"type": "http.response.start", "status": 413, "headers": [(b"content-type", b"text/plain; charset=utf-8")]}
+    )
+    await send({"type": "http.response.body", "body": body})

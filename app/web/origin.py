@@ -1,0 +1,32 @@
+"""Whether a request with a cookie came from our own pages (cross-site request forgery).
+
+Browsers say it themselves in Sec-Fetch-Site; the few that don't, send Origin. What has neither is no browser's form.
+"""
+
+from urllib.parse import urlsplit
+
+from fastapi import Request
+
+from app.core.errors import Forbidden
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class ForeignOrigin(Forbidden):
+    """This request came from another site. Open the desk's own page and try again."""
+
+    slug = "foreign-origin"
+
+
+def refuse_foreign(request: Request) -> None:
+    """Raises ForeignOrigin for an unsafe request that another site made the browser send."""
+    if request.method in SAFE:
+        return
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        if site not in {"same-origin", "none"}:
+            raise ForeignOrigin
+        return
+    given = request.headers.get("origin")
+    if given is not None and urlsplit(given).netloc.lower() != request.headers.get("host", "").lower():
+        raise ForeignOrigin

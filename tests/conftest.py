@@ -1,0 +1,125 @@
+"""A real PostgreSQL for every test that asks for one: the image's own, started once, or TEST_DATABASE_URL."""
+
+import os
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import datetime
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy.orm import Session as RawSession
+
+from app.db.session import Database, Session
+from app.db.session import now as database_now
+from app.ops import migrate
+from tests.cast import Cast, assemble
+
+IMAGE = os.environ.get("ATUM_TEST_IMAGE", "atum-desk:latest")
+START = (
+    "/usr/lib/postgresql/17/bin/initdb -D /tmp/pg -U postgres --locale-provider=builtin --locale=C.UTF-8 -A trust -N >/dev/null"
+    " && echo 'host all all all trust' >> /tmp/pg/pg_hba.conf"
+    " && exec /usr/lib/postgresql/17/bin/postgres -D /tmp/pg -c listen_addresses='*' -c fsync=off -c unix_socket_directories=/tmp"
+)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The URL of a PostgreSQL server, without a database's name."""
+    if given := os.environ.get("TEST_DATABASE_URL"):
+        yield given.rstrip("/")
+        return
+    run = [
+        "docker",
+        "run",
+        "--rm",
+        "-d",
+        "--user",
+        "postgres",
+        "-p",
+        "127.0.0.1::5432",
+        "--tmpfs",
+        "/tmp:exec",
+        "--entrypoint",
+        "sh",
+    ]
+    container = subprocess.run([*run, IMAGE, "-c", START], check=True, capture_output=True, text=True).stdout.strip()
+    try:
+        port = subprocess.run(["docker", "port", container, "5432"], check=True, capture_output=True, text=True).stdout
+        url = f"postgresql://postgres@127.0.0.1:{port.strip().rpartition(':')[2]}"
+        _wait_for(url)
+        yield url
+    finally:
+        subprocess.run(["docker", "kill", container], check=False, capture_output=True)
+
+
+def _wait_for(url: str) -> None:
+    for _ in range(300):
+        try:
+            psycopg.connect(f"{url}/postgres", connect_timeout=2).close()
+        except psycopg.OperationalError:
+            time.sleep(0.1)
+        else:
+            return
+    raise RuntimeError("PostgreSQL did not come up within 30 s")
+
+
+@pytest.fixture(scope="session")
+def template(server: str) -> str:
+    """The name of a migrated, empty database that others are copied from."""
+    name = f"template_{uuid.uuid4().hex[:8]}"
+    _administer(server, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    migrate.up(f"{server}/{name}")
+    return name
+
+
+@pytest.fixture(scope="session")
+def shared_database(server: str, template: str) -> Iterator[Database]:
+    """One database for all tests that roll back."""
+    yield from _copy(server, template)
+
+
+@pytest.fixture
+def database(server: str, template: str) -> Iterator[Database]:
+    """A database of the test's own, for what really commits."""
+    yield from _copy(server, template)
+
+
+@pytest.fixture
+def s(shared_database: Database) -> Iterator[Session]:
+    """A session whose work is rolled back when the test ends; commits inside are savepoints."""
+    with shared_database.engine.connect() as c:
+        outer = c.begin()
+        with RawSession(c, expire_on_commit=False, join_transaction_mode="create_savepoint") as session:
+            yield session
+        outer.rollback()
+
+
+@pytest.fixture
+def now(s: Session) -> datetime:
+    """The database's time in this transaction."""
+    return database_now(s)
+
+
+@pytest.fixture
+def cast(s: Session, now: datetime) -> Cast:
+    """Alice, Bob, Carol, Dave, Mallory and the administrator."""
+    return assemble(s, now)
+
+
+def _copy(server: str, template: str) -> Iterator[Database]:
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    _administer(
+        server, sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+    )
+    made = Database(f"{server}/{name}")
+    yield made
+    made.close()
+    _administer(server, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _administer(server: str, statement: sql.Composed) -> None:
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as c:
+        c.execute(statement)
