@@ -240,18 +240,14 @@ def _given(environ: Mapping[str, str], secrets: Path) -> tuple[dict[str, str], l
     for name, setting in _SETTINGS.items():
         direct, path = environ.get(name, ""), environ.get(f"{name}_FILE", "")
         if direct and path:
-            problems.append(
-                Problem(name, f"both {name} and {name}_FILE are set; keep one", f"{name}={setting.example}")
-            )
+            problems.append(Problem(name, f"both {name} and {name}_FILE are set; keep one", f"{name}={setting.example}"))
         elif direct:
             given[name] = direct
         elif source := _secret_file(name, path, secrets):
             try:
                 given[name] = _read_secret(source)
             except (OSError, ValueError) as wrong:
-                problems.append(
-                    Problem(f"{name}_FILE", f"{source}: {_words(wrong)}", f"a readable file with {setting.example}")
-                )
+                problems.append(Problem(f"{name}_FILE", f"{source}: {_words(wrong)}", f"a readable file with {setting.example}"))
     return given, problems
 
 
@@ -320,8 +316,3 @@ def _weak(name: str, password: str) -> list[Problem]:
     if len(password) < 10:
         return [Problem(name, "it is shorter than 10 characters", _SETTINGS[name].example)]
     return []
-
-
-def in_container() -> bool:
-    """Whether this is the product's image."""
-    return os.environ.get("DESK_IMAGE") == "1"

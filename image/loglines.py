@@ -90,8 +90,12 @@ def _nginx(line: str) -> tuple[str, str]:
 
 
 def _redis(line: str) -> tuple[str, str]:
+    """It warns of saving in the background, which ours never does, and says farewell as a warning."""
     found = _REDIS.match(line)
-    return (_REDIS_LEVELS[found["level"]], found["msg"]) if found else _plain(line)
+    if not found:
+        return _plain(line)
+    msg = found["msg"]
+    return ("debug" if "Memory overcommit" in msg or "bye bye" in msg else _REDIS_LEVELS[found["level"]]), msg
 
 
 def _postgres(line: str) -> tuple[str, str]:
@@ -103,11 +107,10 @@ def _postgres(line: str) -> tuple[str, str]:
 def _supervisord(line: str) -> tuple[str, str]:
     """Its everyday talk is for debugging; what nobody expected is not."""
     how_bad, msg = _by(_SUPERVISORD)(line)
-    if "not expected)" in msg or msg.startswith(("gave up:", "spawnerr:")):
+    if "not expected)" in msg or "SIGKILL" in msg or msg.startswith(("gave up:", "spawnerr:")):
         return "warning", msg
-    if msg.startswith(("received SIG", "killing ", "waiting for ")) or "without any HTTP authentication" in msg:
-        return "debug", msg
-    return ("debug" if how_bad == "info" else how_bad), msg
+    quiet = how_bad == "info" or msg.startswith(("received SIG", "stopped: ")) or "HTTP authentication" in msg
+    return ("debug" if quiet else how_bad), msg
 
 
 _READERS: dict[str, Callable[[str], tuple[str, str]]] = {

@@ -100,7 +100,7 @@ class Pump:
         for key in list(self._streams.get_map().values()):
             while key.data and self._drain(key.fd, key.data, 0.0):
                 pass
-        self._finish_paused(time.monotonic())
+        self._finish_paused(float("inf"))
 
     def _drain(self, descriptor: int, source: Source, now: float) -> bool:
         """Whether something came."""

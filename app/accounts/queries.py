@@ -20,16 +20,12 @@ def by_email(s: Session, email: str) -> Person | None:
 
 def staff(s: Session) -> Sequence[Person]:
     """Everybody a ticket can be assigned to."""
-    return s.scalars(
-        select(Person).where(Person.role.in_(STAFF), Person.disabled_at.is_(None)).order_by(Person.name)
-    ).all()
+    return s.scalars(select(Person).where(Person.role.in_(STAFF), Person.disabled_at.is_(None)).order_by(Person.name)).all()
 
 
 def managers(s: Session) -> Sequence[Person]:
     """Whom to tell when a deadline is missed: the managers, or the administrators where there is no manager."""
-    found = s.scalars(
-        select(Person).where(Person.role.in_(MANAGERS), Person.disabled_at.is_(None)).order_by(Person.id)
-    ).all()
+    found = s.scalars(select(Person).where(Person.role.in_(MANAGERS), Person.disabled_at.is_(None)).order_by(Person.id)).all()
     return [p for p in found if p.role is Role.MANAGER] or found
 
 

@@ -92,9 +92,7 @@ def _owns(actor: Actor, thing: Owned) -> bool:
     if thing.requester_id == actor.id:
         return True
     return (
-        actor.role is Role.CUSTOMER_ADMIN
-        and actor.organization_id is not None
-        and actor.organization_id == thing.organization_id
+        actor.role is Role.CUSTOMER_ADMIN and actor.organization_id is not None and actor.organization_id == thing.organization_id
     )
 
 

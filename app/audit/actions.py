@@ -37,9 +37,7 @@ def _append(s: Session) -> None:
     if not waiting:
         return
     s.flush()
-    head = s.execute(
-        select(Head).where(Head.id == 1).with_for_update().execution_options(populate_existing=True)
-    ).scalar_one()
+    head = s.execute(select(Head).where(Head.id == 1).with_for_update().execution_options(populate_existing=True)).scalar_one()
     seq, last = head.seq, head.hash
     for entry in waiting:
         seq += 1

@@ -12,9 +12,7 @@ START = bytes(32)
 def link(before: bytes, entry: Mapping[str, Any]) -> bytes:
     """SHA-256 over the hash before and the whole entry (seq, at, kind, actor_id, actor, ticket, data) in one fixed form."""
     whole = {key: _plain(entry[key]) for key in ("seq", "at", "kind", "actor_id", "actor", "ticket", "data")}
-    return hashlib.sha256(
-        before + json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
-    ).digest()
+    return hashlib.sha256(before + json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()).digest()
 
 
 def first_broken(entries: Iterable[Mapping[str, Any]]) -> int | None:

@@ -27,7 +27,9 @@ class Database:
     """
 
     def __init__(self, dsn: str, *, pool: int = 5, patience: int = 10, name: str = "atum") -> None:
-        options = f"-c statement_timeout={patience}s -c lock_timeout=5s -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
+        options = (
+            f"-c statement_timeout={patience}s -c lock_timeout=5s -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
+        )
         self.dsn = dsn
         self.engine: Engine = create_engine(
             sqlalchemy_url(dsn),

@@ -53,26 +53,22 @@ def main() -> int:
 def boot(settings: Settings) -> None:
     """Every step, each told to whoever looks at the page meanwhile."""
     tell(settings, "starting", "The desk is starting", "waiting for the database")
-    wait_for(lambda: _database_answers(settings), settings.embedded_database, "PostgreSQL", "DATABASE_URL")
+    wait_for(lambda: _database_answers(settings), embedded=settings.embedded_database, what="PostgreSQL", setting="DATABASE_URL")
     tell(settings, "starting", "The desk is starting", "waiting for Redis")
-    wait_for(Counters(settings.redis_dsn).alive, settings.embedded_redis, "Redis", "REDIS_URL")
+    wait_for(Counters(settings.redis_dsn).alive, embedded=settings.embedded_redis, what="Redis", setting="REDIS_URL")
     tell(settings, "starting", "The desk is starting", "migrating the database")
     bring_up_to_date(settings)
     tell(settings, "starting", "The desk is starting", "opening the door")
     open_the_door(settings)
 
 
-def wait_for(answers: Callable[[], object], embedded: bool, what: str, setting: str) -> None:
+def wait_for(answers: Callable[[], object], *, embedded: bool, what: str, setting: str) -> None:
     """Until it answers. Raises GaveUp with 69 where something outside stays away for a minute."""
     until = time.monotonic() + (EMBEDDED_PATIENCE if embedded else PATIENCE)
     told = False
     while not answers():
         if time.monotonic() > until:
-            hint = (
-                "Look at its log above."
-                if embedded
-                else f"Check {setting} and that the server runs and lets the desk in."
-            )
+            hint = "Look at its log above." if embedded else f"Check {setting} and that the server runs and lets the desk in."
             raise GaveUp(69, f"{what} did not answer for {PATIENCE:.0f} s. {hint}")
         if not told and not embedded:
             log.info("waiting for %s", what)
@@ -85,14 +81,10 @@ def bring_up_to_date(settings: Settings) -> None:
     try:
         steps = migrate.up(settings.database_dsn)
     except migrate.NewerData as newer:
-        raise GaveUp(
-            65, f"{newer} Nothing was changed. Start the newer version again, or restore an older backup."
-        ) from None
+        raise GaveUp(65, f"{newer} Nothing was changed. Start the newer version again, or restore an older backup.") from None
     except Exception as wrong:
         log.exception("a migration failed")
-        raise GaveUp(
-            75, f"A migration failed and was rolled back: {wrong}. The data is as it was before this start."
-        ) from None
+        raise GaveUp(75, f"A migration failed and was rolled back: {wrong}. The data is as it was before this start.") from None
     if steps:
         log.info("migrated the database", extra={"revisions": steps})
 
@@ -105,26 +97,20 @@ def open_the_door(settings: Settings) -> None:
     if settings.atum_demo:
         demo.fill(db, settings)
     db.close()
-    tell(
-        settings, "unhealthy", "The desk does not answer right now", "it is being restarted; try again in a few seconds"
-    )
-    (settings.app_run / "ready").touch()
+    tell(settings, "unhealthy", "The desk does not answer right now", "it is being restarted; try again in a few seconds")
+    _write(settings, "ready", migrate.head())
     log.info("ATUM Desk %s is ready at %s", __version__, settings.atum_url)
     if welcome.administrator_made:
         log.info("made the administrator %s", welcome.administrator_made)
     if welcome.setup_token:
-        log.info(
-            "make the first administrator within 15 minutes at %s/setup/%s", settings.atum_url, welcome.setup_token
-        )
+        log.info("make the first administrator within 15 minutes at %s/setup/%s", settings.atum_url, welcome.setup_token)
 
 
 def tell(settings: Settings, status: str, title: str, words: str) -> None:
     """What nginx answers while the application doesn't."""
     status_json = {"status": status, "timestamp": clock.now().isoformat(), "version": __version__, "step": words}
     _write(settings, "maintenance/status.json", json.dumps(status_json))
-    _write(
-        settings, "maintenance/index.html", PAGE.format(title=html.escape(title), words=html.escape(f"Now {words}."))
-    )
+    _write(settings, "maintenance/index.html", PAGE.format(title=html.escape(title), words=html.escape(f"Now {words}.")))
 
 
 def _database_answers(settings: Settings) -> bool:

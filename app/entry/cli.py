@@ -3,7 +3,6 @@
 import argparse
 import getpass
 import json
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +21,6 @@ from app.entry import cli_mail, dev
 from app.ops import demo, migrate
 from app.ops.health import Watch
 
-APP_ID = 5002
 Answer = tuple[int, Any]
 
 
@@ -31,7 +29,6 @@ def main(arguments: list[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         settings = config.load()
-        _become_the_app()
         code, answer = given.run(settings, given)
     except BadSettings as wrong:
         return _complain(wrong.problems, given)
@@ -100,7 +97,10 @@ def health(settings: Settings, given: argparse.Namespace) -> Answer:
     told = report.told(whole=True)
     if given.json:
         return int(report.status != "healthy"), told
-    lines = [report.status, *(f"  {name}: {part.status}{f' - {part.reason}' if part.reason else ''}" for name, part in report.parts.items())]
+    lines = [
+        report.status,
+        *(f"  {name}: {part.status}{f' - {part.reason}' if part.reason else ''}" for name, part in report.parts.items()),
+    ]
     return int(report.status != "healthy"), "\n".join(lines)
 
 
@@ -181,14 +181,6 @@ def _password(given: argparse.Namespace) -> str:
 
 def _database(settings: Settings) -> Database:
     return Database(settings.database_dsn, pool=2, patience=60, name="atum")
-
-
-def _become_the_app() -> None:
-    """Root's shell in the container does its work as the app, which the database knows."""
-    if os.getuid() == 0 and config.in_container():
-        os.setgroups([])
-        os.setgid(APP_ID)
-        os.setuid(APP_ID)
 
 
 def _complain(problems: list[config.Problem], given: argparse.Namespace) -> int:

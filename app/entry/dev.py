@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from app.config import Settings
-from app.core import ids
+from app.core import clock, ids
 from app.entry import boot
 from app.ops import certificates
 
@@ -41,4 +41,8 @@ def _make_key(settings: Settings) -> None:
 def _make_certificate(settings: Settings) -> tuple[Path, Path]:
     folder = settings.data_dir / "tls"
     folder.mkdir(parents=True, exist_ok=True)
-    return certificates.self_signed(settings, folder)
+    paths = folder / "dev.crt", folder / "dev.key"
+    for path, content in zip(paths, certificates.make_self_signed(certificates.names_for(settings), clock.now()), strict=True):
+        path.write_bytes(content)
+        path.chmod(0o600)
+    return paths

@@ -80,9 +80,7 @@ class Worker:
     def _tell_once(before: str, wrong: Exception) -> str:
         reason = f"{type(wrong).__name__}: {wrong}"
         if reason != before:
-            log.error(
-                "this round failed; trying again", extra={"reason": reason}, exc_info=not isinstance(wrong, DeskError)
-            )
+            log.error("this round failed; trying again", extra={"reason": reason}, exc_info=not isinstance(wrong, DeskError))
         return reason
 
 

@@ -28,7 +28,7 @@ def application() -> FastAPI:
     counters = Counters(settings.redis_dsn)
 
     @asynccontextmanager
-    async def life(app: FastAPI) -> AsyncIterator[None]:
+    async def life(_: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(worker.wait_until_ready)
         current_default_thread_limiter().total_tokens = THREADS
         beating = asyncio.create_task(_beat(worker))

@@ -29,9 +29,7 @@ def keep(blobs: Blobs, *, name: str | None, content: bytes) -> File:
 def attach(s: Session, files: Iterable[File], *, message_id: int, now: datetime) -> list[Attachment]:
     """Hang files on a message."""
     rows = [
-        Attachment(
-            message_id=message_id, name=f.name, media_type=f.media_type, size=f.size, blob=f.blob, created_at=now
-        )
+        Attachment(message_id=message_id, name=f.name, media_type=f.media_type, size=f.size, blob=f.blob, created_at=now)
         for f in files
     ]
     s.add_all(rows)

@@ -41,10 +41,10 @@ class Always:
     """Round the clock: working time is time."""
 
     def elapsed(self, a: datetime, b: datetime) -> timedelta:
-        return max(b - a, NOTHING)
+        return max(b.astimezone(UTC) - a.astimezone(UTC), NOTHING)
 
     def deadline(self, a: datetime, length: timedelta) -> datetime:
-        return (a + max(length, NOTHING)).astimezone(UTC)
+        return a.astimezone(UTC) + max(length, NOTHING)
 
 
 @dataclass(frozen=True)
@@ -77,14 +77,16 @@ class Weekly:
         self._known: Openings | None = None  # replaced as a whole, so that threads may share it
 
     def elapsed(self, a: datetime, b: datetime) -> timedelta:
+        a, b = a.astimezone(UTC), b.astimezone(UTC)  # within one zone Python reckons with what the wall clock shows
         if b <= a:
             return NOTHING
         known = self._reach(a, b)
         return known.until(b) - known.until(a)
 
     def deadline(self, a: datetime, length: timedelta) -> datetime:
+        a = a.astimezone(UTC)
         if length <= NOTHING:
-            return a.astimezone(UTC)
+            return a
         known = self._reach(a, a + length)
         while (found := known.reaching(known.until(a) + length)) is None:
             known = self._reach(a, datetime.combine(known.last + STEP, time(), UTC))
@@ -92,7 +94,7 @@ class Weekly:
 
     def _reach(self, a: datetime, b: datetime) -> Openings:
         """Openings that cover [a, b], with two days on either side for zones and nights."""
-        first, last = a.astimezone(UTC).date() - 2 * DAY, b.astimezone(UTC).date() + 3 * DAY
+        first, last = a.date() - 2 * DAY, b.date() + 3 * DAY
         known = self._known
         if known and known.first <= first and last <= known.last:
             return known

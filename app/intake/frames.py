@@ -3,8 +3,13 @@
 import socket
 import struct
 import time
+from collections.abc import Callable
 
 _LENGTH = struct.Struct(">Q")
+
+
+def _nothing() -> None:
+    """What a second of waiting is used for, unless somebody knows better."""
 
 
 class Broken(Exception):
@@ -22,19 +27,23 @@ def send(s: socket.socket, content: bytes, *, until: float | None = None) -> Non
         raise Broken from None
 
 
-def receive(s: socket.socket, *, until: float | None = None) -> bytes:
-    """The next piece. Raises Broken, or TimeoutError when it is not whole by `until`."""
-    length: int = _LENGTH.unpack(_exactly(s, _LENGTH.size, until))[0]
-    return bytes(_exactly(s, length, until))
+def receive(s: socket.socket, *, until: float | None = None, meanwhile: Callable[[], None] = _nothing) -> bytes:
+    """The next piece; `meanwhile` is called about once a second. Raises Broken, or TimeoutError if not whole by `until`."""
+    length: int = _LENGTH.unpack(_exactly(s, _LENGTH.size, until, meanwhile))[0]
+    return bytes(_exactly(s, length, until, meanwhile))
 
 
-def _exactly(s: socket.socket, length: int, until: float | None) -> bytearray:
+def _exactly(s: socket.socket, length: int, until: float | None, meanwhile: Callable[[], None]) -> bytearray:
     got = bytearray(length)
     view, at = memoryview(got), 0
     while at < length:
-        s.settimeout(_left(until))
+        left = _left(until)
+        s.settimeout(None if left is None else min(left, 1.0))
         try:
-            n = s.recv_into(view[at:], length - at)
+            n = s.recv_into(view[at:])
+        except TimeoutError:
+            meanwhile()
+            continue
         except ConnectionResetError:
             n = 0
         if not n:

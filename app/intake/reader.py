@@ -27,27 +27,39 @@ class Unreadable(Exception):
 
 
 class Reader:
-    """Reads one mail at a time, for any thread. `command` is what the child runs."""
+    """Reads one mail at a time, for any thread. `beat` is called about once a second meanwhile; the child runs `command`."""
 
-    def __init__(self, *, patience: float = PATIENCE, command: tuple[str, ...] = ("-m", "app.intake.child")) -> None:
+    def __init__(
+        self,
+        *,
+        patience: float = PATIENCE,
+        beat: Callable[[], None] = lambda: None,
+        command: tuple[str, ...] = ("-m", "app.intake.child"),
+    ) -> None:
         self._patience = patience
+        self._beat = beat
         self._command = command
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
         self._line: socket.socket | None = None
+        self._busy = False
 
     def read(self, raw: bytes, keep: Keep) -> Mail:
         """The mail; `keep` is given each file's name and bytes, one after the other. Raises Unreadable."""
         with self._lock:
-            if self._child and self._child.poll() is not None:
-                self.close()  # it had nothing to do and went
-            try:
-                return self._ask(raw, keep)
-            except TimeoutError:
-                self.close()
-                raise Unreadable(f"reading it took longer than {self._patience:g} s") from None
-            except frames.Broken:
-                raise Unreadable(self._last_words()) from None
+            for _ in range(2):
+                try:
+                    return self._ask(raw, keep)
+                except TimeoutError:
+                    raise Unreadable(f"reading it took longer than {self._patience:g} s") from None
+                except frames.Broken:
+                    words = self._last_words()
+                    if words:
+                        raise Unreadable(words) from None
+                finally:
+                    if self._busy:
+                        self.close()
+            raise Unreadable("the reader does not stay")
 
     def close(self) -> None:
         """End the child. The next mail gets a new one."""
@@ -57,6 +69,7 @@ class Reader:
             self._child.kill()
             self._child.communicate()
         self._child = self._line = None
+        self._busy = False
 
     def __enter__(self) -> Self:
         return self
@@ -66,12 +79,14 @@ class Reader:
 
     def _ask(self, raw: bytes, keep: Keep) -> Mail:
         line = self._line or self._start()
+        self._busy = True
         until = time.monotonic() + self._patience
         frames.send(line, raw, until=until)
-        head = json.loads(frames.receive(line, until=until))
+        head = json.loads(frames.receive(line, until=until, meanwhile=self._beat))
         for name in head["files"]:
-            keep(name, frames.receive(line, until=until))
+            keep(name, frames.receive(line, until=until, meanwhile=self._beat))
             until = max(until, time.monotonic() + 1.0)  # our own disk's slowness isn't the child's
+        self._busy = False
         return mails.from_json(head["mail"])
 
     def _start(self) -> socket.socket:
@@ -79,7 +94,7 @@ class Reader:
         with theirs:
             self._child = subprocess.Popen(
                 [sys.executable, "-B", *self._command],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 cwd=_ROOT,
@@ -88,19 +103,19 @@ class Reader:
         return self._line
 
     def _last_words(self) -> str:
-        """Why the child fell: the signal that ended it, or the last line of its traceback."""
-        assert self._child and self._line
+        """Why the child went: the signal that ended it, or the last line of its traceback. Empty where it had been idle."""
+        assert self._child
+        assert self._line
         self._line.close()
         try:
             _, said = self._child.communicate(timeout=2)
         except subprocess.TimeoutExpired:
-            self.close()
             return "the reader closed its line and stayed"
-        code = self._child.returncode
-        self._child = self._line = None
-        if code == -signal.SIGXCPU:
+        if self._child.returncode == 0:
+            return ""
+        if self._child.returncode == -signal.SIGXCPU:
             return "reading it took too much computing time"
-        if code < 0:
-            return f"the reader was ended by {signal.Signals(-code).name}"
+        if self._child.returncode < 0:
+            return f"the reader was ended by {signal.Signals(-self._child.returncode).name}"
         last = said.decode("utf-8", "replace").strip().rpartition("\n")[2]
         return "reading it took too much memory" if last.startswith("MemoryError") else f"the reader failed: {last[:300]}"

@@ -5,8 +5,6 @@ from alembic import context
 from app.migrations.tables import metadata
 
 with context.config.attributes["engine"].connect() as connection:
-    context.configure(
-        connection=connection, target_metadata=metadata, transaction_per_migration=True, compare_type=True
-    )
+    context.configure(connection=connection, target_metadata=metadata, transaction_per_migration=True, compare_type=True)
     with context.begin_transaction():
         context.run_migrations()

@@ -4,14 +4,13 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from app import __version__
 from app.config import Settings
@@ -19,7 +18,6 @@ from app.core import clock
 from app.db.redis import Counters
 from app.db.session import Database
 from app.intake import queries as intake
-from app.ops import migrate
 from app.outbox import queries as outbox
 
 OK, DEGRADED, DOWN = "ok", "degraded", "down"
@@ -29,6 +27,7 @@ REQUIRED = frozenset({"database", "migrations", "api", *WORKERS})
 DISK_LEAST = 0.05
 TLS_SOON = 14  # days
 FRESH = 1.0  # seconds
+LETTER_MOST = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
@@ -84,9 +83,7 @@ class Watch:
         settings = self._settings
         parts = {"database": database(settings.database_dsn)}
         parts["redis"] = (
-            Part(OK)
-            if self._counters.alive()
-            else Part(DEGRADED, "Redis does not answer; each process counts for itself.")
+            Part(OK) if self._counters.alive() else Part(DEGRADED, "Redis does not answer; each process counts for itself.")
         )
         if parts["database"].status == OK:
             parts |= self._in_database()
@@ -100,14 +97,12 @@ class Watch:
         return Report(overall(parts), clock.now(), parts)
 
     def _in_database(self) -> dict[str, Part]:
-        looks: dict[str, Callable[[Connection], Part]] = {"mailboxes": mailboxes, "outbox": letters}
-        found = {
-            "migrations": Part(OK)
-            if migrate.current(self._db.engine)
-            else Part(DOWN, "The database waits to be migrated.")
-        }
         with self._db.reading() as c:
-            return found | {name: look(c) for name, look in looks.items()}
+            return {
+                "migrations": migrations(c, self._settings.app_run / "ready"),
+                "mailboxes": mailboxes(c),
+                "outbox": letters(c, configured=self._settings.smtp_host is not None),
+            }
 
 
 def overall(parts: dict[str, Part]) -> str:
@@ -190,6 +185,15 @@ def process_state(pid: int) -> str:
         return ""
 
 
+def migrations(c: Connection, ready: Path) -> Part:
+    """Whether the database is still at the revision that `boot` brought it to and wrote into the ready mark."""
+    wanted = ready.read_text().strip() if ready.exists() else None
+    found = c.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    if found != wanted:
+        return Part(DOWN, f"The database is at revision {found}, and this version needs {wanted}. Restart the desk.")
+    return Part(OK, None, {"revision": found})
+
+
 def mailboxes(c: Connection) -> Part:
     """Each mailbox in words. One that can't be read degrades the desk; everything else works on."""
     states = intake.mailbox_states(c)
@@ -200,7 +204,13 @@ def mailboxes(c: Connection) -> Part:
     return Part(DEGRADED if amiss else OK, " ".join(amiss) or None, {"each": states})
 
 
-def letters(c: Connection) -> Part:
-    """How long the oldest letter waits, and what the relay says."""
-    state = outbox.waiting(c)
-    return Part(DEGRADED if state["reason"] else OK, state["reason"], {k: v for k, v in state.items() if k != "reason"})
+def letters(c: Connection, configured: bool) -> Part:
+    """How long the oldest letter waits, and what the server that takes them says."""
+    standing = outbox.standing(c)
+    figures = {"waiting": standing.waiting, "oldest_since": standing.oldest, "unknown": standing.unknown}
+    reason = standing.reason
+    if not configured and standing.waiting:
+        reason = f"{standing.waiting} letters wait: {outbox.NO_SERVER}."
+    elif reason is None and standing.oldest and clock.now() - standing.oldest > LETTER_MOST:
+        reason = f"The oldest letter waits since {standing.oldest:%Y-%m-%d %H:%M} UTC."
+    return Part(DEGRADED if reason else OK, reason, figures)

@@ -44,9 +44,9 @@ def pending(engine: Engine) -> list[str]:
     return list(reversed(known[: known.index(at)] if at else known))
 
 
-def current(engine: Engine) -> bool:
-    """Whether the database is at this version's newest revision."""
-    return not pending(engine)
+def head() -> str:
+    """This version's newest revision."""
+    return ScriptDirectory(str(SCRIPTS)).get_current_head() or ""
 
 
 def _alembic(engine: Engine) -> Config:

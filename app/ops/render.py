@@ -17,7 +17,7 @@ from app.config import Settings, load
 
 TEMPLATES = Path(__file__).parents[2] / "conf"
 # What a value may be made of: nothing that could end a directive, open a block, or start a variable or a comment.
-_PLAIN = re.compile(r"[A-Za-z0-9._:/\[\]@%+-]*")
+_PLAIN = re.compile(r"[A-Za-z0-9._:/@%+-]*")
 
 
 class NotPlain(Exception):
@@ -39,11 +39,11 @@ def this_machine() -> Machine:
 def render(settings: Settings, machine: Machine) -> dict[str, str]:
     """Every file's text by its path below RUN_DIR/conf. Raises NotPlain."""
     jinja = Environment(
-        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, finalize=_plain, autoescape=False,  # noqa: S701
+        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=False,  # noqa: S701 (no HTML)
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
     names = jinja.list_templates(filter_func=lambda name: "/" in name)
-    values = known(settings, machine)
+    values = {name: plain(value) for name, value in known(settings, machine).items()}
     texts = {name: jinja.get_template(name).render(values) for name in names}
     return {name: text for name, text in texts.items() if text.strip()}
 
@@ -83,11 +83,12 @@ def write(texts: dict[str, str], folder: Path) -> None:
         path.chmod(0o644)
 
 
-def _plain(value: object) -> str:
-    text = str(value)
-    if not _PLAIN.fullmatch(text):
-        raise NotPlain(f"{text!r} can't stand in a configuration file")
-    return text
+def plain(value: object) -> object:
+    """The value, if it stays one word wherever it is put. Raises NotPlain."""
+    for text in value if isinstance(value, list) else [value]:
+        if not _PLAIN.fullmatch(str(text)):
+            raise NotPlain(f"{text!r} can't stand in a configuration file")
+    return value
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from app.accounts import queries
 from app.accounts.rules import Role
 from app.config import Settings
 from app.db.session import Session
-from app.intake import actions as intake
+from app.intake import mailboxes
 from app.sla import actions as sla
 
 
@@ -23,7 +23,7 @@ class Welcome:
 def furnish(s: Session, settings: Settings, *, now: datetime) -> Welcome:
     """Service levels, the first mailbox, the first administrator or a link to make one. May be done any number of times."""
     sla.ensure_defaults(s, now=now)
-    intake.ensure_mailbox(s, settings, now=now)
+    mailboxes.ensure_mailbox(s, settings, now=now)
     made = _administrator(s, settings, now)
     token = None if queries.has_administrator(s) else accounts.make_setup_link(s, now=now)
     return Welcome(token, made)

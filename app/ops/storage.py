@@ -56,6 +56,7 @@ def run_time(settings: Settings) -> list[Place]:
         Place(run / "tls", "root:nginx", 0o750),
         *(Place(path, "app", 0o755) for path in (app_run, app_run / "heartbeat", app_run / "maintenance")),
         Place(Path("/run/nginx"), "nginx", 0o755),
+        Place(Path("/tmp/nginx"), "nginx", 0o700),  # noqa: S108 (the container's own tmpfs)
         Place(Path("/run/postgresql"), "postgres", 0o755),
         Place(Path("/run/redis"), "redis", 0o750),
     ]

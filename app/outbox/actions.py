@@ -147,6 +147,11 @@ def _doubt(letter: Letter, words: str, *, again_at: datetime) -> None:
 
 
 _TROUBLE = {Verdict.REFUSED: RelayState.REFUSED, Verdict.UNREACHABLE: RelayState.UNREACHABLE}
+_NEWS = {
+    RelayState.OK: "outgoing mail is taken again",
+    RelayState.REFUSED: "outgoing mail waits: the server refuses us",
+    RelayState.UNREACHABLE: "outgoing mail waits: the server can't be reached",
+}
 
 
 def _record_relay(s: Session, outcome: Outcome, settings: str, now: datetime) -> None:
@@ -161,7 +166,7 @@ def _record_relay(s: Session, outcome: Outcome, settings: str, now: datetime) ->
     reason = None if state is RelayState.OK else outcome.words
     if (row.state, row.reason) != (state, reason):
         level = logging.INFO if state is RelayState.OK else logging.ERROR
-        log.log(level, "outgoing mail: the server is %s", state.value, extra={"reason": reason, "before": row.reason})
+        log.log(level, _NEWS[state], extra={"reason": reason, "before": row.reason})
     again = (row.state, row.settings) == (state, settings)
     row.failures = 0 if state is RelayState.OK else row.failures * again + 1
     row.next_try_at = None if state is RelayState.OK else now + rules.pause(outcome.verdict, row.failures)

@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from email import policy
-from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
+from email.header import Header
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UniqueSingleAddressHeader, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import EmailPolicy, Policy
 from email.utils import format_datetime
@@ -36,10 +37,24 @@ class Ids(UnstructuredHeader, BaseHeader):
         return f"{self.name}: " + f"{policy.linesep} ".join(str(self).split()) + policy.linesep
 
 
+class Mailbox(UniqueSingleAddressHeader, BaseHeader):  # type: ignore[misc]  # the stubs know only the registry's own joining
+    """A name and an address. Python's own folding loses the quotes of a long name, and then a comma in it is a new address."""
+
+    def fold(self, *, policy: Policy) -> str:
+        name, address = self.address.display_name, f"<{self.address.addr_spec}>"
+        if not name:
+            return f"{self.name}: {address}{policy.linesep}"
+        if name.isascii():
+            return f"{self.name}: {_quoted(name)}{policy.linesep} {address}{policy.linesep}"
+        return f"{self.name}: {Header(name, 'utf-8').encode(linesep=policy.linesep)}{policy.linesep} {address}{policy.linesep}"
+
+
 def _policy() -> "EmailPolicy[EmailMessage]":
     headers = HeaderRegistry()
     for name in ("message-id", "in-reply-to", "references"):
         headers.map_to_type(name, Ids)
+    for name in ("from", "to", "reply-to"):
+        headers.map_to_type(name, Mailbox)
     return policy.SMTP.clone(header_factory=headers, cte_type="7bit")
 
 
@@ -77,6 +92,10 @@ def _headers(letter: Letter, house: House) -> Iterable[tuple[str, object]]:
         yield "Auto-Submitted", auto
         yield "X-Auto-Response-Suppress", "All"
         yield "Precedence", "bulk"
+
+
+def _quoted(name: str) -> str:
+    return '"' + re.sub(r'(["\\])', r"\\\1", name) + '"'
 
 
 def _address(name: str, address: str) -> Address:

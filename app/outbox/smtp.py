@@ -13,6 +13,7 @@ from app.outbox.rules import Outcome, Verdict
 
 CONNECTING = 10.0  # seconds
 ANSWERING = 30.0
+PARTING = 1.0
 ACCEPTING = 300.0  # after the text: giving up early means sending twice (RFC 5321 4.5.3.2.6 asks for ten minutes)
 
 
@@ -74,6 +75,7 @@ class Line:
         smtp, self._smtp = self._smtp, None
         if smtp:
             try:
+                _patience(smtp, PARTING)
                 smtp.quit()
             except (OSError, smtplib.SMTPException):
                 smtp.close()
@@ -153,12 +155,25 @@ def _patience(smtp: smtplib.SMTP, seconds: float) -> None:
 
 
 def _sign_in(smtp: smtplib.SMTP, user: str, password: str) -> None:
-    try:
-        smtp.login(user, password)
-    except UnicodeEncodeError:  # smtplib knows ASCII alone; RFC 4616 says UTF-8
-        code, said = smtp.docmd("AUTH", "PLAIN " + base64.b64encode(f"\0{user}\0{password}".encode()).decode())
-        if code != 235:
-            raise smtplib.SMTPAuthenticationError(code, said) from None
+    """One try by one mechanism, in UTF-8: smtplib's own login tries them all, each counts as a failure, and knows only ASCII."""
+    offered = smtp.esmtp_features.get("auth", "").upper().split()
+    if "PLAIN" in offered:  # RFC 4616
+        code, said = smtp.docmd("AUTH", f"PLAIN {_base64(chr(0) + user + chr(0) + password)}")
+    elif "LOGIN" in offered:
+        code, said = smtp.docmd("AUTH", "LOGIN")
+        for word in (user, password):
+            if code == 334:
+                code, said = smtp.docmd(_base64(word))
+    else:
+        raise smtplib.SMTPNotSupportedError(
+            f"it offers no way to sign in that we know (it offers: {' '.join(offered) or 'none'})"
+        )
+    if code != 235:
+        raise smtplib.SMTPAuthenticationError(code, said)
+
+
+def _base64(words: str) -> str:
+    return base64.b64encode(words.encode()).decode()
 
 
 def _envelope(smtp: smtplib.SMTP, senders: tuple[str, ...], recipient: str, size: int) -> Outcome | None:

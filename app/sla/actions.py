@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 
@@ -54,16 +54,19 @@ class Fired:
 
 def happened(s: Session, ticket: int, moment: Moment, *, at: datetime, priority: Priority) -> None:
     """Let a ticket's clocks know, in the ticket's own transaction. The caller holds the ticket's row locked."""
-    rows = {row.metric: row for row in s.scalars(_latest(ticket))}
-    before = dict(zip(rows, queries.values(s, list(rows.values())), strict=True))
-    for metric, clock in rules.after(before, moment, at, queries.plan(s, priority, now=at)).items():
+    rows = s.scalars(_latest(ticket)).all()
+    before = {clock.metric: clock for clock in queries.values(s, rows)}
+    after = rules.after(before, moment, at, queries.plan(s, priority, now=at))
+    by_metric = {row.metric: row for row in rows}
+    for metric, clock in after.items():
         known = before.get(metric)
         if known is None or clock.cycle != known.cycle:
             _add(s, ticket, clock)
         elif clock != known:
-            _write(s, rows[metric], clock, known.segments)
-    s.flush()
-    _wake(s)
+            _write(s, by_metric[metric], clock, known.segments)
+    if after != before:
+        s.flush()
+        _wake(s)
 
 
 def fire_due(s: Session, *, limit: int = 200) -> list[Fired]:
@@ -71,19 +74,168 @@ def fire_due(s: Session, *, limit: int = 200) -> list[Fired]:
 
     A clock under an outdated promise is reckoned again before anything may be told of it.
     """
-    claimed = (
-        select(Clock).where(Clock.next_at <= func.now()).order_by(Clock.next_at).limit(limit).with_for_update(skip_locked=True)
-    )
-    rows = s.scalars(claimed.execution_options(populate_existing=True)).all()
+    claim = select(Clock).where(Clock.next_at <= func.now()).order_by(Clock.next_at).limit(limit)
+    rows = s.scalars(claim.with_for_update(skip_locked=True).execution_options(populate_existing=True)).all()
     if not rows:
         return []
-    now, plans = database_now(s), _Plans(s)
-    fired: list[Fired] = []
-    for row, clock in zip(rows, queries.values(s, rows), strict=True):
+    now = database_now(s)
+    plans = {priority: queries.plan(s, priority, now=now) for priority in {row.priority for row in rows}}
+    found: list[tuple[Clock, rules.Clock, Dealt]] = []
+    for row, known in zip(rows, queries.values(s, rows), strict=True):
         try:
-            fired += _fire(s, row, clock, plans, now)
+            clock, dealt = rules.fire(rules.retarget(known, plans[row.priority].goals.get(row.metric), now), now)
         except (ArithmeticError, LookupError, ValueError):
-            log.exception("this clock can't be reckoned; put off for an hour", extra={"ticket": row.ticket, "clock": row.id})
+            log.exception("a clock can't be reckoned; put off for an hour", extra={"ticket": row.ticket, "clock": row.id})
             row.next_at = now + PUT_OFF
+            continue
+        _write(s, row, clock, known.segments)
+        found += [(row, clock, one) for one in dealt]
     s.flush()
-    return fired
+    return [_tell(s, row, clock, one, now) for row, clock, one in _fresh(s, found, now) if one.kind is not Kind.SKIPPED]
+
+
+def ensure_defaults(s: Session, *, now: datetime) -> None:
+    """A desk without any policy gets the standard one. Whatever was made of it since is left alone."""
+    if queries.policies(s):
+        return
+    week = hours.ROUND_THE_CLOCK
+    calendar = s.scalar(select(Calendar).where(Calendar.name == defaults.CALENDAR))
+    calendar = calendar or hours.add(s, defaults.CALENDAR, zone="UTC", week=week, now=now)
+    policy = Policy(name=defaults.POLICY, position=1, match={}, starts=Start.ACCEPTED, version=1, active=True, changed_at=now)
+    s.add(policy)
+    s.flush()
+    for metric, by_priority in defaults.SECONDS.items():
+        for priority, seconds in by_priority.items():
+            target = Target(policy_id=policy.id, version=1, metric=metric, priority=priority, seconds=seconds)
+            target.calendar_id, target.thresholds = calendar.id, defaults.THRESHOLDS
+            target.pauses = defaults.PAUSES.get(metric, [])
+            s.add(target)
+    s.flush()
+
+
+def set_targets(
+    s: Session,
+    policy: Policy,
+    *,
+    by: tuple[int, str],
+    now: datetime,
+    targets: Mapping[str, Mapping[Any, int]],
+    starts: str | None = None,
+) -> None:
+    """Promise something else, in seconds of working time by metric and priority; what isn't named stays. Raises Invalid.
+
+    A new version is written. Clocks that run are looked at by the workers at once and reckoned again from their start.
+    """
+    wanted = _checked(targets)
+    s.refresh(policy, with_for_update=True)
+    before = queries.targets(s, policy)
+    changed = {t: wanted[t.metric, t.priority] for t in before if wanted.get((t.metric, t.priority), t.seconds) != t.seconds}
+    policy.version, policy.changed_at = policy.version + 1, now
+    policy.starts = Start(starts) if starts else policy.starts
+    for old in before:
+        same = {name: getattr(old, name) for name in ("policy_id", "metric", "priority", "calendar_id", "pauses", "thresholds")}
+        s.add(Target(**same, version=policy.version, seconds=changed.get(old, old.seconds)))
+    s.flush()
+    _look_again(s, policy)
+    difference = {f"{t.metric}.{t.priority}": [t.seconds, seconds] for t, seconds in changed.items()}
+    facts: dict[str, Any] = {
+        "policy": policy.name,
+        "version": policy.version,
+        "starts": policy.starts.value,
+        "seconds": difference,
+    }
+    audit.record(s, Event.SLA_POLICY_CHANGED, now=now, by=by, **facts)
+
+
+def _latest(ticket: int) -> Select[Clock]:
+    """The latest cycle of each metric, locked in one order."""
+    other = aliased(Clock)
+    newest = select(func.max(other.cycle)).where(other.ticket == ticket, other.metric == Clock.metric).scalar_subquery()
+    latest = select(Clock).where(Clock.ticket == ticket, Clock.cycle == newest).order_by(Clock.id)
+    return latest.with_for_update(of=Clock).execution_options(populate_existing=True)
+
+
+def _add(s: Session, ticket: int, clock: rules.Clock) -> None:
+    row = Clock(ticket=ticket, metric=clock.metric, cycle=clock.cycle, started_at=clock.started_at, epoch=0)
+    _write(s, row, clock, ())
+    s.add(row)
+
+
+def _write(s: Session, row: Clock, clock: rules.Clock, known: Sequence[rules.Segment]) -> None:
+    goal = clock.goal
+    row.policy_id, row.policy_version, row.priority = goal.policy, goal.version, goal.priority
+    row.calendar_version_id, row.target_seconds = goal.calendar, int(goal.target.total_seconds())
+    row.state, row.outcome = clock.state, clock.outcome
+    row.anchor_at, row.consumed = clock.anchor_at, clock.consumed
+    row.due_at, row.next_at, row.next_threshold = clock.due_at, clock.next_at, clock.next_threshold
+    row.fulfilled_at, row.breached_at = clock.fulfilled_at, clock.breached_at
+    row.epoch += 1
+    s.add_all(
+        Segment(clock_id=row.id, from_at=new.from_at, to_at=new.to_at, kind=new.kind) for new in clock.segments[len(known) :]
+    )
+
+
+def _fresh(s: Session, found: list[tuple[Clock, rules.Clock, Dealt]], now: datetime) -> list[tuple[Clock, rules.Clock, Dealt]]:
+    """Those that nobody has dealt with before; remembered, so that nobody will again."""
+    if not found:
+        return []
+    rows = [
+        {
+            "clock_id": row.id,
+            "cycle": row.cycle,
+            "kind": one.kind,
+            "threshold": one.percent,
+            "rearm": 0,
+            "at": one.at,
+            "detected_at": now,
+            "detail": {"target_seconds": row.target_seconds, "policy_version": row.policy_version},
+        }
+        for row, _, one in found
+    ]
+    added = insert(Happening).values(rows).on_conflict_do_nothing()
+    new = {tuple(key) for key in s.execute(added.returning(Happening.clock_id, Happening.kind, Happening.threshold))}
+    return [(row, clock, one) for row, clock, one in found if (row.id, one.kind, one.percent) in new]
+
+
+def _tell(s: Session, row: Clock, clock: rules.Clock, one: Dealt, now: datetime) -> Fired:
+    due_at = clock.due_at or one.at
+    event = Event.SLA_BREACHED if one.kind is Kind.BREACH else Event.SLA_WARNED
+    facts: dict[str, Any] = {"metric": row.metric.value, "cycle": row.cycle, "percent": one.percent, "due_at": due_at.isoformat()}
+    audit.record(s, event, now=now, ticket=row.ticket, **facts)
+    return Fired(
+        clock_id=row.id,
+        rearm=0,
+        ticket=row.ticket,
+        metric=row.metric,
+        kind=one.kind,
+        percent=one.percent,
+        due_at=due_at,
+        at=one.at,
+        detected_at=now,
+        explanation=rules.explain(clock, UTC),
+    )
+
+
+def _checked(targets: Mapping[str, Mapping[Any, int]]) -> dict[tuple[Metric, Priority], int]:
+    checked = {}
+    for metric, by_priority in targets.items():
+        if metric not in list(Metric):
+            raise Invalid(f"There is no metric {metric!r}: use one of {', '.join(Metric)}.")
+        for priority, seconds in by_priority.items():
+            if priority not in list(Priority):
+                raise Invalid(f"There is no priority {priority!r}: use one of {', '.join(Priority)}.")
+            if not 1 <= seconds <= LONGEST:
+                raise Invalid(f"{metric} for {priority}: {seconds} is not a number of seconds from 1 to {LONGEST}.")
+            checked[Metric(metric), Priority(priority)] = seconds
+    return checked
+
+
+def _look_again(s: Session, policy: Policy) -> None:
+    """Have every waiting clock of this policy visited now. Locked in the order of their ids, as everywhere."""
+    waiting = select(Clock.id).where(Clock.policy_id == policy.id, Clock.next_at.is_not(None)).order_by(Clock.id)
+    s.execute(update(Clock).where(Clock.id.in_(waiting.with_for_update())).values(next_at=func.now()))
+    _wake(s)
+
+
+def _wake(s: Session) -> None:
+    s.execute(select(func.pg_notify(WAKE, "")))

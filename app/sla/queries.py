@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, TypedDict
 
-from sqlalchemy import Connection, and_, func, select, tuple_
+from sqlalchemy import Connection, Interval, and_, func, select, tuple_, type_coerce
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from app.core.priority import Priority
 from app.db.session import Session
@@ -26,12 +27,12 @@ class Due(TypedDict):
 
 @dataclass(frozen=True)
 class Drift:
-    """A clock whose row is not what its segments say: the fields that differ, as they are and as they should be."""
+    """A clock whose row is not what its segments say: each field that differs, as it is and as it should be."""
 
     ticket: int
     metric: Metric
     cycle: int
-    differing: dict[str, tuple[Any, Any]]
+    differing: tuple[tuple[str, str, str], ...]
 
 
 def clocks(s: Session, ticket: int, *, zone: tzinfo = UTC) -> list[dict[str, Any]]:
@@ -44,7 +45,7 @@ def due(c: Connection | Session, tickets: Collection[int]) -> dict[int, Due]:
     """What is due next on each of these tickets; those where nothing is are left out."""
     nearest = (
         select(Clock.ticket, Clock.due_at, Clock.breached_at, Clock.metric)
-        .distinct(Clock.ticket)
+        .ext(distinct_on(Clock.ticket))
         .where(Clock.ticket.in_(tickets), Clock.outcome.is_(None), Clock.due_at.is_not(None))
         .order_by(Clock.ticket, Clock.due_at)
     )
@@ -88,9 +89,7 @@ def values(s: Session, rows: Sequence[Clock]) -> list[rules.Clock]:
     promised = {(t.policy_id, t.version, t.metric, t.priority): t for t in found}
     versions = {id: s.get_one(CalendarVersion, id) for id in {row.calendar_version_id for row in rows}}
     past = _segments(s, [row.id for row in rows])
-    goals = (
-        _goal(promised[r.policy_id, r.policy_version, r.metric, r.priority], versions[r.calendar_version_id]) for r in rows
-    )
+    goals = (_goal(promised[r.policy_id, r.policy_version, r.metric, r.priority], versions[r.calendar_version_id]) for r in rows)
     return [_value(row, goal, past.get(row.id, ())) for row, goal in zip(rows, goals, strict=True)]
 
 
@@ -112,14 +111,15 @@ def drifts(s: Session, *, after: int, limit: int) -> tuple[list[Drift], int | No
 
 def seconds_until_next(s: Session) -> float | None:
     """How long until the next clock has to be looked at; negative when that has passed, None when none waits."""
-    wait = s.scalar(select(func.min(Clock.next_at) - func.now()).where(Clock.next_at.is_not(None)))
-    return wait.total_seconds() if isinstance(wait, timedelta) else None
+    nearest = type_coerce(func.min(Clock.next_at) - func.now(), Interval)
+    wait = s.scalar(select(nearest).where(Clock.next_at.is_not(None)))
+    return None if wait is None else wait.total_seconds()
 
 
 def _calendars_in_force(s: Session, calendars: Collection[int], now: datetime) -> dict[int, CalendarVersion]:
     newest = (
         select(CalendarVersion)
-        .distinct(CalendarVersion.calendar_id)
+        .ext(distinct_on(CalendarVersion.calendar_id))
         .where(CalendarVersion.calendar_id.in_(calendars), CalendarVersion.effective_from <= now)
         .order_by(CalendarVersion.calendar_id, CalendarVersion.effective_from.desc())
     )
@@ -168,8 +168,8 @@ def _value(row: Clock, goal: rules.Goal, past: Iterable[Segment]) -> rules.Clock
 def _drift(ticket: int, clock: rules.Clock) -> Drift:
     right = rules.replay(clock)
     names = ("state", "anchor_at", "consumed", "due_at", "next_at", "next_threshold", "breached_at")
-    pairs = {name: (getattr(clock, name), getattr(right, name)) for name in names}
-    return Drift(ticket, clock.metric, clock.cycle, {name: pair for name, pair in pairs.items() if pair[0] != pair[1]})
+    differing = ((n, str(getattr(clock, n)), str(getattr(right, n))) for n in names if getattr(clock, n) != getattr(right, n))
+    return Drift(ticket, clock.metric, clock.cycle, tuple(differing))
 
 
 def _json(clock: rules.Clock, zone: tzinfo) -> dict[str, Any]:

@@ -88,9 +88,7 @@ def open(
     s.add(ticket)
     s.flush()
     first = _say(s, ticket, author=by or requester, body=body, source=source, attached=files, now=now)
-    audit.record(
-        s, Event.TICKET_OPENED, now=now, by=(by or requester).signature, ticket=ticket.number, message=first.id
-    )
+    audit.record(s, Event.TICKET_OPENED, now=now, by=(by or requester).signature, ticket=ticket.number, message=first.id)
     sla.happened(s, ticket.number, Moment.CREATED, at=now, priority=ticket.priority)
     if acknowledge and not source.auto and not queries.acknowledged_lately(s, requester.email, now):
         outbox.put(s, notices.acknowledgement(ticket, first), now=now)
@@ -179,9 +177,7 @@ def customer_reply(
     if effect is CustomerAnswer.FOLLOW_UP and not source.auto:
         return _follow_up(s, ticket, by=by, body=body, source=source, attached=files, now=now)
     message = _say(s, ticket, author=by, body=body, source=source, attached=files, now=now)
-    audit.record(
-        s, Event.TICKET_REPLIED, now=now, by=by.signature, ticket=ticket.number, message=message.id, auto=source.auto
-    )
+    audit.record(s, Event.TICKET_REPLIED, now=now, by=by.signature, ticket=ticket.number, message=message.id, auto=source.auto)
     if source.auto:
         return ticket
     if effect is CustomerAnswer.REOPEN:

@@ -42,9 +42,7 @@ def by_number(s: Session, number: int, *, lock: bool = False) -> Ticket | None:
 
 def by_mail_id(s: Session, ids: Sequence[str]) -> Ticket | None:
     """The ticket of the first of these Message-IDs that a customer's earlier mail came with."""
-    found = {
-        m.mail_id: m.ticket for m in s.scalars(select(Message).where(Message.mail_id.in_(ids)).order_by(Message.id))
-    }
+    found = {m.mail_id: m.ticket for m in s.scalars(select(Message).where(Message.mail_id.in_(ids)).order_by(Message.id))}
     number = next((found[mail_id] for mail_id in ids if mail_id in found), None)
     return None if number is None else by_number(s, number)
 

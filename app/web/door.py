@@ -100,12 +100,19 @@ def _ticket(verb: Verb) -> Provide:
     return Provide(provide, path="number", rule=verb.value)
 
 
+def _visitor(call: Call) -> Person | None:
+    try:
+        return call.me
+    except NotSignedIn:
+        return None
+
+
 Tx = Annotated[Session, Provide(lambda call: call.s)]
 Reader = Annotated[Connection, Provide(lambda call: call.s.connection())]
 Now = Annotated[datetime, Provide(lambda call: call.now)]
 House = Annotated[Desk, Provide(lambda call: call.desk)]
 Current = Annotated[SignIn, Provide(lambda call: call.session, rule=Role.CUSTOMER.value)]
-Visitor = Annotated[Person | None, Provide(lambda call: _visitor(call))]
+Visitor = Annotated[Person | None, Provide(_visitor)]
 Anyone = Annotated[Person, _role(Role.CUSTOMER)]
 Agent = Annotated[Person, _role(Role.AGENT)]
 Manager = Annotated[Person, _role(Role.MANAGER)]
@@ -113,13 +120,6 @@ Admin = Annotated[Person, _role(Role.ADMIN)]
 TicketToSee = Annotated[Ticket, _ticket(Verb.SEE)]
 TicketToAnswer = Annotated[Ticket, _ticket(Verb.ANSWER)]
 TicketToWork = Annotated[Ticket, _ticket(Verb.WORK)]
-
-
-def _visitor(call: Call) -> Person | None:
-    try:
-        return call.me
-    except NotSignedIn:
-        return None
 
 
 class Route(APIRoute):

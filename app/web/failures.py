@@ -54,14 +54,10 @@ def framework(request: Request, wrong: Exception) -> Response:
     assert isinstance(wrong, HTTPException)
     if wrong.status_code == 404:
         return refused(request, NotFound("There is no such page here."))
-    detail = {405: f"{request.method} is not something this address answers to."}.get(
-        wrong.status_code, str(wrong.detail)
-    )
+    detail = {405: f"{request.method} is not something this address answers to."}.get(wrong.status_code, str(wrong.detail))
     headers: dict[str, Any] = dict(wrong.headers or {})
     answer = (
-        Problem(wrong.status_code, "http", detail, detail)
-        if wants_json(request)
-        else _page(request, wrong.status_code, detail)
+        Problem(wrong.status_code, "http", detail, detail) if wants_json(request) else _page(request, wrong.status_code, detail)
     )
     answer.headers.update(headers)
     return answer
@@ -69,9 +65,7 @@ def framework(request: Request, wrong: Exception) -> Response:
 
 def broken(request: Request, wrong: Exception) -> Response:
     log.error("a request failed", extra={"path": request.url.path, "method": request.method}, exc_info=wrong)
-    detail = (
-        f"Something broke on our side; it has been logged as {request_id.get() or 'an error'}. Nothing was changed."
-    )
+    detail = f"Something broke on our side; it has been logged as {request_id.get() or 'an error'}. Nothing was changed."
     return Problem(500, "broken", "Something broke.", detail) if wants_json(request) else _page(request, 500, detail)
 
 

@@ -82,7 +82,5 @@ def _with(headers: list[tuple[bytes, bytes]], rid: str) -> list[tuple[bytes, byt
 
 async def _too_large(send: Send) -> None:
     body = b"This request is larger than the desk takes (UPLOAD_MAX)."
-    await send(
-        {"type": "http.response.start", "status": 413, "headers": [(b"content-type", b"text/plain; charset=utf-8")]}
-    )
+    await send({"type": "http.response.start", "status": 413, "headers": [(b"content-type", b"text/plain; charset=utf-8")]})
     await send({"type": "http.response.body", "body": body})

@@ -1,6 +1,7 @@
 """What a mail says, and the files it brings."""
 
 import html as markup
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from app.core import text
@@ -57,9 +58,10 @@ def _spoken(part: Part) -> Said:
     whole = text.printable(charset.decode(part.content, part.parameters.get("charset", ""), markup=is_html))
     if part.parameters.get("format", "").lower() == "flowed":
         whole = unflowed(whole, delsp=part.parameters.get("delsp", "").lower() == "yes")
-    files = [_file(part)] if len(whole) > MOST_TEXT else []
-    short = whole[:MOST_TEXT] + (CUT if files else "")
-    return Said("" if is_html else short.strip("\n"), short if is_html else "", files)
+    most = html.MOST if is_html else MOST_TEXT
+    if len(whole) <= most:
+        return Said(html=whole) if is_html else Said(whole.strip("\n"))
+    return Said(html=whole[:most] + CUT, files=[_file(part)]) if is_html else Said(whole[:most] + CUT, files=[_file(part)])
 
 
 def unflowed(whole: str, *, delsp: bool) -> str:
@@ -81,8 +83,7 @@ def unflowed(whole: str, *, delsp: bool) -> str:
     return "\n".join(out)
 
 
-def _first(texts: object) -> str:
-    assert hasattr(texts, "__iter__")
+def _first(texts: Iterable[str]) -> str:
     return next((t for t in texts if t.strip()), "")
 
 

@@ -54,15 +54,14 @@ def split(raw: bytes) -> tuple[Headers, int]:
     fields: list[tuple[str, bytes]] = []
     room = MOST_ALL
     for start, line in _lines(raw, at, end):
+        room -= len(line)
+        if room < 0:
+            break
         if line[:1] in (b" ", b"\t") and fields:
-            room -= len(line)
             name, value = fields[-1]
-            if room > 0 and len(value) < MOST_ONE:
-                fields[-1] = (name, value + b" " + line.strip()[: MOST_ONE - len(value)])
+            fields[-1] = (name, (value + b" " + line.strip())[:MOST_ONE])
         elif match := _NAME.match(line):
-            room -= len(line)
-            if room > 0:
-                fields.append((match[1].decode("ascii").lower(), line[match.end() :].strip()[:MOST_ONE]))
+            fields.append((match[1].decode("ascii").lower(), line[match.end() :].strip()[:MOST_ONE]))
         elif line.strip() and not line.startswith((b"From ", b">From ")):
             return Headers(fields), start
     return Headers(fields), body
@@ -101,6 +100,11 @@ def parameters(raw: str) -> tuple[str, dict[str, str]]:
 
 def base64(raw: bytes) -> bytes:
     """What can be had from base64 with junk in it, bad padding, or several paddings in a row."""
+    if b"=" not in raw.rstrip(b"=\r\n\t "):
+        try:
+            return binascii.a2b_base64(raw)
+        except binascii.Error:
+            pass
     clean = re.sub(rb"[^A-Za-z0-9+/=]+", b"", raw)
     chunks = (chunk[: len(chunk) - (len(chunk) % 4 == 1)] for chunk in clean.split(b"="))
     return b"".join(binascii.a2b_base64(chunk + b"=" * (-len(chunk) % 4)) for chunk in chunks if chunk)
@@ -111,7 +115,7 @@ def _lines(raw: bytes, at: int, end: int) -> Iterator[tuple[int, bytes]]:
     while at < end:
         stop = raw.find(mark, at, end)
         stop = end if stop < 0 else stop
-        yield at, raw[at:stop].rstrip(b"\r\n")
+        yield at, raw[at : min(stop, at + MOST_ONE)].rstrip(b"\r\n")
         at = stop + 1
 
 

@@ -10,6 +10,7 @@ from inscriptis.model.config import ParserConfig
 from app.core import text
 from app.core.html import MOST_BYTES, POLICY, clean
 
+MOST = MOST_BYTES - 1000  # characters of one page
 MOST_DEPTH = 250
 
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9:-]{0,20})")
@@ -20,7 +21,7 @@ _NEVER_NESTED = re.compile(
 )
 _PLAIN = ParserConfig(css=CSS_PROFILES["strict"])
 
-__all__ = ["POLICY", "harmless", "plain", "too_deep"]
+__all__ = ["MOST", "POLICY", "harmless", "plain", "too_deep"]
 
 
 def too_deep(markup: str) -> bool:
@@ -35,9 +36,12 @@ def too_deep(markup: str) -> bool:
 
 
 def harmless(markup: str) -> str | None:
-    """HTML that may be shown; None for what is nested too deep to be looked at."""
+    """HTML that may be shown; None for what is nested too deep to be looked at, or grows when it is made well-formed."""
     markup = text.printable(markup[:MOST_BYTES])
-    return None if too_deep(markup) else clean(markup)
+    if too_deep(markup):
+        return None
+    cleaned = clean(markup)
+    return cleaned if len(cleaned) <= 2 * MOST_BYTES else None
 
 
 def plain(markup: str) -> str:

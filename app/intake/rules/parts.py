@@ -14,7 +14,7 @@ from app.intake.rules.headers import Headers
 MOST_PARTS = 500
 MOST_DEPTH = 50
 
-_GUESS = re.compile(rb"^--([^\s\r\n][^\r\n]{0,199}?)[ \t]*\r?$", re.MULTILINE)
+_GUESS = re.compile(rb"^--(\S[^\r\n]{0,199})\r?$", re.MULTILINE)
 
 
 @dataclass
@@ -80,7 +80,7 @@ def _part(raw: bytes, otherwise: str, depth: int, room: _Room) -> Part:
 def _divide(part: Part, depth: int, room: _Room) -> None:
     pieces = _pieces(part.body, part.parameters.get("boundary", "").encode("utf-8", "replace"))
     if not pieces and (found := _GUESS.search(part.body)):
-        pieces = _pieces(part.body, found[1])
+        pieces = _pieces(part.body, found[1].rstrip())
     if not pieces:
         part.media_type = "text/plain"  # a multipart without parts is its text
         return

@@ -9,7 +9,7 @@ from app.intake.rules import addresses, automatic, body, html, parts, report
 from app.intake.rules.headers import Headers
 from app.intake.rules.mail import Address, Found, Mail
 
-TOO_MANY_PARTS = f"[This mail has more than {parts.MOST_PARTS} parts. The rest is only in the original.]"
+TOO_MANY_PARTS = "[This mail has more parts than can be shown. The rest is only in the original.]"
 
 _SENDERS = ("from", "sender", "reply-to", "return-path", "x-original-from")
 _DELIVERED = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-delivered-to", "x-rcpt-to")
@@ -20,7 +20,7 @@ def mail(raw: bytes) -> tuple[Mail, Sequence[Found]]:
     whole, exceeded = parts.tree(raw)
     whole.headers.charset = _own_charset(whole)
     said = body.said(whole)
-    plain = said.text or html.plain(said.html)
+    plain = said.text or html.plain(said.html)[: body.MOST_TEXT]
     if exceeded:
         plain = f"{plain}\n\n{TOO_MANY_PARTS}".strip()
     harmless = html.harmless(said.html) if said.html else None

@@ -2,7 +2,7 @@
 
 from app.sla.rules.clock import BREACH, Clock, Dealt, Goal, Segment, fire, replay, retarget
 from app.sla.rules.explanation import explain
-from app.sla.rules.timeline import NO_PLAN, WAITING, Plan, after
+from app.sla.rules.timeline import NO_PLAN, WAITING, Plan, after, fits
 from app.sla.rules.words import Kind, Metric, Moment, Outcome, Start, State, Stretch
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "after",
     "explain",
     "fire",
+    "fits",
     "replay",
     "retarget",
 ]

@@ -3,7 +3,7 @@
 `clocks` holds the latest cycle of each metric; no other can be open. What comes back replaces it: changed, untouched and new.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,6 +25,11 @@ class Plan:
 
 
 NO_PLAN = Plan(Start.ACCEPTED, {})
+
+
+def fits(match: Mapping[str, Collection[str]], facts: Mapping[str, str]) -> bool:
+    """Whether a policy's conditions hold: each fact it names is one of the values it lists."""
+    return all(facts.get(name) in values for name, values in match.items())
 
 
 def after(clocks: Clocks, moment: Moment, at: datetime, plan: Plan) -> dict[Metric, Clock]:

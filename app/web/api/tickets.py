@@ -9,9 +9,11 @@ from app.accounts.models import Person
 from app.accounts.rules import Verb, may
 from app.audit import queries as audit
 from app.core.errors import Forbidden, Invalid
+from app.core.priority import Priority
 from app.db.session import Session
 from app.files.models import Attachment
 from app.outbox import queries as outbox
+from app.outbox.queries import Fate
 from app.sla import queries as sla
 from app.tickets import actions as tickets
 from app.tickets import queries
@@ -53,7 +55,7 @@ def create(me: Anyone, s: Tx, now: Now, house: House, body: shapes.NewTicket) ->
         subject=body.subject,
         body=Body(body.body),
         source=BY_API,
-        priority=body.priority if me.staff else shapes.Priority.MEDIUM,
+        priority=body.priority if me.staff else Priority.MEDIUM,
         now=now,
         gate=house.settings.accept_gate,
     )
@@ -99,11 +101,12 @@ def status(ticket: TicketToWork, me: Agent, s: Tx, now: Now, body: shapes.NewSta
 
 
 @router.get("/{number}/messages")
-def messages(ticket: TicketToSee, me: Anyone, s: Tx) -> Json:
+def messages(ticket: TicketToSee, me: Anyone, s: Tx, house: House) -> Json:
     """What was said on it, oldest first."""
     found = queries.messages(s, ticket, notes=may(me, Verb.SEE_NOTES, ticket))
-    files, delivery = queries.attachments(s, found), outbox.delivery(s, [m.id for m in found])
-    return Json({"items": [message(m, files.get(m.id, []), delivery.get(m.id)) for m in found], "next": None})
+    files = queries.attachments(s, found)
+    fates = outbox.fates(s, ticket.number, configured=house.settings.smtp_host is not None)
+    return Json({"items": [message(m, files.get(m.id, []), fates.get(m.id)) for m in found], "next": None})
 
 
 @router.post("/{number}/messages", status_code=201)
@@ -164,9 +167,7 @@ def told(s: Session, ticket: Ticket, me: Person) -> dict[str, Any]:
         "channel": ticket.channel,
         "requester": person(ticket.requester),
         "assignee": person(ticket.assignee) if ticket.assignee else None,
-        "organization": {"id": ticket.organization.id, "name": ticket.organization.name}
-        if ticket.organization
-        else None,
+        "organization": {"id": ticket.organization.id, "name": ticket.organization.name} if ticket.organization else None,
         "follows": ticket.follows,
         "created_at": ticket.created_at,
         "updated_at": ticket.updated_at,
@@ -177,8 +178,8 @@ def told(s: Session, ticket: Ticket, me: Person) -> dict[str, Any]:
     }
 
 
-def message(of: Message, files: list[Attachment], delivery: dict[str, Any] | None) -> dict[str, Any]:
-    """A message as the API tells it."""
+def message(of: Message, files: list[Attachment], fate: Fate | None) -> dict[str, Any]:
+    """A message as the API tells it; `delivery` is what became of its mail."""
     return {
         "id": of.id,
         "author": {"id": of.author.id, "name": of.author.name, "email": of.author.email, "staff": of.from_staff},
@@ -189,7 +190,7 @@ def message(of: Message, files: list[Attachment], delivery: dict[str, Any] | Non
         "html": of.html,
         "created_at": of.created_at,
         "attachments": [{"id": f.id, "name": f.name, "media_type": f.media_type, "size": f.size} for f in files],
-        "delivery": delivery,
+        "delivery": {"state": fate.state, "words": fate.words, "at": fate.at} if fate else None,
     }
 
 

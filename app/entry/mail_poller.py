@@ -1,0 +1,133 @@
+"""The mail-poller process: a thread for each mailbox takes mail in, and this one gives each mail its outcome."""
+
+import logging
+import threading
+import time
+
+from app.config import Settings
+from app.db.session import Database, DatabaseGone
+from app.entry.loop import Worker, worker
+from app.intake import queries
+from app.intake.processing import Processor
+from app.intake.reader import Reader
+from app.intake.watch import Watch
+
+LOOK_AROUND = 5.0  # seconds between looks for mailboxes, and for mails that somebody wants replayed
+LONGEST_PAUSE = 30.0
+
+log = logging.getLogger(__name__)
+
+
+class Mailbox(threading.Thread):
+    """One mailbox's thread. It ends with the process, and whatever it was doing is done again by the next."""
+
+    def __init__(self, database: Database, settings: Settings, id: int, arrived: threading.Event) -> None:
+        super().__init__(name=f"mailbox-{id}", daemon=True)
+        self.ending = threading.Event()
+        self.watch = Watch(database, settings, id, stop=self.ending, arrived=arrived)
+
+    def run(self) -> None:
+        """Turn after turn. What goes wrong on our own side is told once, and tried again ever more rarely."""
+        pause, failing = 1.0, ""
+        while not self.ending.is_set():
+            try:
+                rest = self.watch.turn()
+            except Exception as wrong:  # a mailbox's thread outlives whatever it meets
+                reason = f"{type(wrong).__name__}: {wrong}"
+                if reason != failing:
+                    expected = isinstance(wrong, DatabaseGone)
+                    log.error("reading a mailbox failed", extra={"reason": reason}, exc_info=not expected)
+                failing, rest, pause = reason, pause, min(pause * 2, LONGEST_PAUSE)
+            else:
+                pause, failing = 1.0, ""
+            self.ending.wait(rest)
+
+
+class Poller:
+    """All mailboxes, and the mails that wait for their outcome."""
+
+    def __init__(self, worker: Worker, database: Database, reader: Reader) -> None:
+        self._settings = worker.settings
+        self._database = database
+        self._processor = Processor(database, worker.settings, reader=reader, beat=worker.beat)
+        self._stop = worker.stop
+        self._arrived = threading.Event()
+        self._mailboxes: dict[int, Mailbox] = {}
+        self._looked_at = float("-inf")
+
+    def once(self) -> float:
+        """Look after the threads, process what waits, then wait a second for more."""
+        if time.monotonic() - self._looked_at >= LOOK_AROUND:
+            self._look_after_mailboxes()
+            self._arrived.set()
+            self._looked_at = time.monotonic()
+        for _ in range(4):  # a quarter of a second at a time, to stop soon
+            if self._stop.is_set() or self._arrived.wait(0.25):
+                break
+        if self._arrived.is_set():
+            self._arrived.clear()
+            self._process()
+        return 0.0
+
+    def close(self) -> None:
+        """Let the threads finish what takes less than a second."""
+        for mailbox in self._mailboxes.values():
+            mailbox.ending.set()
+        until = time.monotonic() + 0.7
+        for mailbox in self._mailboxes.values():
+            mailbox.join(max(until - time.monotonic(), 0))
+
+    def _look_after_mailboxes(self) -> None:
+        with self._database.transaction() as s:
+            wanted = {mailbox.id for mailbox in queries.in_use(s)}
+        for id in self._mailboxes.keys() - wanted:
+            self._mailboxes.pop(id).ending.set()
+        for id in wanted:
+            if id not in self._mailboxes or not self._mailboxes[id].is_alive():
+                self._mailboxes[id] = Mailbox(self._database, self._settings, id, self._arrived)
+                self._mailboxes[id].start()
+
+    def _process(self) -> None:
+        """Each mail that waits, once: one that failed has its next try in the next round."""
+        last = 0
+        while waiting := self._processor.waiting(after=last):
+            for last in waiting:
+                if self._stop.is_set():
+                    return
+                self._process_one(last)
+            for mailbox in self._mailboxes.values():
+                mailbox.watch.settled.set()
+
+    def _process_one(self, id: int) -> None:
+        """A mail that trips over a mistake of ours is set aside like one that can't be read; the others go on."""
+        try:
+            self._processor.process(id)
+        except (DatabaseGone, OSError):
+            raise  # no mail's fault: the whole round is tried again
+        except Exception as wrong:  # one mail must not stop the others
+            log.exception("processing a mail failed", extra={"mail": id})
+            self._set_aside(id, f"{type(wrong).__name__}: {wrong}")
+
+    def _set_aside(self, id: int, reason: str) -> None:
+        try:
+            self._processor.failed(id, reason)
+        except (DatabaseGone, OSError):
+            raise
+        except Exception:  # not even the ticket that shows it can be made
+            log.exception("a mail can't be shown to anybody", extra={"mail": id})
+            self._processor.give_up(id, reason)
+
+
+def main() -> None:
+    """Run until told to stop."""
+    me = worker("mail-poller")
+    database = Database(me.settings.database_dsn, pool=5, patience=60, name=me.name)
+    with Reader(beat=me.beat) as reader:
+        poller = Poller(me, database, reader)
+        me.run(poller.once)
+        poller.close()
+    database.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""Notices deadlines to the second: woken by NOTIFY and by the next one due, and once a second in any case.
+
+Any number of these may run. Whatever is due is found in the tables, so a lost wake-up costs a second and a lost worker nothing.
+"""
+
+import logging
+import time
+from contextlib import suppress
+from dataclasses import asdict
+
+import psycopg
+from psycopg import sql
+
+from app.db.session import Database, DatabaseGone
+from app.entry.loop import Worker, worker
+from app.sla import actions, queries
+from app.tickets import deadlines
+
+SHORTEST, LONGEST = 0.002, 1.0  # seconds to listen
+CHUNK = 500  # clocks that one step of the re-check replays
+
+log = logging.getLogger(__name__)
+
+
+class Bell:
+    """LISTENs on a connection of its own, and makes itself another when that one broke."""
+
+    def __init__(self, dsn: str, channel: str, *, name: str) -> None:
+        self._dsn, self._channel, self._name = dsn, channel, name
+        self._connection: psycopg.Connection | None = None
+
+    def hang(self) -> None:
+        """Listen from here on; whoever reads the tables after this misses nothing. Raises DatabaseGone."""
+        if self._connection is not None:
+            return
+        try:
+            fresh = psycopg.connect(self._dsn, autocommit=True, connect_timeout=5, application_name=self._name)
+            fresh.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._channel)))
+        except psycopg.OperationalError as wrong:
+            raise DatabaseGone from wrong
+        self._connection = fresh
+
+    def wait(self, seconds: float) -> None:
+        """Until it rings, at most so long. A broken connection is a ring: there may be something to see."""
+        assert self._connection is not None
+        try:
+            for _ in self._connection.notifies(timeout=seconds, stop_after=1):
+                pass
+        except psycopg.OperationalError:
+            self.take_down()
+
+    def take_down(self) -> None:
+        if self._connection is not None:
+            with suppress(psycopg.Error):
+                self._connection.close()
+            self._connection = None
+
+
+class Recheck:
+    """Replays every open clock each `interval` seconds, a chunk at a time, and reports rows that differ, once. It mends none."""
+
+    def __init__(self, db: Database, interval: int) -> None:
+        self._db, self._interval = db, interval
+        self._after: int | None = None
+        self._next = time.monotonic()
+        self._found: set[queries.Drift] = set()
+        self._reported: set[queries.Drift] = set()
+
+    def step(self) -> bool:
+        """Look at one chunk, if it is time; whether there is more of this round to come."""
+        if self._after is None and time.monotonic() < self._next:
+            return False
+        with self._db.transaction() as s:
+            drifts, self._after = queries.drifts(s, after=self._after or 0, limit=CHUNK)
+        for drift in set(drifts) - self._reported:
+            log.error("a clock differs from its replay", extra=asdict(drift))
+        self._found.update(drifts)
+        if self._after is None:
+            self._next = time.monotonic() + self._interval
+            self._reported, self._found = self._found, set()
+        return self._after is not None
+
+
+class Watch:
+    """One worker's round: everything that is due, a step of the re-check, then rest until the next deadline or the bell."""
+
+    def __init__(self, me: Worker) -> None:
+        self._me = me
+        dsn = me.settings.database_dsn
+        self._db = Database(dsn, pool=1, name=me.name)
+        self._bell = Bell(dsn, actions.WAKE, name=f"{me.name} bell")
+        self._recheck = Recheck(self._db, me.settings.sla_check_interval)
+
+    def round(self) -> float:
+        """Answers no rest: the waiting is done here, where a notification ends it."""
+        self._bell.hang()
+        seconds = self._all_due()
+        more = self._recheck.step()
+        self._bell.wait(SHORTEST if more else min(max(seconds, SHORTEST), LONGEST))
+        return 0.0
+
+    def _all_due(self) -> float:
+        """Seconds until the next one, when nothing is due any more."""
+        done = 1
+        seconds: float | None = None
+        while done and not self._me.stop.is_set():
+            with self._db.transaction() as s:
+                done = deadlines.process_due(s)
+                seconds = actions.seconds_until_next(s)
+            self._me.beat()
+        return LONGEST if seconds is None else seconds
+
+
+def main() -> None:
+    """Run until told to stop."""
+    me = worker("sla-worker")
+    me.run(Watch(me).round)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Which ticket a mail belongs to (MAIL.md, "Threading"). Only its requester's own mail ever joins a ticket."""
+
+from collections.abc import Iterator
+
+from app.accounts.models import Person
+from app.core import text
+from app.db.session import Session
+from app.intake.rules.mail import Mail
+from app.outbox.house import House
+from app.tickets import queries
+from app.tickets.models import Ticket
+
+
+def ticket_for(s: Session, mail: Mail, sender: Person, house: House) -> Ticket | None:
+    """The ticket that this mail goes on, locked; None for a new matter.
+
+    Whoever is not the requester opens a ticket of their own, whatever signs of ours they show: an address or a Message-ID
+    can be forwarded, and must not open another's ticket.
+    """
+    for number in _candidates(s, mail, sender, house):
+        ticket = queries.by_number(s, number, lock=True)
+        if ticket and ticket.requester_id == sender.id:
+            return ticket
+    return None
+
+
+def not_for_us(mail: Mail, house: House, mailbox: str) -> str:
+    """Why this mail must not become anything, in words: it is our own, come back. Empty for everybody else's."""
+    if mail.message_id and house.ticket_of_mail_id(mail.message_id) is not None:
+        return "it is our own mail, come back: its Message-ID is one of ours"
+    if mail.sender and _untagged(mail.sender.address) in {text.address(house.address), text.address(mailbox)}:
+        return f"it is from our own address, {mail.sender.address}"
+    return ""
+
+
+def bounced(s: Session, mail: Mail, house: House) -> Ticket | None:
+    """The ticket whose mail this report says was not delivered; None for anything that doesn't name a mail of ours."""
+    if mail.bounce is None:
+        return None
+    for mail_id in (*mail.bounce.mail_ids, *mail.in_reply_to, *reversed(mail.references)):
+        if (number := house.ticket_of_mail_id(mail_id)) is not None:
+            return queries.by_number(s, number)
+    return None
+
+
+def _candidates(s: Session, mail: Mail, sender: Person, house: House) -> Iterator[int]:
+    """Tickets by falling certainty: the address we gave this very sender, our own Message-IDs, then the sender's own."""
+    for address in mail.recipients:
+        if (number := house.ticket_of_address(address, sender.email)) is not None:
+            yield number
+    answered = (*mail.in_reply_to, *reversed(mail.references))
+    for mail_id in answered:
+        if (number := house.ticket_of_mail_id(mail_id)) is not None:
+            yield number
+    if answered and not mail.automatic and (ticket := queries.by_mail_id(s, list(answered))):
+        yield ticket.number
+
+
+def _untagged(address: str) -> str:
+    local, _, domain = address.rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}"

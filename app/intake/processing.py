@@ -1,0 +1,71 @@
+"""From a ledger row to its outcome: read the bytes in the child, outside any transaction, then settle in one."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from app.config import Settings
+from app.core.errors import DeskError
+from app.db.session import Database, DatabaseGone
+from app.db.session import now as database_now
+from app.files import actions as files
+from app.files.actions import File
+from app.files.disk import Blobs
+from app.intake import actions, queries
+from app.intake.reader import Reader, Unreadable
+from app.outbox.house import house
+
+AT_ONCE = 100
+
+
+class Processor:
+    """Gives mails their outcome. `beat` is called between mails, and while one is being read."""
+
+    def __init__(self, database: Database, settings: Settings, *, reader: Reader, beat: Callable[[], None]) -> None:
+        self._database = database
+        self._settings = settings
+        self._reader = reader
+        self._beat = beat
+        self._blobs = Blobs(Path(settings.data_dir) / "files")
+
+    def waiting(self, *, after: int = 0) -> list[int]:
+        """The next mails without an outcome, oldest first."""
+        with self._database.reading() as c:
+            return list(queries.waiting(c, after=after, limit=AT_ONCE))
+
+    def process(self, id: int) -> None:
+        """One mail. A mail that can't be read keeps its row, and after three tries gets before a person as it came."""
+        self._beat()
+        raw = self._raw(id)
+        found: list[File] = []
+        try:
+            mail = self._reader.read(raw, lambda name, content: found.append(self._keep(name, content)))
+            self._beat()
+            with self._database.transaction() as s:
+                gate = self._settings.accept_gate
+                actions.settle(s, id, mail, found, house=house(self._settings), gate=gate, now=database_now(s))
+        except DatabaseGone:
+            raise  # a DeskError too, but not the mail's fault
+        except (Unreadable, DeskError) as wrong:
+            self.failed(id, str(wrong))
+
+    def failed(self, id: int, reason: str) -> None:
+        """Count a failed try; after the last one show the mail to a person."""
+        with self._database.transaction() as s:
+            last = actions.attempted(s, id, reason)
+        if last:
+            original = self._keep(f"mail-{id}.eml", self._raw(id))
+            with self._database.transaction() as s:
+                gate = self._settings.accept_gate
+                actions.quarantine(s, id, reason, original, gate=gate, now=database_now(s))
+
+    def give_up(self, id: int, reason: str) -> None:
+        """Set a mail aside for which not even a ticket could be made."""
+        with self._database.transaction() as s:
+            actions.give_up(s, id, reason, now=database_now(s))
+
+    def _raw(self, id: int) -> bytes:
+        with self._database.transaction() as s:
+            return actions.raw(s, self._settings, id) or b""
+
+    def _keep(self, name: str, content: bytes) -> File:
+        return files.keep(self._blobs, name=name, content=content)

@@ -1,0 +1,85 @@
+"""How the mailboxes are, and what became of each mail."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from app.db.session import Session
+from app.intake.models import InboundMail, Mailbox
+from app.intake.rules.states import MailState
+
+
+def mailbox_states(c: Connection | Session) -> list[dict[str, Any]]:
+    """Each mailbox in use: name, state, since when it fails, the reason in words, and how many of its mails wait for a person."""
+    held = (
+        select(func.count())
+        .where(InboundMail.mailbox_id == Mailbox.id, InboundMail.state == MailState.QUARANTINED)
+        .scalar_subquery()
+    )
+    columns = (
+        Mailbox.id,
+        Mailbox.name,
+        Mailbox.state,
+        Mailbox.failing_since.label("since"),
+        Mailbox.reason,
+        Mailbox.next_try_at,
+        Mailbox.last_ok_at,
+        held.label("quarantined"),
+    )
+    rows = c.execute(select(*columns).where(Mailbox.removed_at.is_(None)).order_by(Mailbox.id))
+    return [dict(row) for row in rows.mappings()]
+
+
+def ledger(
+    c: Connection | Session, *, state: str | None = None, before: int | None = None, limit: int = 50
+) -> list[dict[str, Any]]:
+    """The last mails that came, newest first: who from, what about, and what became of them. `before` is a row's id."""
+    columns = (
+        InboundMail.id,
+        Mailbox.name.label("mailbox"),
+        InboundMail.received_at,
+        InboundMail.taken_at,
+        InboundMail.size,
+        InboundMail.state,
+        InboundMail.reason,
+        InboundMail.sender,
+        InboundMail.subject,
+        InboundMail.mail_id,
+        InboundMail.ticket,
+        InboundMail.attempts,
+        InboundMail.server_acked_at,
+    )
+    query = select(*columns).join(Mailbox, Mailbox.id == InboundMail.mailbox_id).order_by(InboundMail.id.desc())
+    if state is not None:
+        query = query.where(InboundMail.state == MailState(state))
+    if before is not None:
+        query = query.where(InboundMail.id < before)
+    return [dict(row) for row in c.execute(query.limit(limit)).mappings()]
+
+
+def waiting(c: Connection | Session, *, after: int, limit: int) -> Sequence[int]:
+    """Rows above `after` that have no outcome yet, oldest first."""
+    new = select(InboundMail.id).where(InboundMail.state == MailState.NEW, InboundMail.id > after)
+    return c.execute(new.order_by(InboundMail.id).limit(limit)).scalars().all()
+
+
+def to_acknowledge(s: Session, mailbox: Mailbox, *, uidvalidity: int, limit: int = 500) -> list[tuple[int, int]]:
+    """(row, UID) of mails that have their outcome, and that the server was not told of yet."""
+    rows = s.execute(
+        select(InboundMail.id, InboundMail.uid)
+        .where(
+            InboundMail.mailbox_id == mailbox.id,
+            InboundMail.uidvalidity == uidvalidity,
+            InboundMail.state != MailState.NEW,
+            InboundMail.server_acked_at.is_(None),
+        )
+        .order_by(InboundMail.uid)
+        .limit(limit)
+    )
+    return [(id, uid) for id, uid in rows]
+
+
+def in_use(s: Session) -> Sequence[Mailbox]:
+    """The mailboxes to read."""
+    return s.scalars(select(Mailbox).where(Mailbox.removed_at.is_(None)).order_by(Mailbox.id)).all()

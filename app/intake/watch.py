@@ -1,0 +1,150 @@
+"""Reading one mailbox: take what is new, tell the server what has its outcome, wait, and all over again.
+
+The first look at a mailbox takes what nobody has read yet of the last day, and leaves everything older to whoever read mail
+here before us: a desk must not answer years of old mail, but the mail that somebody sent to try it should be there.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import Connection, select
+
+from app.config import Settings
+from app.db import locks
+from app.db.session import Database
+from app.db.session import now as database_now
+from app.intake import actions, imap, mailboxes, queries
+from app.intake.imap import Folder, MailboxFailure
+from app.intake.mailboxes import LeaseLost
+from app.intake.models import Mailbox
+from app.intake.rules.states import FailureClass
+
+FIRST_LOOK = timedelta(days=1)
+CLOCKS_DIFFER = timedelta(minutes=15)
+LONGEST_IDLE = 540  # seconds: routers forget a silent connection after ten minutes
+LOOK_AGAIN = 5.0  # seconds between looks at a mailbox that is not to be asked now
+STEADY = 10.0  # seconds after which a lost connection is the ordinary end of a session, not a failure
+AT_ONCE = 20
+ROOM = 5_000_000  # bytes fetched at once
+LARGEST = 60_000_000  # bytes of one mail
+
+log = logging.getLogger(__name__)
+
+
+class Watch:
+    """Reads one mailbox until `stop`. Sets `arrived` when mail was taken; `settled` tells it that some has its outcome."""
+
+    def __init__(
+        self, database: Database, settings: Settings, mailbox_id: int, *, stop: threading.Event, arrived: threading.Event
+    ) -> None:
+        self._database = database
+        self._settings = settings
+        self._id = mailbox_id
+        self._stop = stop
+        self._arrived = arrived
+        self.settled = threading.Event()
+        self._steady_at = float("inf")
+        self._refused = ""
+
+    def turn(self) -> float:
+        """One session with the server, as long as it lasts; answers the seconds to wait before the next."""
+        with self._database.transaction() as s:
+            mailbox = s.get_one(Mailbox, self._id)
+            now = database_now(s)
+        if mailbox.next_try_at and mailbox.next_try_at > now:
+            return min((mailbox.next_try_at - now).total_seconds(), LOOK_AGAIN)
+        self._steady_at = float("inf")
+        try:
+            return self._with_lock()
+        except LeaseLost:
+            return LOOK_AGAIN
+        except MailboxFailure as failure:
+            if failure.kind is FailureClass.TRANSPORT and time.monotonic() > self._steady_at:
+                return 0.0
+            with self._database.transaction() as s:
+                mailboxes.failed(s, self._id, failure, now=database_now(s))
+            return 0.0
+
+    def _with_lock(self) -> float:
+        """The lock ends with its connection, however this process ends."""
+        with self._database.reading() as held:
+            try:
+                if not locks.try_take(held, f"mailbox:{self._id}"):
+                    return LOOK_AGAIN
+                with self._database.transaction() as s:
+                    mailbox = mailboxes.lease(s, self._id)
+                with imap.opened(mailboxes.account(mailbox, self._settings)) as folder:
+                    self._session(mailbox, folder, held)
+                return 0.0
+            finally:
+                held.invalidate()
+
+    def _session(self, mailbox: Mailbox, folder: Folder, held: Connection) -> None:
+        if mailbox.uidvalidity != folder.uidvalidity:
+            self._adopt(mailbox, folder)
+        began = time.monotonic()
+        while not self._stop.is_set():
+            self.settled.clear()
+            self._acknowledge(mailbox, folder)
+            self._take(mailbox, folder, folder.after(mailbox.last_uid))
+            held.execute(select(1))
+            with self._database.transaction() as s:
+                mailboxes.works(s, self._id, now=database_now(s))
+            self._steady_at = began + STEADY
+            folder.wait(min(self._settings.email_poll_interval, LONGEST_IDLE), self._stop, self.settled)
+
+    def _adopt(self, mailbox: Mailbox, folder: Folder) -> None:
+        """Begin with a folder that is new to us, or that the server has numbered anew.
+
+        The cursor moves only when all of it is taken; killed before, this begins again. After a renumbering everything is
+        taken that came since we know the mailbox: what we had already turns out to be a duplicate when it is read.
+        """
+        first = mailbox.uidvalidity is None
+        with self._database.transaction() as s:
+            since = database_now(s) - FIRST_LOOK if first else mailbox.created_at - CLOCKS_DIFFER
+        uids = folder.since(since, unread=first)
+        self._take(mailbox, folder, uids, move=False)
+        if self._stop.is_set():
+            return
+        with self._database.transaction() as s:
+            mailboxes.move_cursor(s, mailbox, uidvalidity=folder.uidvalidity, last_uid=folder.uidnext - 1)
+            actions.drop_acknowledgements(s, mailbox, uidvalidity=folder.uidvalidity, now=database_now(s))
+        mailbox.uidvalidity, mailbox.last_uid = folder.uidvalidity, folder.uidnext - 1
+        if first:
+            left = max(folder.unread() - len(uids), 0)
+            log.info("first look at a mailbox", extra={"mailbox": mailbox.name, "taken": len(uids), "unread_left": left})
+        else:
+            log.warning("the server numbered the folder anew", extra={"mailbox": mailbox.name, "looked_at": len(uids)})
+
+    def _take(self, mailbox: Mailbox, folder: Folder, uids: Sequence[int], *, move: bool = True) -> None:
+        large = actions.blobs(self._settings)
+        for batch in folder.batches(uids, count=AT_ONCE, room=ROOM):
+            if self._stop.is_set():
+                return
+            mails = folder.fetch(batch, largest=LARGEST)
+            with self._database.transaction() as s:
+                now = database_now(s)
+                actions.take(s, mailbox, mails, uidvalidity=folder.uidvalidity, large=large, now=now, move=move)
+            if move:
+                mailbox.last_uid = max([mailbox.last_uid, *(m.uid for m in mails)])
+            self._arrived.set()
+
+    def _acknowledge(self, mailbox: Mailbox, folder: Folder) -> None:
+        while not self._stop.is_set():
+            with self._database.transaction() as s:
+                rows = queries.to_acknowledge(s, mailbox, uidvalidity=folder.uidvalidity)
+            if not rows or not self._flagged(mailbox, folder, [uid for _, uid in rows]):
+                return
+            with self._database.transaction() as s:
+                actions.acknowledged(s, [id for id, _ in rows], now=database_now(s))
+
+    def _flagged(self, mailbox: Mailbox, folder: Folder, uids: Sequence[int]) -> bool:
+        """Whether the server took the flags. One that refuses is asked again at the next look, and told of once."""
+        refused = folder.flag(uids)
+        if refused and refused != self._refused:
+            log.warning("the server won't flag what we have taken", extra={"mailbox": mailbox.name, "reason": refused})
+        self._refused = refused
+        return not refused

@@ -1,0 +1,174 @@
+"""One ticket as those see it who work on it, and everything they can do to it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import wraps
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Form, Request, Response
+
+from app.accounts import queries as accounts
+from app.accounts.models import Person
+from app.audit import queries as audit
+from app.core.errors import DeskError, Invalid
+from app.core.priority import Priority
+from app.db.session import Session
+from app.outbox import queries as outbox
+from app.sla import queries as sla
+from app.tickets import actions as tickets
+from app.tickets import queries
+from app.tickets.actions import Body, Source
+from app.tickets.models import Channel, Ticket
+from app.tickets.rules import Status, allowed
+from app.web.agent import trouble
+from app.web.api.tickets import speak
+from app.web.desk import desk_of
+from app.web.door import Agent, Anyone, House, Now, TicketToSee, TicketToWork, Tx
+from app.web.forms import PageRoute, Text, Uploads, kept, page
+from app.web.pages import see_other
+
+router = APIRouter(prefix="/tickets/{number:int}", route_class=PageRoute)
+RUNNING = frozenset({"running", "breached_open"})
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What was typed, for when it has to be shown again."""
+
+    text: str = ""
+    internal: bool = False
+    then: Status | None = None
+
+
+def back_to_ticket(act: Callable[..., None]) -> Callable[..., Response]:
+    """Show the ticket afterwards; a refusal undoes everything and is told on the ticket's own page."""
+
+    @wraps(act)
+    def acted(**given: Any) -> Response:
+        ticket: Ticket = given["ticket"]
+        try:
+            act(**given)
+        except DeskError as wrong:
+            return _refused(given, Draft(), wrong)
+        return see_other(f"/tickets/{ticket.number}")
+
+    return acted
+
+
+@router.get("")
+def show(ticket: TicketToSee, me: Anyone, s: Tx, now: Now, request: Request) -> Response:
+    """The ticket. Links in mails lead here, so customers are sent on to their own page of it."""
+    if not me.staff:
+        return see_other(f"/my/tickets/{ticket.number}")
+    return _page(request, s, me, ticket, now, Draft(), None)
+
+
+@router.post("/acceptance")
+@back_to_ticket
+def accept(ticket: TicketToWork, me: Agent, s: Tx, now: Now, request: Request) -> None:
+    """Take it through the gate."""
+    tickets.change_status(s, ticket, to=Status.ACCEPTED, by=me, now=now)
+
+
+@router.post("/assignment")
+@back_to_ticket
+def assign(ticket: TicketToWork, me: Agent, s: Tx, now: Now, request: Request, assignee: Text = "") -> None:
+    """Make it somebody's, or nobody's."""
+    to = s.get(Person, int(assignee)) if assignee.isdecimal() and len(assignee) < 19 else None
+    if assignee and to is None:
+        raise Invalid("There is no such person. Choose somebody from the list.")
+    tickets.assign(s, ticket, to=to, by=me, now=now)
+
+
+@router.post("/status")
+@back_to_ticket
+def move(ticket: TicketToWork, me: Agent, s: Tx, now: Now, request: Request, to: Annotated[Status, Form()]) -> None:
+    """Move it on."""
+    tickets.change_status(s, ticket, to=to, by=me, now=now)
+
+
+@router.post("/priority")
+@back_to_ticket
+def prioritise(ticket: TicketToWork, me: Agent, s: Tx, now: Now, request: Request, to: Annotated[Priority, Form()]) -> None:
+    """Change how much it hurries."""
+    tickets.prioritise(s, ticket, to=to, by=me, now=now)
+
+
+@router.post("/messages")
+def say(
+    ticket: TicketToWork,
+    me: Agent,
+    s: Tx,
+    now: Now,
+    house: House,
+    request: Request,
+    kind: Annotated[Literal["answer", "note"], Form()],
+    text: Text = "",
+    then: Annotated[Status | Literal[""], Form()] = "",
+    accept: Text = "",
+    files: Uploads = None,
+) -> Response:
+    """Answer the customer, or leave a note; each form says which of the two it is."""
+    draft = Draft(text, kind == "note", then or None)
+    try:
+        if accept and ticket.status is Status.NEW:
+            tickets.accept(s, ticket, by=me, now=now)
+        message = speak(
+            s,
+            ticket,
+            me,
+            body=Body(text),
+            source=Source(Channel.PAGE),
+            internal=draft.internal,
+            then=draft.then,
+            files=kept(house, files),
+            now=now,
+        )
+    except DeskError as wrong:
+        return _refused({"ticket": ticket, "me": me, "s": s, "now": now, "request": request}, draft, wrong)
+    return see_other(f"/tickets/{message.ticket}#message-{message.id}")
+
+
+def _refused(given: Mapping[str, Any], draft: Draft, wrong: DeskError) -> Response:
+    given["s"].rollback()
+    return _page(given["request"], given["s"], given["me"], given["ticket"], given["now"], draft, wrong)
+
+
+def _page(
+    request: Request, s: Session, me: Person, ticket: Ticket, now: datetime, draft: Draft, refusal: DeskError | None
+) -> Response:
+    settings = desk_of(request).settings
+    messages = queries.messages(s, ticket, notes=True)
+    clocks = [_clock(clock) for clock in sla.clocks(s, ticket.number)]
+    due = [clock["due_at"] for clock in clocks if clock["running"] and clock["due_at"]]
+    return page(
+        request,
+        "agent/ticket.html",
+        me=me,
+        now=now,
+        status=refusal.status if refusal else 200,
+        refusal=refusal.message if refusal else None,
+        trouble=trouble.words(s.connection(), settings),
+        ticket=ticket,
+        messages=messages,
+        attached=queries.attachments(s, messages),
+        fates=outbox.fates(s, ticket.number, configured=settings.smtp_host is not None),
+        clocks=clocks,
+        next_due=min(due, default=None),
+        events=audit.of_ticket(s, ticket.number),
+        staff=accounts.staff(s),
+        priorities=list(Priority),
+        allowed=allowed(ticket.status),
+        after=allowed(Status.ACCEPTED if ticket.status is Status.NEW else ticket.status),
+        answerable=ticket.status not in {Status.CLOSED, Status.CANCELLED},
+        draft=draft,
+    )
+
+
+def _clock(told: Mapping[str, Any]) -> dict[str, Any]:
+    """A clock with its times as times again."""
+    times = {
+        name: datetime.fromisoformat(told[name]) if told[name] else None for name in ("due_at", "fulfilled_at", "breached_at")
+    }
+    return {**told, **times, "running": told["state"] in RUNNING}

@@ -1,0 +1,18 @@
+"""What keeps mail from moving, for everybody who works at the desk."""
+
+from sqlalchemy import Connection
+
+from app.config import Settings
+from app.intake import queries as intake
+from app.outbox import queries as outbox
+
+
+def words(c: Connection, settings: Settings) -> list[str]:
+    """One sentence for each thing that is amiss; none when mail comes and goes."""
+    amiss = [box for box in intake.mailbox_states(c) if box["state"] != "ok"]
+    said = [f"Mail to {box['name']} is not coming in: {box['reason']}" for box in amiss]
+    standing = outbox.standing(c)
+    reason = standing.reason if settings.smtp_host else outbox.NO_SERVER
+    if standing.waiting and reason:
+        said.append(f"Mail is not going out ({standing.waiting} waiting): {reason}")
+    return said

@@ -1,0 +1,136 @@
+"""Coming in and going out by the front door."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from app.accounts import actions as accounts
+from app.accounts import queries
+from app.accounts.actions import WrongPassword
+from app.accounts.models import Person, SignIn
+from app.accounts.rules import Door
+from app.core.errors import DeskError, Invalid, NotFound, NotSignedIn, TooMany
+from app.web.door import COOKIE, Call, Current, House, Now, Provide, Route, Tx, Visitor
+from app.web.forms import Text, address, checked, page
+from app.web.origin import refuse_foreign
+from app.web.pages import local_path, see_other
+
+router = APIRouter(route_class=Route)
+
+
+def _session(call: Call) -> SignIn | None:
+    try:
+        return call.session
+    except NotSignedIn:
+        return None
+
+
+Present = Annotated[SignIn | None, Provide(_session)]
+
+
+@router.get("/")
+def home(me: Visitor, s: Tx, request: Request) -> Response:
+    """Where one's tickets are; for strangers, the way in."""
+    return see_other(_tickets_of(me)) if me else _form(request, s)
+
+
+@router.get("/sign-in")
+def form(me: Visitor, s: Tx, request: Request, next: str = "/") -> Response:
+    """The way in."""
+    return see_other(next) if me else _form(request, s, next=next)
+
+
+@router.post("/sign-in")
+def sign_in(
+    s: Tx,
+    now: Now,
+    house: House,
+    before: Present,
+    request: Request,
+    email: Text = "",
+    password: Text = "",
+    next: Text = "/",
+) -> Response:
+    """A new session, always: one that was there before ends."""
+    refuse_foreign(request)
+    source = _source(request)
+    try:
+        person = accounts.check_password(s, house.counters, email=email, password=password, source=source)
+    except (WrongPassword, TooMany) as wrong:
+        return _form(request, s, next=next, email=email, refusal=wrong)
+    if before:
+        accounts.sign_out(s, before, now=now)
+    token = accounts.sign_in(s, person, door=Door.PAGE, source=source, now=now).access
+    return _with_cookie(see_other(next if local_path(next) != "/" else _tickets_of(person)), token)
+
+
+@router.post("/sign-out", dependencies=[Depends(checked)])
+def sign_out(s: Tx, now: Now, session: Current) -> Response:
+    """End this session, here and on the desk."""
+    accounts.sign_out(s, session, now=now)
+    answer = see_other("/")
+    answer.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+    return answer
+
+
+@router.get("/setup/{token}")
+def setup_form(token: str, s: Tx, now: Now, request: Request) -> Response:
+    """Who becomes the first administrator."""
+    if not accounts.setup_link_is_good(s, token, now=now):
+        raise NotFound("This set-up link is used or too old. The command atum setup-link makes another, if one is needed.")
+    return page(request, "sign_in/setup.html", me=None, name="", email="")
+
+
+@router.post("/setup/{token}")
+def set_up(
+    token: str,
+    s: Tx,
+    now: Now,
+    request: Request,
+    name: Text = "",
+    email: Text = "",
+    password: Text = "",
+    again: Text = "",
+) -> Response:
+    """Make the first administrator and let them in. The link is spent only if that worked."""
+    refuse_foreign(request)
+    try:
+        if password != again:
+            raise Invalid("The two passwords are not the same. Type both again.")
+        person = accounts.set_up(s, token, email=address(email), name=name, password=password, now=now)
+    except NotFound:
+        raise
+    except DeskError as wrong:
+        s.rollback()
+        return page(request, "sign_in/setup.html", me=None, status=wrong.status, refusal=wrong.message, name=name, email=email)
+    tokens = accounts.sign_in(s, person, door=Door.PAGE, source=_source(request), now=now)
+    return _with_cookie(see_other("/tickets"), tokens.access)
+
+
+def _form(request: Request, s: Tx, *, next: str = "/", email: str = "", refusal: DeskError | None = None) -> Response:
+    answer = page(
+        request,
+        "sign_in/form.html",
+        me=None,
+        status=refusal.status if refusal else 200,
+        refusal=refusal.message if refusal else None,
+        next=local_path(next),
+        email=email,
+        furnished=queries.has_administrator(s),
+    )
+    if isinstance(refusal, TooMany):
+        answer.headers["Retry-After"] = str(refusal.retry_after)
+    return answer
+
+
+def _tickets_of(person: Person) -> str:
+    return "/tickets" if person.staff else "/my/tickets"
+
+
+def _source(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def _with_cookie(answer: Response, token: str) -> Response:
+    answer.set_cookie(COOKIE, token, path="/", secure=True, httponly=True, samesite="lax")
+    return answer

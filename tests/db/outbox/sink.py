@@ -1,0 +1,113 @@
+"""A real SMTP server in this process that does what it is told, and remembers what it took."""
+
+import asyncio
+import socket
+import ssl
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from app.outbox.smtp import Account
+
+USER, PASSWORD = "support@desk.example", "open sesame"
+
+
+@dataclass
+class Taken:
+    """A mail that was answered with 250, or would have been."""
+
+    sender: str | None
+    recipient: str
+    message: EmailMessage
+
+
+@dataclass
+class Sink:
+    """Answers each command as its queue says, and with 250 when that is empty. `drop`: hang up after the text that often."""
+
+    port: int = 0
+    taken: list[Taken] = field(default_factory=list)
+    signed_in: list[bool] = field(default_factory=list)
+    mail: deque[str] = field(default_factory=deque)
+    rcpt: deque[str] = field(default_factory=deque)
+    data: deque[str] = field(default_factory=deque)
+    drop: int = 0
+    before_accepting: Callable[[], None] = lambda: None
+    accepts: str = PASSWORD
+
+    def account(self, **different: str | int | None) -> Account:
+        """How to reach it."""
+        values: dict[str, object] = {
+            "host": "127.0.0.1",
+            "port": self.port,
+            "security": "none",
+            "user": None,
+            "password": None,
+            "greeting": "desk.example",
+        }
+        return Account(**{**values, **different})  # type: ignore[arg-type]
+
+    @property
+    def subjects(self) -> list[str]:
+        """What it took, in order."""
+        return [one.message["Subject"] for one in self.taken]
+
+    def authenticate(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, given: object) -> AuthResult:
+        right = isinstance(given, LoginPassword) and (given.login, given.password) == (USER.encode(), self.accepts.encode())
+        self.signed_in.append(right)
+        return AuthResult(success=right, handled=False)
+
+    async def handle_MAIL(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:  # noqa: N802
+        if self.mail:
+            return self.mail.popleft()
+        envelope.mail_from = address
+        return "250 OK"
+
+    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:  # noqa: N802
+        answer = self.rcpt.popleft() if self.rcpt else "250 OK"
+        if answer.startswith("2"):
+            envelope.rcpt_tos.append(address)
+        return answer
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        if self.data:
+            return self.data.popleft()
+        assert isinstance(envelope.content, bytes)
+        message = message_from_bytes(envelope.content, policy=policy.default)
+        assert isinstance(message, EmailMessage)
+        self.before_accepting()
+        self.taken.append(Taken(envelope.mail_from, envelope.rcpt_tos[0], message))
+        if self.drop:
+            self.drop -= 1
+            assert isinstance(server.transport, asyncio.Transport)
+            server.transport.abort()
+        return "250 taken"
+
+
+@contextmanager
+def running(sink: Sink, *, tls: ssl.SSLContext | None = None, sign_in: bool = False, secure: str = "none") -> Iterator[Sink]:
+    """The sink, listening. `secure`: none, starttls or tls, with the context `tls`."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        sink.port = probe.getsockname()[1]
+    controller = Controller(
+        sink,
+        hostname="127.0.0.1",
+        port=sink.port,
+        ssl_context=tls if secure == "tls" else None,
+        tls_context=tls if secure == "starttls" else None,
+        require_starttls=secure == "starttls",
+        authenticator=sink.authenticate if sign_in else None,
+        auth_required=sign_in,
+        auth_require_tls=False,
+    )
+    controller.start()
+    try:
+        yield sink
+    finally:
+        controller.stop(no_assert=True)

@@ -1,0 +1,169 @@
+"""Clocks in their tables: what happens to tickets, and what is read back."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from app.audit.models import Event
+from app.core.errors import Invalid
+from app.core.priority import Priority
+from app.db.session import Session
+from app.sla import actions, queries
+from app.sla.models import Calendar, Clock, Policy, Segment, Target
+from app.sla.rules import Metric, Moment, State
+
+HOUR = timedelta(hours=1)
+MANAGER = (7, "Bob <bob@desk.example>")
+
+pytestmark = [pytest.mark.db, pytest.mark.usefixtures("standard")]
+
+
+def happen(
+    s: Session, at: datetime, *moments: Moment, ticket: int = 1, priority: Priority = Priority.MEDIUM
+) -> dict[Metric, Clock]:
+    for moment in moments:
+        actions.happened(s, ticket, moment, at=at, priority=priority)
+    s.expire_all()
+    rows = s.scalars(select(Clock).where(Clock.ticket == ticket).order_by(Clock.cycle))
+    return {row.metric: row for row in rows}
+
+
+def test_the_standard_promises_are_made_once(s: Session, now: datetime) -> None:
+    actions.ensure_defaults(s, now=now)
+    assert [p.name for p in queries.policies(s)] == ["Standard"]
+    assert s.scalar(select(func.count()).select_from(Calendar)) == 1
+    told = queries.told(s, queries.policies(s)[0])
+    assert told["targets"]["first_response"] == {"low": 86400, "medium": 28800, "high": 14400, "urgent": 3600}
+    assert told["targets"]["next_response"] == told["targets"]["first_response"]
+    assert told["targets"]["resolution"] == {"low": 432000, "medium": 259200, "high": 86400, "urgent": 28800}
+    assert told["starts"] == "accepted"
+
+
+def test_what_was_made_of_the_standard_promises_survives_the_next_start(s: Session, now: datetime) -> None:
+    policy = queries.policies(s)[0]
+    policy.name = "Gold"
+    actions.ensure_defaults(s, now=now)
+    assert [p.name for p in queries.policies(s)] == ["Gold"]
+
+
+def test_nothing_runs_before_the_ticket_is_accepted_and_everything_is_right_after_it(s: Session, now: datetime) -> None:
+    assert happen(s, now, Moment.CREATED) == {}
+    clocks = happen(s, now + HOUR, Moment.ACCEPTED)
+    assert clocks[Metric.FIRST_RESPONSE].due_at == now + 9 * HOUR
+    assert clocks[Metric.FIRST_RESPONSE].next_at == now + 7 * HOUR
+    assert clocks[Metric.RESOLUTION].due_at == now + 73 * HOUR
+
+
+def test_a_pause_moves_the_due_time_and_is_kept_as_a_segment(s: Session, now: datetime) -> None:
+    happen(s, now, Moment.ACCEPTED)
+    paused = happen(s, now + HOUR, Moment.PAUSED)[Metric.RESOLUTION]
+    assert (paused.state, paused.due_at, paused.next_at) == (State.PAUSED, None, None)
+    resumed = happen(s, now + 4 * HOUR, Moment.RESUMED)[Metric.RESOLUTION]
+    assert (resumed.state, resumed.due_at, resumed.consumed) == (State.RUNNING, now + 75 * HOUR, HOUR)
+    kept = s.scalars(select(Segment).where(Segment.clock_id == resumed.id).order_by(Segment.from_at)).all()
+    assert [(k.kind, k.from_at, k.to_at) for k in kept] == [
+        ("run", now, now + HOUR),
+        ("pause", now + HOUR, now + 4 * HOUR),
+    ]
+
+
+def test_each_exchange_is_a_row_of_its_own(s: Session, now: datetime) -> None:
+    happen(s, now, Moment.ACCEPTED, Moment.AGENT_ANSWERED)
+    for hour in (1, 3):
+        happen(s, now + hour * HOUR, Moment.CUSTOMER_SPOKE)
+        happen(s, now + (hour + 1) * HOUR, Moment.AGENT_ANSWERED)
+    rows = s.scalars(select(Clock).where(Clock.metric == Metric.NEXT_RESPONSE).order_by(Clock.cycle)).all()
+    assert [(r.cycle, r.state, r.started_at) for r in rows] == [(1, "met", now + HOUR), (2, "met", now + 3 * HOUR)]
+
+
+def test_reopening_goes_on_with_the_same_row(s: Session, now: datetime) -> None:
+    done = happen(s, now, Moment.ACCEPTED, Moment.RESOLVED)[Metric.RESOLUTION]
+    again = happen(s, now + 2 * HOUR, Moment.REOPENED, Moment.CUSTOMER_SPOKE)
+    assert (again[Metric.RESOLUTION].id, again[Metric.RESOLUTION].due_at) == (done.id, now + 74 * HOUR)
+    assert again[Metric.NEXT_RESPONSE].cycle == 1
+
+
+def test_another_priority_is_another_promise_from_the_same_start(s: Session, now: datetime) -> None:
+    happen(s, now, Moment.ACCEPTED)
+    first = happen(s, now + HOUR / 2, Moment.PRIORITY_CHANGED, priority=Priority.URGENT)[Metric.FIRST_RESPONSE]
+    assert (first.started_at, first.due_at, first.priority, first.target_seconds) == (now, now + HOUR, "urgent", 3600)
+
+
+def test_one_tickets_clocks_leave_anothers_alone(s: Session, now: datetime) -> None:
+    happen(s, now, Moment.ACCEPTED, ticket=1)
+    happen(s, now, Moment.ACCEPTED, ticket=2)
+    happen(s, now + HOUR, Moment.ENDED, ticket=1)
+    assert happen(s, now + HOUR, ticket=2)[Metric.RESOLUTION].state is State.RUNNING
+
+
+def test_the_clocks_of_a_ticket_are_told_with_their_arithmetic(s: Session, now: datetime) -> None:
+    happen(s, now, Moment.ACCEPTED)
+    told = queries.clocks(s, 1)
+    assert [clock["metric"] for clock in told] == ["first_response", "resolution"]
+    assert told[0]["due_at"] == (now + 8 * HOUR).isoformat()
+    assert (told[0]["state"], told[0]["cycle"], told[0]["target_seconds"]) == ("running", 1, 28800)
+    assert told[0]["explanation"][0].startswith("promised 8 h (medium priority) from ")
+    assert told[0]["explanation"][-1].startswith("due ")
+
+
+def test_a_list_shows_the_most_urgent_open_clock_of_each_ticket(s: Session, now: datetime) -> None:
+    happen(s, now, Moment.ACCEPTED, ticket=1)
+    happen(s, now, Moment.ACCEPTED, Moment.AGENT_ANSWERED, ticket=2)
+    happen(s, now, Moment.ACCEPTED, Moment.ENDED, ticket=3)
+    found = queries.due(s, [1, 2, 3, 4])
+    assert found[1] == {"due_at": now + 8 * HOUR, "breached": False, "metric": "first_response"}
+    assert found[2]["metric"] == "resolution"
+    assert set(found) == {1, 2}
+    assert queries.due(s, []) == {}
+
+
+def test_other_targets_are_a_new_version_and_the_old_one_stays(s: Session, now: datetime) -> None:
+    policy = queries.policies(s)[0]
+    actions.set_targets(s, policy, by=MANAGER, now=now, targets={"first_response": {"urgent": 600}}, starts="created")
+    assert (policy.version, policy.starts) == (2, "created")
+    assert queries.told(s, policy)["targets"]["first_response"]["urgent"] == 600
+    assert queries.told(s, policy)["targets"]["resolution"]["low"] == 432000
+    old = s.get_one(Target, (policy.id, 1, Metric.FIRST_RESPONSE, Priority.URGENT))
+    assert old.seconds == 3600
+
+
+def test_changing_targets_is_in_the_audit_with_before_and_after(s: Session, now: datetime) -> None:
+    policy = queries.policies(s)[0]
+    actions.set_targets(s, policy, by=MANAGER, now=now, targets={"resolution": {Priority.LOW: 60}})
+    entry = s.info["audit"][-1]
+    assert (entry["kind"], entry["actor_id"]) == (Event.SLA_POLICY_CHANGED, 7)
+    assert entry["data"]["seconds"] == {"resolution.low": [432000, 60]}
+
+
+def test_a_policy_that_says_created_starts_them_when_it_is_created(s: Session, now: datetime) -> None:
+    actions.set_targets(s, queries.policies(s)[0], by=MANAGER, now=now, targets={}, starts="created")
+    assert set(happen(s, now, Moment.CREATED)) == {Metric.FIRST_RESPONSE, Metric.RESOLUTION}
+
+
+@pytest.mark.parametrize(
+    ("targets", "reason"),
+    [
+        ({"first_answer": {"low": 1}}, "no metric 'first_answer'"),
+        ({"resolution": {"critical": 1}}, "no priority 'critical'"),
+        ({"resolution": {"low": 0}}, "not a number of seconds"),
+        ({"resolution": {"low": 10**10}}, "not a number of seconds"),
+    ],
+)
+def test_targets_that_can_not_be_are_refused(s: Session, now: datetime, targets: dict[str, dict[str, int]], reason: str) -> None:
+    policy = queries.policies(s)[0]
+    with pytest.raises(Invalid, match=reason):
+        actions.set_targets(s, policy, by=MANAGER, now=now, targets=targets)
+    assert policy.version == 1
+
+
+def test_the_first_policy_that_fits_is_the_tickets_policy(s: Session, now: datetime) -> None:
+    only_urgent = Policy(
+        name="Urgent", position=0, match={"priority": ["urgent"]}, starts="created", version=1, active=True, changed_at=now
+    )
+    s.add(only_urgent)
+    s.flush()
+    assert queries.plan(s, Priority.URGENT, now=now).starts == "created"
+    assert queries.plan(s, Priority.LOW, now=now).starts == "accepted"
+    only_urgent.active = False
+    assert queries.plan(s, Priority.URGENT, now=now).starts == "accepted"

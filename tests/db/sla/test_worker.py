@@ -1,0 +1,140 @@
+"""The worker's real loop, in a thread, on clocks that are really committed."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from sqlalchemy import select, text, update
+
+from app import config
+from app.core import log as logs
+from app.core.priority import Priority
+from app.db.session import Database
+from app.db.session import now as database_now
+from app.entry.loop import Worker
+from app.entry.sla_worker import Recheck, Watch
+from app.sla import actions
+from app.sla.models import Clock, Happening
+from app.sla.rules import Moment
+
+HOUR = timedelta(hours=1)
+SECOND = timedelta(seconds=1)
+T = TypeVar("T")
+
+pytestmark = pytest.mark.db
+
+
+@pytest.fixture
+def me(desk: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Worker:
+    """A worker that may be run in a thread: signals and the log's form belong to the main program."""
+    monkeypatch.setattr(logs, "start", lambda *_: None)
+    monkeypatch.setattr(Worker, "listen_for_signals", lambda _: None)
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "ready").touch()
+    return Worker("sla-worker", config.load({"DATABASE_URL": desk.dsn, "RUN_DIR": str(tmp_path)}))
+
+
+@pytest.fixture
+def running(me: Worker) -> Iterator[Worker]:
+    """The loop, going round."""
+    thread = threading.Thread(target=me.run, args=(Watch(me).round,))
+    thread.start()
+    yield me
+    me.stop.set()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def accept(desk: Database, ticket: int, *, ago: timedelta) -> None:
+    with desk.transaction() as s:
+        actions.happened(s, ticket, Moment.ACCEPTED, at=database_now(s) - ago, priority=Priority.URGENT)
+
+
+def breach(desk: Database, ticket: int) -> Happening | None:
+    told = select(Happening).join(Clock, Clock.id == Happening.clock_id)
+    with desk.transaction() as s:
+        return s.scalar(told.where(Clock.ticket == ticket, Happening.kind == "breach"))
+
+
+def until(look: Callable[[], T], *, seconds: float) -> T:
+    end = time.monotonic() + seconds
+    while not (found := look()) and time.monotonic() < end:
+        time.sleep(0.02)
+    return found
+
+
+def backends(desk: Database, like: str, *, end: bool = False) -> int:
+    """How many connections of the worker there are; `end` breaks them."""
+    ended = "count(pg_terminate_backend(pid))" if end else "count(pid)"
+    query = select(text(ended)).select_from(text("pg_stat_activity"))
+    with desk.transaction() as s:
+        return s.scalar(query.where(text("datname = current_database() AND application_name LIKE :like")), {"like": like}) or 0
+
+
+def test_a_missed_deadline_is_noticed_within_two_seconds(desk: Database, running: Worker) -> None:
+    accept(desk, 1, ago=HOUR - 1.5 * SECOND)
+    found = until(lambda: breach(desk, 1), seconds=10)
+    assert found is not None
+    assert timedelta(0) <= found.detected_at - found.at < 2 * SECOND
+
+
+def test_an_idle_worker_is_woken_by_what_is_committed(desk: Database, running: Worker) -> None:
+    until(lambda: backends(desk, "sla-worker bell"), seconds=5)
+    began = time.monotonic()
+    accept(desk, 1, ago=2 * HOUR)
+    assert until(lambda: breach(desk, 1), seconds=5) is not None
+    assert time.monotonic() - began < 2
+
+
+def test_it_listens_again_after_its_connection_broke(desk: Database, running: Worker) -> None:
+    assert until(lambda: backends(desk, "sla-worker bell", end=True), seconds=5) == 1
+    accept(desk, 1, ago=2 * HOUR)
+    assert until(lambda: breach(desk, 1), seconds=5) is not None
+    assert until(lambda: backends(desk, "sla-worker bell"), seconds=5) == 1
+
+
+def test_it_goes_on_by_itself_after_the_database_was_gone(desk: Database, running: Worker) -> None:
+    assert until(lambda: backends(desk, "sla-worker%", end=True) == 2, seconds=5)
+    accept(desk, 1, ago=2 * HOUR)
+    assert until(lambda: breach(desk, 1), seconds=10) is not None
+
+
+def test_it_shows_that_it_is_alive(running: Worker, tmp_path: Path) -> None:
+    assert until((tmp_path / "app" / "heartbeat" / "sla-worker").exists, seconds=5)
+
+
+def test_the_re_check_reports_a_row_that_differs_once_and_does_not_mend_it(
+    desk: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    accept(desk, 1, ago=HOUR / 2)
+    with desk.transaction() as s:
+        wrong = database_now(s) + 99 * HOUR
+        s.execute(update(Clock).where(Clock.metric == "resolution").values(due_at=wrong))
+    recheck = Recheck(desk, 0)
+    with caplog.at_level(logging.ERROR):
+        for _ in range(4):
+            recheck.step()
+    reports = [r for r in caplog.records if r.getMessage() == "a clock differs from its replay"]
+    assert [(vars(r)["ticket"], vars(r)["metric"], vars(r)["differing"][0][0]) for r in reports] == [(1, "resolution", "due_at")]
+    with desk.transaction() as s:
+        assert s.scalar(select(Clock.due_at).where(Clock.metric == "resolution")) == wrong
+
+
+def test_the_re_check_finds_nothing_to_say_about_clocks_that_were_let_alone(
+    desk: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    for ticket in range(20):
+        accept(desk, ticket, ago=ticket * HOUR / 4)
+    for moment in (Moment.PAUSED, Moment.RESUMED, Moment.PAUSED):
+        with desk.transaction() as s:
+            actions.happened(s, 3, moment, at=database_now(s), priority=Priority.URGENT)
+    recheck = Recheck(desk, 0)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(4):
+            recheck.step()
+    assert caplog.records == []

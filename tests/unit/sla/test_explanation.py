@@ -1,0 +1,64 @@
+"""The arithmetic, for people."""
+
+from datetime import UTC, timedelta
+from zoneinfo import ZoneInfo
+
+from app.sla.rules import Metric, explain, fire
+from app.sla.rules.clock import Clock, end, fulfil, pause, reopen, resume, start
+from app.sla.rules.explanation import length
+from app.sla.rules.words import Outcome
+from tests.unit.sla.promises import HOUR, MINUTE, MONDAY, SECOND, goal
+
+PROMISED = "promised 8 h (medium priority) from Mon 23 Nov 14:00"
+
+
+def begun() -> Clock:
+    return start(Metric.RESOLUTION, 1, goal(8 * HOUR), MONDAY)
+
+
+def test_it_says_what_ran_what_paused_and_when_it_is_due() -> None:
+    clock = resume(pause(begun(), MONDAY + 3 * HOUR), MONDAY + 20 * HOUR)
+    assert explain(clock, UTC) == [
+        PROMISED,
+        "ran Mon 23 Nov 14:00\N{EN DASH}17:00 = 3 h",
+        "paused Mon 23 Nov 17:00 \N{EN DASH} Tue 24 Nov 10:00 while waiting for the customer",
+        "runs since Tue 24 Nov 10:00, 5 h left then",
+        "due Tue 24 Nov 15:00 UTC",
+    ]
+
+
+def test_it_speaks_in_the_readers_time_zone() -> None:
+    assert explain(begun(), ZoneInfo("Asia/Kathmandu"))[-1] == "due Tue 24 Nov 03:45 +0545"
+
+
+def test_while_paused_it_names_no_due_time() -> None:
+    lines = explain(pause(begun(), MONDAY + 3 * HOUR), UTC)
+    assert lines[-1] == "paused since Mon 23 Nov 17:00, 5 h left then"
+
+
+def test_it_says_how_much_before_the_due_time_it_was_done() -> None:
+    lines = explain(fulfil(begun(), MONDAY + 90 * MINUTE), UTC)
+    assert lines[-1] == "done Mon 23 Nov 15:30, 6 h 30 min before it was due Mon 23 Nov 22:00 UTC"
+
+
+def test_it_says_what_was_missed_and_how_late_it_was_done() -> None:
+    missed, _ = fire(begun(), MONDAY + 9 * HOUR)
+    assert explain(missed, UTC)[1:] == ["runs since Mon 23 Nov 14:00, 8 h left then", "missed: was due Mon 23 Nov 22:00 UTC"]
+    lines = explain(fulfil(missed, MONDAY + 9 * HOUR + 7 * SECOND), UTC)
+    assert lines[-2:] == ["missed: was due Mon 23 Nov 22:00 UTC", "done Mon 23 Nov 23:00:07, 1 h 7 s late"]
+
+
+def test_it_says_why_a_clock_stopped() -> None:
+    lines = explain(end(begun(), MONDAY + HOUR, Outcome.CLOSED_UNANSWERED), UTC)
+    assert lines[-1] == "stopped Mon 23 Nov 15:00: resolved without an answer"
+
+
+def test_the_time_it_was_resolved_does_not_count() -> None:
+    clock = reopen(fulfil(begun(), MONDAY + HOUR), MONDAY + 2 * HOUR, goal(8 * HOUR))
+    assert explain(clock, UTC)[2] == "paused Mon 23 Nov 15:00\N{EN DASH}16:00 while it was resolved"
+
+
+def test_a_length_is_in_hours_minutes_and_seconds_and_never_in_days() -> None:
+    assert length(timedelta(days=5)) == "120 h"
+    assert length(timedelta(hours=1, minutes=2, seconds=3)) == "1 h 2 min 3 s"
+    assert length(timedelta(0)) == "0 s"

@@ -1,0 +1,193 @@
+"""What happens to a ticket, and what its clocks make of it."""
+
+from datetime import datetime, timedelta
+
+from app.sla.rules import NO_PLAN, Clock, Metric, Moment, Outcome, Plan, Start, State, after, fire, fits
+from tests.unit.sla.promises import HOUR, MINUTE, MONDAY, plan
+
+FIRST, NEXT, RESOLUTION = Metric.FIRST_RESPONSE, Metric.NEXT_RESPONSE, Metric.RESOLUTION
+PLAN = plan()
+
+
+def live(*steps: tuple[Moment, timedelta], under: Plan = PLAN) -> dict[Metric, Clock]:
+    """The clocks after these moments, each so long after Monday afternoon."""
+    clocks: dict[Metric, Clock] = {}
+    for moment, since in steps:
+        clocks = after(clocks, moment, MONDAY + since, under)
+    return clocks
+
+
+def at(hours: float) -> datetime:
+    return MONDAY + hours * HOUR
+
+
+def test_nothing_runs_before_the_ticket_is_accepted() -> None:
+    assert live((Moment.CREATED, 0 * HOUR), (Moment.CUSTOMER_SPOKE, HOUR)) == {}
+
+
+def test_the_clocks_start_when_it_is_accepted() -> None:
+    clocks = live((Moment.CREATED, 0 * HOUR), (Moment.ACCEPTED, 2 * HOUR))
+    assert set(clocks) == {FIRST, RESOLUTION}
+    assert (clocks[FIRST].started_at, clocks[FIRST].due_at) == (at(2), at(6))
+    assert clocks[RESOLUTION].due_at == at(10)
+
+
+def test_a_policy_may_start_them_when_it_is_created() -> None:
+    clocks = live((Moment.CREATED, 0 * HOUR), (Moment.ACCEPTED, 2 * HOUR), under=plan(starts=Start.CREATED))
+    assert (clocks[FIRST].started_at, clocks[FIRST].due_at) == (at(0), at(4))
+
+
+def test_the_next_moment_is_the_warning_and_then_the_due_time() -> None:
+    first = live((Moment.ACCEPTED, 0 * HOUR))[FIRST]
+    assert (first.next_at, first.next_threshold) == (at(3), 75)
+    warned, _ = fire(first, at(3))
+    assert (warned.next_at, warned.next_threshold) == (at(4), 100)
+
+
+def test_an_answer_fulfils_the_first_response_and_leaves_the_resolution_running() -> None:
+    clocks = live((Moment.ACCEPTED, 0 * HOUR), (Moment.AGENT_ANSWERED, HOUR))
+    assert (clocks[FIRST].state, clocks[FIRST].fulfilled_at, clocks[FIRST].next_at) == (State.MET, at(1), None)
+    assert clocks[RESOLUTION].state is State.RUNNING
+
+
+def test_an_answer_at_the_very_instant_it_is_due_is_in_time_and_a_microsecond_later_is_not() -> None:
+    in_time = live((Moment.ACCEPTED, 0 * HOUR), (Moment.AGENT_ANSWERED, 4 * HOUR))[FIRST]
+    late = live((Moment.ACCEPTED, 0 * HOUR), (Moment.AGENT_ANSWERED, 4 * HOUR + timedelta(microseconds=1)))[FIRST]
+    assert (in_time.outcome, in_time.breached_at, in_time.next_at) == (Outcome.MET, None, None)
+    assert (late.outcome, late.breached_at, late.state) == (Outcome.LATE, at(4), State.STOPPED)
+
+
+def test_what_was_late_is_told_even_if_the_answer_came_before_anybody_looked() -> None:
+    late = live((Moment.ACCEPTED, 0 * HOUR), (Moment.AGENT_ANSWERED, 5 * HOUR))[FIRST]
+    assert late.next_at == at(4)
+    told, dealt = fire(late, at(6))
+    assert [(d.kind, d.percent) for d in dealt] == [("skipped", 75), ("breach", 100)]
+    assert (told.next_at, told.breached_at, told.outcome) == (None, at(4), Outcome.LATE)
+
+
+def test_a_customer_waits_from_the_earliest_unanswered_message() -> None:
+    start = ((Moment.ACCEPTED, 0 * HOUR), (Moment.AGENT_ANSWERED, HOUR))
+    clocks = live(*start, (Moment.CUSTOMER_SPOKE, 2 * HOUR), (Moment.CUSTOMER_SPOKE, 3 * HOUR))
+    assert (clocks[NEXT].cycle, clocks[NEXT].started_at, clocks[NEXT].due_at) == (1, at(2), at(6))
+
+
+def test_each_exchange_is_a_cycle_of_its_own() -> None:
+    clocks = live(
+        (Moment.ACCEPTED, 0 * HOUR),
+        (Moment.AGENT_ANSWERED, HOUR),
+        (Moment.CUSTOMER_SPOKE, 2 * HOUR),
+        (Moment.AGENT_ANSWERED, 3 * HOUR),
+        (Moment.CUSTOMER_SPOKE, 5 * HOUR),
+    )
+    assert (clocks[NEXT].cycle, clocks[NEXT].state, clocks[NEXT].due_at) == (2, State.RUNNING, at(9))
+
+
+def test_a_customer_who_writes_again_before_the_first_answer_starts_nothing() -> None:
+    assert NEXT not in live((Moment.ACCEPTED, 0 * HOUR), (Moment.CUSTOMER_SPOKE, HOUR))
+
+
+def test_waiting_for_the_customer_moves_the_resolution_by_exactly_the_pause() -> None:
+    pause = timedelta(hours=2, minutes=3, seconds=4, microseconds=5)
+    paused = live((Moment.ACCEPTED, 0 * HOUR), (Moment.PAUSED, HOUR))
+    assert (paused[RESOLUTION].state, paused[RESOLUTION].due_at, paused[RESOLUTION].next_at) == (State.PAUSED, None, None)
+    resumed = after(paused, Moment.RESUMED, at(1) + pause, PLAN)
+    assert resumed[RESOLUTION].due_at == at(8) + pause
+
+
+def test_waiting_for_the_customer_does_not_pause_the_first_response() -> None:
+    first = live((Moment.ACCEPTED, 0 * HOUR), (Moment.PAUSED, HOUR))[FIRST]
+    assert (first.state, first.due_at) == (State.RUNNING, at(4))
+
+
+def test_a_resolution_reached_while_waiting_is_in_time() -> None:
+    done = live((Moment.ACCEPTED, 0 * HOUR), (Moment.PAUSED, HOUR), (Moment.RESOLVED, 90 * HOUR))[RESOLUTION]
+    assert (done.outcome, done.due_at) == (Outcome.MET, at(97))
+
+
+def test_resolving_without_an_answer_closes_the_first_response_unanswered() -> None:
+    clocks = live((Moment.ACCEPTED, 0 * HOUR), (Moment.RESOLVED, HOUR))
+    assert (clocks[FIRST].state, clocks[FIRST].outcome) == (State.STOPPED, Outcome.CLOSED_UNANSWERED)
+    assert (clocks[FIRST].breached_at, clocks[FIRST].next_at) == (None, None)
+    assert clocks[RESOLUTION].outcome is Outcome.MET
+
+
+def test_resolving_stops_the_next_response() -> None:
+    start = ((Moment.ACCEPTED, 0 * HOUR), (Moment.AGENT_ANSWERED, HOUR), (Moment.CUSTOMER_SPOKE, 2 * HOUR))
+    last = live(*start, (Moment.RESOLVED, 3 * HOUR))[NEXT]
+    assert (last.outcome, last.next_at) == (Outcome.RESOLVED, None)
+
+
+def test_reopening_goes_on_with_what_was_left_and_leaves_the_first_response_alone() -> None:
+    steps = ((Moment.ACCEPTED, 0 * HOUR), (Moment.AGENT_ANSWERED, HOUR), (Moment.RESOLVED, 2 * HOUR))
+    clocks = live(*steps, (Moment.REOPENED, 26 * HOUR), (Moment.CUSTOMER_SPOKE, 26 * HOUR))
+    resolution = clocks[RESOLUTION]
+    assert (resolution.cycle, resolution.state, resolution.outcome) == (1, State.RUNNING, None)
+    assert (resolution.fulfilled_at, resolution.due_at) == (None, at(32))
+    assert clocks[FIRST].fulfilled_at == at(1)
+    assert (clocks[NEXT].cycle, clocks[NEXT].started_at) == (1, at(26))
+
+
+def test_reopening_after_the_window_is_a_new_cycle() -> None:
+    steps = ((Moment.ACCEPTED, 0 * HOUR), (Moment.RESOLVED, 2 * HOUR), (Moment.REOPENED, timedelta(days=15)))
+    resolution = live(*steps)[RESOLUTION]
+    assert (resolution.cycle, resolution.due_at) == (2, MONDAY + timedelta(days=15, hours=8))
+
+
+def test_reopening_goes_on_under_the_promise_of_now() -> None:
+    done = live((Moment.ACCEPTED, 0 * HOUR), (Moment.RESOLVED, 2 * HOUR))
+    again = after(done, Moment.REOPENED, at(10), plan(resolution=5 * HOUR, version=2))[RESOLUTION]
+    assert (again.goal.version, again.due_at) == (2, at(13))
+
+
+def test_the_end_stops_every_clock_without_a_breach() -> None:
+    clocks = live((Moment.ACCEPTED, 0 * HOUR), (Moment.ENDED, HOUR))
+    assert {clock.outcome for clock in clocks.values()} == {Outcome.ENDED}
+    assert all(clock.next_at is None and clock.breached_at is None for clock in clocks.values())
+
+
+def test_another_priority_counts_from_the_original_start() -> None:
+    running = live((Moment.ACCEPTED, 0 * HOUR))
+    urgent = after(running, Moment.PRIORITY_CHANGED, at(0.5), plan(response=HOUR, version=2))
+    assert (urgent[FIRST].started_at, urgent[FIRST].due_at) == (at(0), at(1))
+
+
+def test_another_priority_counts_what_ran_before_a_pause() -> None:
+    resumed = live((Moment.ACCEPTED, 0 * HOUR), (Moment.PAUSED, HOUR), (Moment.RESUMED, 3 * HOUR))
+    shorter = after(resumed, Moment.PRIORITY_CHANGED, at(3.5), plan(resolution=2 * HOUR, version=2))
+    assert shorter[RESOLUTION].due_at == at(4)
+
+
+def test_without_a_policy_the_clocks_are_cancelled_and_stay_in_the_history() -> None:
+    clocks = after(live((Moment.ACCEPTED, 0 * HOUR)), Moment.PRIORITY_CHANGED, at(9), NO_PLAN)
+    assert {(c.state, c.outcome, c.next_at) for c in clocks.values()} == {(State.CANCELLED, Outcome.NO_POLICY, None)}
+
+
+def test_a_mail_that_was_received_before_the_last_event_counts_from_the_event() -> None:
+    answered = live((Moment.ACCEPTED, 0 * HOUR), (Moment.AGENT_ANSWERED, 2 * HOUR))
+    assert after(answered, Moment.CUSTOMER_SPOKE, at(1), PLAN)[NEXT].started_at == at(2)
+
+
+def test_a_pause_that_ends_at_the_instant_it_began_leaves_no_trace() -> None:
+    clocks = live((Moment.ACCEPTED, 0 * HOUR), (Moment.PAUSED, HOUR), (Moment.RESUMED, HOUR))
+    assert clocks[RESOLUTION].due_at == at(8)
+    assert [segment.kind for segment in clocks[RESOLUTION].segments] == ["run"]
+
+
+def test_what_is_late_stays_late_through_a_pause() -> None:
+    clocks = live((Moment.ACCEPTED, 0 * HOUR), (Moment.PAUSED, 9 * HOUR))
+    assert (clocks[RESOLUTION].state, clocks[RESOLUTION].due_at) == (State.PAUSED, at(8))
+    resumed = after(clocks, Moment.RESUMED, at(10), PLAN)[RESOLUTION]
+    assert (resumed.state, resumed.breached_at, resumed.due_at) == (State.BREACHED_OPEN, at(8), at(8))
+
+
+def test_a_policy_fits_when_all_it_names_does() -> None:
+    facts = {"priority": "high"}
+    assert fits({}, facts)
+    assert fits({"priority": ["high", "urgent"]}, facts)
+    assert not fits({"priority": ["low"]}, facts)
+    assert not fits({"priority": ["high"], "team": ["one"]}, facts)
+
+
+def test_the_minutes_before_a_pause_and_after_it_are_one_run() -> None:
+    clocks = live((Moment.ACCEPTED, 0 * HOUR), (Moment.PAUSED, 10 * MINUTE), (Moment.RESUMED, HOUR), (Moment.RESOLVED, 2 * HOUR))
+    assert clocks[RESOLUTION].consumed == 70 * MINUTE
