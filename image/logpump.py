@@ -74,10 +74,14 @@ class Pump:
         """The last lines of one program, oldest first."""
         return list(self._tails.get(proc, ()))
 
-    def close(self) -> None:
-        """Read what is still in the pipes, write it, and end. A reader of our output who is stuck is not waited for."""
+    def finish_reading(self) -> None:
+        """Read what is still in the pipes, and no more after that."""
         os.write(self._tell, b".")
         self._thread.join(2)
+
+    def close(self) -> None:
+        """Write what was read, and end. A reader of our output who is stuck is not waited for."""
+        self.finish_reading()
         self._writer.close()
 
     def _read(self) -> None:

@@ -24,8 +24,9 @@ from app.ops import demo, migrate, seed
 log = logging.getLogger("boot")
 PATIENCE = 60.0  # seconds for what is outside; the embedded ones have as long as they need to recover
 EMBEDDED_PATIENCE = 600.0
-PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>ATUM Desk</title><meta http-equiv="refresh" content="5">
-</head><body><main><h1>{title}</h1><p>{words}</p></main></body></html>
+PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>ATUM Desk</title>
+<meta http-equiv="refresh" content="5"><link rel="stylesheet" href="/static/desk.css"></head>
+<body><main><h1>{title}</h1><p>{words}</p></main></body></html>
 """
 
 

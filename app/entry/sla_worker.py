@@ -99,6 +99,10 @@ class Watch:
         self._bell.wait(SHORTEST if more else min(max(seconds, SHORTEST), LONGEST))
         return 0.0
 
+    def close(self) -> None:
+        self._bell.take_down()
+        self._db.close()
+
     def _all_due(self) -> float:
         """Seconds until the next one, when nothing is due any more."""
         done = 1
@@ -114,7 +118,11 @@ class Watch:
 def main() -> None:
     """Run until told to stop."""
     me = worker("sla-worker")
-    me.run(Watch(me).round)
+    watch = Watch(me)
+    try:
+        me.run(watch.round)
+    finally:
+        watch.close()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from app.core import text
 from app.intake.rules.headers import words
@@ -16,14 +17,18 @@ _ADDRESS = re.compile(
     r'(?:[^\s@<>()\[\],;:\\"\x00-\x1f\x7f]{1,64}|"[^"\\\x00-\x1f\x7f]{1,62}")'
     r"@(?:[^\s@<>()\[\],;:\\\"'\x00-\x1f\x7f/?#]{1,253}|\[[0-9A-Za-z.:]{3,60}\])"
 )
-_LOOSE = re.compile(r'[^\s@<>()\[\],;:\\"]{1,64}@[^\s@<>()\[\],;:\\"]{1,253}')
+_ANGLE = re.compile(r"<([^<>\s]{3,320})>")
+_AROUND_DOTS = re.compile(r"[ \t]*([@.])[ \t]*")
 _MAIL_ID = re.compile(r"<([^<>\s\x00-\x1f\x7f]{1,900})>")
 
 
 def addresses(raw: str) -> tuple[Address, ...]:
-    """Every address of a field such as From or To, in order. Group names are dropped, comments stand in for missing names."""
+    """Every address of a field such as From or To, in order. Group names are dropped, comments stand in for missing names.
+
+    Where an unclosed quote swallowed everything, what stands last in angle brackets is taken.
+    """
     found = tuple(_parsed(raw[: 64 * 1024]))
-    return found or tuple(Address("", text.address(m)) for m in _LOOSE.findall(raw[:2000])[:1] if _ADDRESS.fullmatch(m))
+    return found or tuple(Address("", text.address(m)) for m in _ANGLE.findall(raw[-2000:])[-1:] if _ADDRESS.fullmatch(m))
 
 
 def mail_ids(raw: str) -> tuple[str, ...]:
@@ -38,42 +43,51 @@ def first_mail_id(raw: str) -> str | None:
     return found[0] if found else (f"<{bare}>" if re.fullmatch(r"[^<>\s\x00-\x1f\x7f]{1,900}", bare) else None)
 
 
-def _parsed(raw: str) -> Iterator[Address]:
-    phrase: list[str] = []
-    comments: list[str] = []
+@dataclass
+class _Draft:
+    """What stands between two commas."""
+
+    phrase: list[str] = field(default_factory=list)
+    comments: list[str] = field(default_factory=list)
     angle: list[str] | None = None
-    count = 0
-    for kind, piece in [*_pieces(raw), ("special", ",")]:
+
+    def add(self, kind: str, piece: str) -> None:
         if kind == "comment":
-            comments.append(piece)
-        elif angle is not None and piece != ">" and not (kind == "special" and piece == "<"):
-            angle.append(f'"{piece}"' if kind == "quoted" else piece)
-        elif kind == "special" and piece == "<":
-            angle = []
-        elif kind == "special" and piece in {">", ",", ";"}:
-            if found := _address(phrase, comments, angle):
-                yield found
-                count += 1
+            self.comments.append(piece)
+        else:
+            quoted = f'"{piece}"' if kind == "quoted" else piece
+            (self.phrase if self.angle is None else self.angle).append(quoted)
+
+    def address(self) -> Address | None:
+        """The address, if there is one: in the angle brackets, else the first word that can be one."""
+        whole = "".join(self.phrase if self.angle is None else self.angle)
+        if self.angle is not None:
+            whole = whole.rpartition(":")[2]  # an obsolete route
+        candidates = [whole.strip(), *_AROUND_DOTS.sub(r"\1", whole).split()]
+        spec = next((c for c in (each.rstrip(".") for each in candidates) if _ADDRESS.fullmatch(c)), None)
+        if spec is None:
+            return None
+        phrase = "" if self.angle is None else " ".join(part.strip().strip('"') for part in self.phrase)
+        name = words(phrase.strip()) or words(" ".join(self.comments))
+        return Address(text.one_line(name, most=200), text.address(spec))
+
+
+def _parsed(raw: str) -> Iterator[Address]:
+    draft, count = _Draft(), 0
+    for kind, piece in [*_pieces(raw), ("special", ",")]:
+        if kind != "special" or (draft.angle is not None and piece not in "<>"):
+            draft.add(kind, piece)
+        elif piece == "<":
+            draft.angle = []
+        elif piece == ":":  # what came before names a group
+            draft = _Draft()
+        elif found := draft.address():
+            yield found
+            draft, count = _Draft(), count + 1
             if count >= MOST:
                 return
-            phrase, comments, angle = [], [], None
-        elif kind == "special":  # a colon: what came before names a group
-            phrase = []
-        else:
-            phrase.append(f'"{piece}"' if kind == "quoted" else piece)
-
-
-def _address(phrase: list[str], comments: list[str], angle: list[str] | None) -> Address | None:
-    spec = "".join(phrase if angle is None else angle).strip()
-    if angle is not None:
-        spec = spec.rpartition(":")[2]  # an obsolete route
-    if not spec.startswith('"'):
-        spec = "".join(spec.split())
-    spec = spec.rstrip(".")
-    if not _ADDRESS.fullmatch(spec):
-        return None
-    name = "" if angle is None else " ".join(part.strip().strip('"') for part in phrase)
-    return Address(text.one_line(words(name.strip()) or words(" ".join(comments)), most=200), text.address(spec))
+        elif piece != ">":
+            draft = _Draft()
 
 
 def _pieces(raw: str) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,8 @@ import re
 from app.intake.rules.headers import Headers
 
 _MACHINES = re.compile(
-    r"(?:mailer-?daemon|postmaster|no-?reply|do-?not-?reply|bounces?|auto-?reply|autoresponder)(?:[+=.-].*)?@.*", re.IGNORECASE
+    r"(?:mailer-?daemon|postmaster|no-?reply|do-?not-?reply|bounces?|auto-?reply|autoresponder)(?:[+=.-][^@]*)?(?:@.*)?",
+    re.IGNORECASE,
 )
 _AWAY = re.compile(
     r"(?:re:\s*)?(?:out of (?:the )?office|auto(?:matic|mated)?[ -]?(?:reply|response)|automatische antwort|abwesenheit"

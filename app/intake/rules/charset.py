@@ -51,6 +51,7 @@ _MEANT = {
 }
 # Python has codecs that are no charsets, and one (punycode) whose work grows with the square of its input.
 _NO_CHARSET = {"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "mbcs", "oem"}
+_SEVEN_BIT = ("iso2022", "hz", "utf-7")  # damaged text in these passes for ASCII, so nothing else is tried
 _SINGLE_BYTE_GUESS = {"cp1252", "cp1254"}
 
 
@@ -64,6 +65,8 @@ def decode(raw: bytes, declared: str = "", *, markup: bool = False) -> str:
     name = codec(declared)
     if name in _SINGLE_BYTE_GUESS and (text := _strictly(raw, "utf-8")) is not None:
         return text
+    if name.startswith(_SEVEN_BIT) and raw.isascii():
+        return raw.decode(name, "replace")
     for guess in (name, "utf-8", _written_inside(raw) if markup else "", _bom(raw)):
         if guess and (text := _strictly(raw, guess)) is not None:
             return text

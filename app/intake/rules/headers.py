@@ -30,7 +30,7 @@ class Headers:
 
     def all(self, name: str) -> list[str]:
         """The values as they stand, encoded words and all."""
-        return [charset.decode(value, self.charset) for found, value in self.fields if found == name]
+        return [self._decoded(value) for found, value in self.fields if found == name]
 
     def first(self, name: str) -> str:
         """The first value as it stands; empty where there is none."""
@@ -39,6 +39,10 @@ class Headers:
     def text(self, name: str) -> str:
         """The first value for people: one line, encoded words decoded."""
         return text.one_line(words(self.first(name)))
+
+    def _decoded(self, value: bytes) -> str:
+        plain = value.isascii() and b"\x1b" not in value
+        return value.decode("ascii") if plain else charset.decode(value, self.charset)
 
 
 def split(raw: bytes) -> tuple[Headers, int]:

@@ -53,6 +53,12 @@ def _sender(h: Headers) -> Address | None:
     return next((found[0] for name in _SENDERS if (found := addresses.addresses(h.first(name)))), None)
 
 
+def _claimed(h: Headers) -> str:
+    """The first address of From, or what else stands there: machines write bare names."""
+    found = addresses.addresses(h.first("from"))
+    return found[0].address if found else h.text("from").rpartition("<")[2].strip(" <>")
+
+
 def _every(h: Headers, name: str) -> tuple[Address, ...]:
     return tuple(a for value in h.all(name)[:50] for a in addresses.addresses(value))[: addresses.MOST]
 
