@@ -39,8 +39,10 @@ def refresh(settings: Settings) -> None:
     subprocess.run([sys.executable, "-m", "app.ops.certificates"], check=False)
     if mark(*installed) != before:
         conf = str(settings.run_dir / "conf" / "nginx" / "nginx.conf")
-        done = subprocess.run([str(AS), "nginx", "nginx", "-e", "stderr", "-c", conf, "-s", "reload"], check=False)
-        print("INFO: nginx shows the new certificate" if done.returncode == 0 else "ERROR: nginx did not reload", file=sys.stderr)
+        command = [str(AS), "nginx", "nginx", "-e", "stderr", "-c", conf, "-s", "reload"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        failed = f"ERROR: nginx did not take up the new certificate: {done.stderr}"
+        print(failed if done.returncode else "INFO: nginx shows the new certificate", file=sys.stderr)
 
 
 def main() -> None:

@@ -93,7 +93,7 @@ class Sender:
         until = time.monotonic() + LONGEST_REST
         while not self._worker.stop.is_set() and time.monotonic() < until:
             self._worker.beat()
-            if list(driver.notifies(timeout=1.0, stop_after=1)):
+            if list(driver.notifies(timeout=0.5, stop_after=1)):
                 return
 
 

@@ -179,11 +179,9 @@ def _refuse_overlaps(week: Week) -> None:
 
 
 def _joined(spans: Iterator[tuple[datetime, datetime]]) -> Iterator[tuple[datetime, datetime]]:
-    """Neighbours that touch or, where clocks change, overlap are one; what a gap swallowed is none."""
+    """Neighbours that touch or, where clocks change, overlap are one."""
     held: tuple[datetime, datetime] | None = None
     for opens, shuts in spans:
-        if shuts <= opens:
-            continue
         if held and opens <= held[1]:
             held = held[0], max(held[1], shuts)
             continue

@@ -173,8 +173,11 @@ def _renew_self_signed(settings: Settings, cert_path: Path, key_path: Path, now:
         good = leaf.not_valid_after_utc > now + RENEW_BEFORE and covers(_names(leaf), settings.host)
     if not good:
         chain, key = make_self_signed(names_for(settings), now)
-        _put(key_path, key, 0o600)
-        _put(cert_path, chain, 0o600)
+        try:
+            _put(key_path, key, 0o600)
+            _put(cert_path, chain, 0o600)
+        except OSError as wrong:
+            raise Refused(f"{key_path} can't be written: {wrong.strerror}", UNREADABLE) from None
 
 
 def _bytes(path: Path) -> bytes:

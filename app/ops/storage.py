@@ -30,13 +30,14 @@ class Unusable(Exception):
 class Place:
     """A folder, who owns it (user, or user:group), and its mode.
 
-    A kept one lies on the volume; the others begin empty at every start.
+    A kept one lies on the volume; the others begin empty at every start. A whole one is its owner's with all that is in it.
     """
 
     path: Path
     user: str
     mode: int
     kept: bool = False
+    whole: bool = False
 
 
 def volume(data: Path) -> list[Place]:
@@ -45,7 +46,8 @@ def volume(data: Path) -> list[Place]:
         "postgres": "postgres", "redis": "redis", "tls": "root",
         "files": "app", "mail": "app", "secrets": "app", "backups": "app",
     }  # fmt: skip
-    return [Place(data, "root", 0o755, kept=True), *(Place(data / name, user, 0o700, kept=True) for name, user in owners.items())]
+    inside = [Place(data / name, user, 0o700, kept=True, whole=True) for name, user in owners.items()]
+    return [Place(data, "root", 0o755, kept=True), *inside]
 
 
 def run_time(settings: Settings) -> list[Place]:
@@ -103,8 +105,8 @@ def _make(place: Place, owner: Owner) -> None:
         _hand_over(place.path, _me())
         shutil.rmtree(place.path)
     place.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if _owner(place.path) != owner:
-        os.chown(place.path, *_me())
+    if not place.whole and _owner(place.path) != owner:
+        os.chown(place.path, *_me())  # root is going to make folders in it
 
 
 def _give(place: Place, owner: Owner) -> None:
@@ -112,7 +114,7 @@ def _give(place: Place, owner: Owner) -> None:
     if _owner(place.path) == owner and stat.S_IMODE(place.path.stat().st_mode) == place.mode:
         return
     os.chown(place.path, *_me())
-    if place.kept and place.user != "root" and any(place.path.iterdir()):
+    if place.whole and any(place.path.iterdir()):
         print(f"giving {place.path} and all that is in it to {place.user}", file=sys.stderr)
         _hand_over(place.path, owner)
         os.chown(place.path, *_me())

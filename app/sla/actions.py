@@ -192,8 +192,8 @@ def _fresh(s: Session, found: list[tuple[Clock, rules.Clock, Dealt]], now: datet
         }
         for row, _, one in found
     ]
-    added = insert(Happening).values(rows).on_conflict_do_nothing()
-    new = {tuple(key) for key in s.execute(added.returning(Happening.clock_id, Happening.kind, Happening.threshold))}
+    added = insert(Happening).on_conflict_do_nothing().returning(Happening.clock_id, Happening.kind, Happening.threshold)
+    new = {tuple(key) for key in s.execute(added, rows)}
     return [(row, clock, one) for row, clock, one in found if (row.id, one.kind, one.percent) in new]
 
 

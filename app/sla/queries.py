@@ -84,8 +84,10 @@ def plan(s: Session, priority: Priority, *, now: datetime) -> rules.Plan:
 
 def values(s: Session, rows: Sequence[Clock]) -> list[rules.Clock]:
     """Clocks as the rules know them, with their promises, calendars and segments, in the order of `rows`."""
+    if not rows:
+        return []
     written = {(row.policy_id, row.policy_version) for row in rows}
-    found = s.scalars(select(Target).where(tuple_(Target.policy_id, Target.version).in_(written))) if rows else ()
+    found = s.scalars(select(Target).where(tuple_(Target.policy_id, Target.version).in_(written)))
     promised = {(t.policy_id, t.version, t.metric, t.priority): t for t in found}
     versions = {id: s.get_one(CalendarVersion, id) for id in {row.calendar_version_id for row in rows}}
     past = _segments(s, [row.id for row in rows])

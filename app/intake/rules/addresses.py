@@ -17,18 +17,13 @@ _ADDRESS = re.compile(
     r'(?:[^\s@<>()\[\],;:\\"\x00-\x1f\x7f]{1,64}|"[^"\\\x00-\x1f\x7f]{1,62}")'
     r"@(?:[^\s@<>()\[\],;:\\\"'\x00-\x1f\x7f/?#]{1,253}|\[[0-9A-Za-z.:]{3,60}\])"
 )
-_ANGLE = re.compile(r"<([^<>\s]{3,320})>")
-_AROUND_DOTS = re.compile(r"[ \t]*([@.])[ \t]*")
+_AROUND_DOTS = re.compile(r" ?([@.]) ?")
 _MAIL_ID = re.compile(r"<([^<>\s\x00-\x1f\x7f]{1,900})>")
 
 
 def addresses(raw: str) -> tuple[Address, ...]:
-    """Every address of a field such as From or To, in order. Group names are dropped, comments stand in for missing names.
-
-    Where an unclosed quote swallowed everything, what stands last in angle brackets is taken.
-    """
-    found = tuple(_parsed(raw[: 64 * 1024]))
-    return found or tuple(Address("", text.address(m)) for m in _ANGLE.findall(raw[-2000:])[-1:] if _ADDRESS.fullmatch(m))
+    """Every address of a field such as From or To, in order. Group names are dropped, comments stand in for missing names."""
+    return tuple(_parsed(raw[: 64 * 1024]))
 
 
 def mail_ids(raw: str) -> tuple[str, ...]:
@@ -63,7 +58,7 @@ class _Draft:
         whole = "".join(self.phrase if self.angle is None else self.angle)
         if self.angle is not None:
             whole = whole.rpartition(":")[2]  # an obsolete route
-        candidates = [whole.strip(), *_AROUND_DOTS.sub(r"\1", whole).split()]
+        candidates = [whole.strip(), *_AROUND_DOTS.sub(r"\1", " ".join(whole.split())).split()]
         spec = next((c for c in (each.rstrip(".") for each in candidates) if _ADDRESS.fullmatch(c)), None)
         if spec is None:
             return None
@@ -74,7 +69,7 @@ class _Draft:
 
 def _parsed(raw: str) -> Iterator[Address]:
     draft, count = _Draft(), 0
-    for kind, piece in [*_pieces(raw), ("special", ",")]:
+    for kind, piece in _pieces(raw):
         if kind != "special" or (draft.angle is not None and piece not in "<>"):
             draft.add(kind, piece)
         elif piece == "<":
@@ -88,50 +83,53 @@ def _parsed(raw: str) -> Iterator[Address]:
                 return
         elif piece != ">":
             draft = _Draft()
+    if found := draft.address():
+        yield found
 
 
 def _pieces(raw: str) -> Iterator[tuple[str, str]]:
-    at = 0
+    """Quoted strings, comments, specials and what is between. An opening mark that nothing closes is an ordinary character."""
+    at, literal = 0, ""
     while at < len(raw):
-        if raw[at] == '"':
-            piece, at = _quoted(raw, at + 1)
-            yield "quoted", piece
-        elif raw[at] == "(":
-            piece, at = _comment(raw, at + 1)
-            yield "comment", piece
+        c = raw[at]
+        closed = _READERS[c](raw, at + 1) if c in _READERS and c not in literal else None
+        if closed:
+            kind, piece, at = closed
+            yield kind, piece
         elif match := _PLAIN.match(raw, at):
             at = match.end()
             yield "plain", match[0]
         else:
-            yield "special", raw[at]
+            literal += c if c in _READERS else ""
+            yield "plain" if c in _READERS else "special", c
             at += 1
 
 
-def _quoted(raw: str, at: int) -> tuple[str, int]:
+def _quoted(raw: str, at: int) -> tuple[str, str, int] | None:
     out: list[str] = []
     while match := _UNTIL_QUOTE.match(raw, at):
         out.append(match[0])
-        at = match.end()
-        if raw[at : at + 1] != "\\":
+        at = match.end() + 1
+        if raw[at - 1 : at] != "\\":
             break
-        out.append(raw[at + 1 : at + 2])
-        at += 2
-    return "".join(out), at + 1
+        out.append(raw[at : at + 1])
+        at += 1
+    return ("quoted", "".join(out), at) if at <= len(raw) else None
 
 
-def _comment(raw: str, at: int) -> tuple[str, int]:
+def _comment(raw: str, at: int) -> tuple[str, str, int] | None:
     """Comments nest; depth is a number here, so that a thousand parentheses are no deeper than one."""
     out: list[str] = []
     depth = 1
-    while match := _UNTIL_PAREN.match(raw, at):
+    while depth and at < len(raw) and (match := _UNTIL_PAREN.match(raw, at)):
         out.append(match[0])
-        at = match.end()
-        c = raw[at : at + 1]
+        at = match.end() + 1
+        c = raw[at - 1 : at]
         if c == "\\":
-            out.append(raw[at + 1 : at + 2])
+            out.append(raw[at : at + 1])
             at += 1
         depth += {"(": 1, ")": -1}.get(c, 0)
-        at += 1
-        if not c or not depth:
-            break
-    return "".join(out).strip(), at
+    return None if depth else ("comment", "".join(out).strip(), at)
+
+
+_READERS = {'"': _quoted, "(": _comment}

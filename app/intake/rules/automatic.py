@@ -5,7 +5,7 @@ import re
 from app.intake.rules.headers import Headers
 
 _MACHINES = re.compile(
-    r"(?:mailer-?daemon|postmaster|no-?reply|do-?not-?reply|bounces?|auto-?reply|autoresponder)(?:[+=.-][^@]*)?(?:@.*)?",
+    r"(?:mailer-?daemon|post[_-]?master|no-?reply|do-?not-?reply|bounces?|auto-?reply|autoresponder)(?:[+=.-][^@]*)?(?:@.*)?",
     re.IGNORECASE,
 )
 _AWAY = re.compile(
@@ -29,8 +29,8 @@ def why(headers: Headers, *, sender: str, subject: str, media_type: str) -> str:
         return f"Precedence: {precedence}"
     if mark := next((name for name in (*_LISTS, *_MARKS) if headers.has(name)), ""):
         return f"the header {mark.title()}"
-    if headers.has("return-path") and headers.first("return-path").strip() == "<>":
-        return "no return path"
+    if any(headers.first(name).rstrip().endswith("<>") for name in ("return-path", "from")):
+        return "it can't be answered"
     if media_type == "multipart/report":
         return "it is a report"
     if _MACHINES.fullmatch(sender):

@@ -58,7 +58,7 @@ def split(raw: bytes) -> tuple[Headers, int]:
     fields: list[tuple[str, bytes]] = []
     room = MOST_ALL
     for start, line in _lines(raw, at, end):
-        room -= len(line)
+        room -= len(line) + 2
         if room < 0:
             break
         if line[:1] in (b" ", b"\t") and fields:

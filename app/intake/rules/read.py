@@ -40,7 +40,7 @@ def _described(whole: parts.Part, plain: str, harmless: str | None) -> Mail:
         in_reply_to=addresses.mail_ids(h.first("in-reply-to")),
         references=addresses.mail_ids(" ".join(h.all("references"))),
         date=_date(h.first("date")),
-        automatic=automatic.why(h, sender=sender.address if sender else "", subject=subject, media_type=whole.media_type),
+        automatic=automatic.why(h, sender=_claimed(h), subject=subject, media_type=whole.media_type),
         bounce=report.bounce(whole),
         text=plain,
         html=harmless,

@@ -192,8 +192,10 @@ def replay(clock: Clock) -> Clock:
 
 
 def _closed(clock: Clock, at: datetime) -> Clock:
-    """The clock with its present stretch ended: what it used is consumed, and it was missed if it was due before."""
-    at = max(at, clock.anchor_at)
+    """The clock with its present stretch ended: what it used is consumed, and it was missed if it was due before.
+
+    `at` is not before the anchor.
+    """
     consumed, missed_at, segments = clock.consumed, clock.breached_at, clock.segments
     if at > clock.anchor_at:
         segments = (*segments, Segment(clock.anchor_at, at, clock.stretch))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, Request, Response
 
@@ -140,7 +141,7 @@ def _page(
 ) -> Response:
     settings = desk_of(request).settings
     messages = queries.messages(s, ticket, notes=True)
-    clocks = [_clock(clock) for clock in sla.clocks(s, ticket.number)]
+    clocks = [_clock(clock) for clock in sla.clocks(s, ticket.number, zone=ZoneInfo(settings.tz))]
     due = [clock["due_at"] for clock in clocks if clock["running"] and clock["due_at"]]
     return page(
         request,

@@ -57,14 +57,14 @@ def minute_by_minute(zone: str, opens: int, shuts: int, a: datetime, b: datetime
 
 
 @given(calendars(), lengths)
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_what_elapses_until_a_deadline_is_its_length(known: tuple[str, Hours, datetime], length: timedelta) -> None:
     _, calendar, at = known
     assert calendar.elapsed(at, calendar.deadline(at, length)) == length
 
 
 @given(calendars(), lengths, lengths)
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_spans_add_up(known: tuple[str, Hours, datetime], first: timedelta, second: timedelta) -> None:
     _, calendar, a = known
     b, c = a + first, a + first + second
@@ -72,7 +72,7 @@ def test_spans_add_up(known: tuple[str, Hours, datetime], first: timedelta, seco
 
 
 @given(calendars(), lengths, lengths)
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_a_deadline_can_be_reached_in_two_steps(known: tuple[str, Hours, datetime], first: timedelta, second: timedelta) -> None:
     _, calendar, at = known
     assert calendar.deadline(calendar.deadline(at, first), second) == calendar.deadline(at, first + second)
@@ -100,6 +100,21 @@ def test_a_time_that_does_not_exist_is_the_first_instant_after_the_gap() -> None
     calendar = hours(ZoneInfo("Europe/Berlin"), [[["02:30", "05:00"]]] * 7)
     assert calendar.elapsed(utc("2026-03-28T23:00"), utc("2026-03-29T12:00")) == 2 * HOUR
     assert calendar.deadline(utc("2026-03-28T23:00"), MINUTE) == utc("2026-03-29T01:01")
+
+
+def test_a_time_that_comes_twice_opens_with_the_earlier_and_closes_with_the_later() -> None:
+    night = in_zone("2026-10-25T00:00", "Europe/Berlin").astimezone(UTC)
+    closing = hours(ZoneInfo("Europe/Berlin"), [[["01:00", "02:30"]]] * 7)
+    opening = hours(ZoneInfo("Europe/Berlin"), [[["02:30", "04:00"]]] * 7)
+    meeting = hours(ZoneInfo("Europe/Berlin"), [[["01:00", "02:30"], ["02:30", "04:00"]]] * 7)
+    assert closing.elapsed(night, night + 12 * HOUR) == 2.5 * HOUR
+    assert opening.elapsed(night, night + 12 * HOUR) == 2.5 * HOUR
+    assert meeting.elapsed(night, night + 12 * HOUR) == 4 * HOUR
+
+
+def test_an_interval_that_a_gap_swallowed_is_none() -> None:
+    calendar = hours(ZoneInfo("Europe/Berlin"), [[["02:10", "02:50"]]] * 7)
+    assert calendar.elapsed(utc("2026-03-28T12:00"), utc("2026-03-29T12:00")) == timedelta(0)
 
 
 def test_a_day_without_a_midnight_begins_when_it_begins() -> None:

@@ -12,14 +12,21 @@ MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
 
 
-def goal(target: timedelta = 4 * HOUR, *, pauses: bool = False, version: int = 1, hours: Hours | None = None) -> Goal:
+def goal(
+    target: timedelta = 4 * HOUR,
+    *,
+    pauses: bool = False,
+    version: int = 1,
+    hours: Hours | None = None,
+    thresholds: tuple[int, ...] = (75, 100),
+) -> Goal:
     return Goal(
         policy=1,
         version=version,
         priority=Priority.MEDIUM,
         calendar=1,
         target=target,
-        thresholds=(75, 100),
+        thresholds=thresholds,
         pauses=frozenset({WAITING} if pauses else ()),
         hours=hours or Always(),
     )

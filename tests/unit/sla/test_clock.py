@@ -36,6 +36,15 @@ def test_of_two_that_passed_only_the_breach_is_told() -> None:
     assert [(one.kind, one.percent) for one in dealt] == [(Kind.SKIPPED, 75), (Kind.BREACH, 100)]
 
 
+def test_each_threshold_is_waited_for_in_turn() -> None:
+    clock = start(Metric.RESOLUTION, 1, goal(10 * HOUR, thresholds=(50, 75, 90, 100)), MONDAY)
+    told = []
+    while clock.next_at:
+        clock, dealt = fire(clock, clock.next_at)
+        told += [(one.percent, one.at - MONDAY) for one in dealt]
+    assert told == [(50, 5 * HOUR), (75, 7.5 * HOUR), (90, 9 * HOUR), (100, 10 * HOUR)]
+
+
 def test_nothing_is_told_twice() -> None:
     clock, _ = fire(begun(), MONDAY + 5 * HOUR)
     assert fire(clock, MONDAY + 50 * HOUR) == (clock, [])

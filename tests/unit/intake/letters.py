@@ -1,0 +1,29 @@
+"""Mails for the tests, written the way mail programs write them."""
+
+
+def mail(
+    body: str | bytes = "It is broken.",
+    *,
+    sender: str | None = "Carol <carol@acme.example>",
+    to: str = "support@desk.example",
+    subject: str = "Help",
+    mail_id: str | None = "<1@acme.example>",
+    **fields: str,
+) -> bytes:
+    """A mail's bytes. Other fields by keyword, with an underscore for each hyphen; None leaves a field out."""
+    known = {"From": sender, "To": to, "Subject": subject, "Message-ID": mail_id}
+    head = known | {name.replace("_", "-"): value for name, value in fields.items()}
+    lines = [f"{name}: {value}\r\n" for name, value in head.items() if value is not None]
+    return "".join(lines).encode() + b"\r\n" + (body.encode() if isinstance(body, str) else body)
+
+
+def multipart(*parts: bytes, kind: str = "mixed", **fields: str) -> bytes:
+    """A mail of several parts, each with its own header."""
+    inside = b"".join(b"--limit\r\n" + part + b"\r\n" for part in parts) + b"--limit--\r\n"
+    return mail(inside, Content_Type=f'multipart/{kind}; boundary="limit"', **fields)
+
+
+def part(content: str | bytes, kind: str = "text/plain; charset=utf-8", **fields: str) -> bytes:
+    """One part of it."""
+    head = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in {"Content_Type": kind, **fields}.items())
+    return head.encode() + b"\r\n" + (content.encode() if isinstance(content, str) else content)

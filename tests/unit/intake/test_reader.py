@@ -1,0 +1,162 @@
+"""The limited child, and the parent that never falls with it."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from app.intake.reader import Reader, Unreadable
+from app.intake.rules import html, parts
+from tests.unit.intake.letters import mail, multipart, part
+
+Kept = list[tuple[str, bytes]]
+
+
+@pytest.fixture(scope="module")
+def reader() -> Iterator[Reader]:
+    with Reader() as made:
+        yield made
+
+
+def kept(reader: Reader, raw: bytes) -> Kept:
+    found: Kept = []
+    reader.read(raw, lambda name, content: found.append((name, content)))
+    return found
+
+
+def stand_in(script: str, patience: float = 5.0) -> Reader:
+    """A reader whose child runs this instead."""
+    start = (
+        "import socket, sys, os, time, resource, signal\n"
+        "from app.intake import frames\n"
+        "s = socket.socket(fileno=0)\n"
+        "raw = frames.receive(s)\n"
+    )
+    return Reader(patience=patience, command=("-c", start + script))
+
+
+def test_it_reads_a_mail_and_hands_over_its_files(reader: Reader) -> None:
+    files: Kept = []
+    picture = part(b"\x89PNG" * 100_000, "image/png", Content_Disposition="attachment; filename=a.png")
+    found = reader.read(multipart(part("See the picture."), picture), lambda name, content: files.append((name, content)))
+    assert (found.subject, found.text) == ("Help", "See the picture.")
+    assert files == [("a.png", b"\x89PNG" * 100_000)]
+
+
+def test_one_child_reads_many_mails(reader: Reader) -> None:
+    assert [reader.read(mail(str(n)), lambda *_: None).text for n in range(20)] == [str(n) for n in range(20)]
+
+
+LEVELS = b"".join(b"--%d\r\nContent-Type: multipart/mixed; boundary=%d\r\n\r\n" % (n, n + 1) for n in range(1500))
+HOSTILE = {
+    "deep html": mail("<div>" * 100_000 + "hello", Content_Type="text/html"),
+    "misnested html": mail("<b><i>" * (html.MOST_DEPTH // 2) + "</b></i>" * 50_000, Content_Type="text/html"),
+    "tables": mail("<table>" * 240 + "<tr><td>a</td></tr>" * 20_000, Content_Type="text/html"),
+    "brackets": mail("<" * 1_000_000, Content_Type="text/html"),
+    "encoded words": mail(subject=" ".join(["=?utf-8?q?x?="] * 20_000)),
+    "parentheses": mail(sender="(" * 300 + " carol@acme.example"),
+    "parts": multipart(*[part(str(n)) for n in range(50_000)]),
+    "levels": mail(LEVELS, Content_Type="multipart/mixed; boundary=0"),
+    "continuations": mail(Content_Type="application/x; " + "; ".join(f"name*{n}*=%41" for n in range(4000))),
+    "headers": b"X: y\r\n" * 1_000_000,
+}
+
+
+@pytest.mark.parametrize("evil", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_hostile_mail_is_read_within_five_seconds(reader: Reader, evil: bytes) -> None:
+    began = time.monotonic()
+    reader.read(evil, lambda *_: None)
+    assert time.monotonic() - began < 5
+
+
+def test_a_mail_of_fifty_thousand_parts_says_that_some_are_missing(reader: Reader) -> None:
+    found = reader.read(multipart(*[part(str(n)) for n in range(50_000)]), lambda *_: None)
+    assert found.text.endswith("The rest is only in the original.]")
+    assert found.text.count("\n\n") <= parts.MOST_PARTS
+
+
+def test_fifty_megabytes_go_through(reader: Reader) -> None:
+    line = b"QUJD" * 19 + b"\r\n"
+    raw = mail(line * (50_000_000 // len(line)), Content_Type="application/x", Content_Transfer_Encoding="base64")
+    [(_, content)] = kept(reader, raw)
+    assert content == b"ABC" * 19 * (50_000_000 // len(line))
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV"),
+        ("raise KeyError('oops')", "KeyError: 'oops'"),
+        ("resource.setrlimit(resource.RLIMIT_AS, (2**28, 2**28)); b'x' * 2**29", "too much memory"),
+        ("resource.setrlimit(resource.RLIMIT_CPU, (1, 9))\nwhile True: pass", "too much computing time"),
+        ("s.close(); time.sleep(60)", "closed its line"),
+    ],
+)
+def test_a_child_that_falls_is_told_apart_by_why(script: str, reason: str) -> None:
+    with stand_in(script) as reader, pytest.raises(Unreadable, match=reason):
+        reader.read(mail(), lambda *_: None)
+
+
+def test_a_child_that_hangs_is_ended_in_time() -> None:
+    began = time.monotonic()
+    with stand_in("time.sleep(60)", patience=1) as reader, pytest.raises(Unreadable, match="longer than 1 s"):
+        reader.read(mail(), lambda *_: None)
+    assert time.monotonic() - began < 3
+
+
+def test_the_parent_shows_that_it_lives_while_it_waits() -> None:
+    beats: list[float] = []
+    asleep = ("-c", "import time; time.sleep(60)")
+    with (
+        Reader(patience=2.5, beat=lambda: beats.append(time.monotonic()), command=asleep) as reader,
+        pytest.raises(Unreadable),
+    ):
+        reader.read(mail(), lambda *_: None)
+    assert len(beats) >= 2
+
+
+def test_the_next_mail_gets_a_new_child() -> None:
+    once = "if raw.startswith(b'From: evil'): os._exit(3)\nfrom app.intake import child; child._answer(s, raw)"
+    with stand_in(once) as reader:
+        with pytest.raises(Unreadable):
+            reader.read(mail(sender="evil"), lambda *_: None)
+        assert reader.read(mail("good"), lambda *_: None).text == "good"
+
+
+def test_a_child_that_went_for_want_of_work_is_no_failure() -> None:
+    with stand_in("from app.intake import child; child._answer(s, raw)") as reader:
+        reader.read(mail("one"), lambda *_: None)
+        time.sleep(0.5)
+        assert reader.read(mail("two"), lambda *_: None).text == "two"
+
+
+def test_a_file_that_can_not_be_kept_is_nobody_s_fault_but_ours(reader: Reader) -> None:
+    def full(name: str, content: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        reader.read(mail("x", Content_Type="application/pdf"), full)
+    assert reader.read(mail("next"), lambda *_: None).text == "next"
+
+
+def test_the_child_knows_no_secret_and_has_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADMIN_PASSWORD", "the secret of the house")
+    with Reader() as reader:
+        reader.read(mail(), lambda *_: None)
+        child = reader._child
+        assert child is not None
+        environment = os.read(os.open(f"/proc/{child.pid}/environ", os.O_RDONLY), 65536)
+        limits = os.read(os.open(f"/proc/{child.pid}/limits", os.O_RDONLY), 65536).decode()
+    assert b"secret" not in environment
+    assert limits.split("Max address space")[1].split()[0] == str(512 * 1024 * 1024)
+    assert limits.split("Max file size")[1].split()[0] == "0"
+    assert limits.split("Max processes")[1].split()[0] == "0"
+
+
+def test_the_parent_loads_none_of_the_parsers() -> None:
+    heavy = "print(sorted({'lxml', 'nh3', 'chardet', 'inscriptis'} & set(sys.modules)))"
+    said = subprocess.run([sys.executable, "-c", f"import sys, app.entry.mail_poller\n{heavy}"], capture_output=True, check=True)
+    assert said.stdout == b"[]\n"
