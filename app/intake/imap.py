@@ -113,7 +113,17 @@ class Folder:
         found = [*self._fetch(whole, sizes, "BODY.PEEK[]", b"BODY[]")]
         for uid in sizes.keys() - set(whole):
             found += self._fetch([uid], sizes, "BODY.PEEK[HEADER]", b"BODY[HEADER]")
+        self._check_gone(sizes.keys() - {f.uid for f in found})
         return sorted(found, key=lambda f: f.uid)
+
+    def _check_gone(self, missing: set[int]) -> None:
+        """A mail that is listed but not given must not be passed over: the cursor would never come back to it."""
+        if not missing:
+            return
+        with _failures():
+            still = self._client.search(["UID", ",".join(map(str, sorted(missing)))])
+        if still:
+            raise MailboxFailure(FailureClass.TRANSPORT, f"the server lists, but does not give mail {min(still)}")
 
     def flag(self, uids: Sequence[int]) -> str:
         """Tell the server that we have these. Answers its words if it refuses; what no longer exists is no refusal."""

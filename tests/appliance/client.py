@@ -4,7 +4,7 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
+import httpx2 as httpx
 
 
 class Client:

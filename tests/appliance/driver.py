@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
-import httpx
+import httpx2 as httpx
 from docker.models.containers import Container
 
 from tests.appliance.client import Client
@@ -76,6 +76,7 @@ class Appliance:
         self.folder, self.with_mail, self.more = folder, mail, more
         self.ports = ["127.0.0.1::80", "127.0.0.1::443"] if ports else []
         self._docker = docker.from_env()
+        self._clients: list[Client] = []
 
     def up(self, *, wait: bool = True) -> "Appliance":
         """Make it anew or start it again with other settings. `wait`: until it is healthy."""
@@ -91,6 +92,8 @@ class Appliance:
 
     def down(self) -> None:
         """As if it had never been."""
+        for client in self._clients:
+            client.http.close()
         self.compose("down", "-v", "-t", "0", "--remove-orphans")
 
     def compose(self, *words: str) -> str:
@@ -184,7 +187,8 @@ class Appliance:
 
     def client(self, **different: Any) -> Client:
         """A visitor who trusts no certificate authority but believes this desk."""
-        return Client(f"https://localhost:{self.port(443)}", **different)
+        self._clients.append(Client(f"https://localhost:{self.port(443)}", **different))
+        return self._clients[-1]
 
     def signed_in(self, email: str = ADMIN, password: str = PASSWORD) -> Client:
         """A program that signed in."""

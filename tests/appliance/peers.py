@@ -60,6 +60,12 @@ class Mail:
             numbers = imap.search(None, "ALL")[1][0].split()
             return [_parsed(imap.fetch(number, "(BODY.PEEK[])")[1]) for number in (n.decode() for n in numbers)]
 
+    def run_in_server(self, *command: str) -> list[str]:
+        """The lines that a command inside the server's container prints."""
+        code, output = self.container.exec_run(list(command))
+        assert code == 0, output
+        return str(output.decode()).splitlines()
+
     @contextlib.contextmanager
     def imap(self, address: str) -> Iterator[imaplib.IMAP4]:
         """Signed in to a mailbox."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
 
-from httpx import Response
+from httpx2 import Response
 from starlette.testclient import TestClient
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin", "Origin": "https://localhost"}
@@ -63,9 +63,9 @@ class Browser(TestClient):
 
     def submit(self, at: str, action: str, *, files: Any = None, having: str = "", **typed: Any) -> Response:
         """Fill in the form on the page `at` that goes to `action`, and send it. `having` is a value that names the form."""
-        return self.send(self.page(at), action, files=files, having=having, **typed)
+        return self.fill(self.page(at), action, files=files, having=having, **typed)
 
-    def send(self, page: Page, action: str, *, files: Any = None, having: str = "", **typed: Any) -> Response:
+    def fill(self, page: Page, action: str, *, files: Any = None, having: str = "", **typed: Any) -> Response:
         """The same with a page that was opened before."""
         form = next(f for f in page.forms if f.action == action and (not having or having in f.fields.values()))
         return self.post(action, data=form.fields | typed, files=files, headers=SAME_ORIGIN)

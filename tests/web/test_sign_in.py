@@ -77,7 +77,14 @@ def test_the_eleventh_try_is_refused_for_a_while(web: Web) -> None:
 
 def test_signing_in_leads_back_to_where_one_wanted_to_go_but_never_to_another_site(web: Web) -> None:
     web.set_password(web.cast.alice, PASSWORD)
-    foreign = ["//evil.example", "https://evil.example/x", "/\\evil.example", "\\\\evil.example", "javascript:alert(1)", "/\tevil"]
+    foreign = [
+        "//evil.example",
+        "https://evil.example/x",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "javascript:alert(1)",
+        "/\tevil",
+    ]
 
     def led_to(next: str) -> str:
         fields = {"email": "alice@desk.example", "password": PASSWORD, "next": next}

@@ -76,8 +76,7 @@ def sign_out(s: Tx, now: Now, session: Current) -> Response:
 @router.get("/setup/{token}")
 def setup_form(token: str, s: Tx, now: Now, request: Request) -> Response:
     """Who becomes the first administrator."""
-    if not accounts.setup_link_is_good(s, token, now=now):
-        raise NotFound("This set-up link is used or too old. The command atum setup-link makes another, if one is needed.")
+    _refuse_spent(s, token, now)
     return page(request, "sign_in/setup.html", me=None, name="", email="")
 
 
@@ -94,17 +93,21 @@ def set_up(
 ) -> Response:
     """Make the first administrator and let them in. The link is spent only if that worked."""
     refuse_foreign(request)
+    _refuse_spent(s, token, now)
     try:
         if password != again:
             raise Invalid("The two passwords are not the same. Type both again.")
         person = accounts.set_up(s, token, email=address(email), name=name, password=password, now=now)
-    except NotFound:
-        raise
     except DeskError as wrong:
         s.rollback()
         return page(request, "sign_in/setup.html", me=None, status=wrong.status, refusal=wrong.message, name=name, email=email)
     tokens = accounts.sign_in(s, person, door=Door.PAGE, source=_source(request), now=now)
     return _with_cookie(see_other("/tickets"), tokens.access)
+
+
+def _refuse_spent(s: Tx, token: str, now: Now) -> None:
+    if not accounts.setup_link_is_good(s, token, now=now):
+        raise NotFound("This set-up link is used or too old. The command atum setup-link makes another, if one is needed.")
 
 
 def _form(request: Request, s: Tx, *, next: str = "/", email: str = "", refusal: DeskError | None = None) -> Response:

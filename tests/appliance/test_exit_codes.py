@@ -1,0 +1,115 @@
+"""Each way for the container to end says why, by its exit code and in words."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.appliance.conftest import Make
+from tests.appliance.driver import ROOT, Appliance, eventually
+
+BROKEN_MIGRATION = '''"""One that can't work."""
+
+from alembic import op
+
+revision = "9999"
+down_revision = "{last}"
+
+
+def upgrade() -> None:
+    op.execute("CREATE TABLE half_done (id int)")
+    op.execute("SELECT no_such_function()")
+
+
+def downgrade() -> None:
+    pass
+'''
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_its_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appliance]:
+    """It waits a minute for its database, so it is started before everything else here."""
+    settings = {"DATABASE_URL": "postgresql://atum:secret@127.0.0.1:9/atum"}
+    desk = Appliance(tmp_path_factory.mktemp("unreachable"), settings=settings, mail=False)
+    try:
+        yield desk.up(wait=False)
+    finally:
+        desk.down()
+
+
+def test_asked_to_stop_it_ends_with_0(make: Make) -> None:
+    code, seconds = make(mail=False).up().stop()
+    assert (code, seconds < 9) == (0, True)
+
+
+def test_bad_settings_are_told_all_at_once_and_end_it_with_64_before_anything_is_touched(make: Make) -> None:
+    settings = {
+        "ATUM_URL": "ftp://desk",
+        "ATUM_ULR": "https://desk.example",
+        "API_RATE": "fast",
+        "IMAP_PASSWORD": "x",
+        "IMAP_PASSWORD_FILE": "/run/secrets/imap",
+        "TZ": "Mars/Olympus",
+    }
+    desk = make(mail=False, settings=settings).up(wait=False)
+    assert desk.exit_code(30) == 64
+    logs = desk.logs()
+    for words in (
+        "ATUM_URL",
+        "did you mean ATUM_URL?",
+        "API_RATE",
+        "both IMAP_PASSWORD and IMAP_PASSWORD_FILE are set",
+        "Mars/Olympus",
+    ):
+        assert words in logs, words
+    desk.container.start()
+    desk.exit_code(30)
+    assert [change["Path"] for change in desk.container.diff() or [] if change["Path"].startswith("/data")] == []
+
+
+def test_data_from_a_newer_version_ends_it_with_65_untouched(make: Make) -> None:
+    desk = make(mail=False).up()
+    [[revision]] = desk.sql("SELECT version_num FROM alembic_version")
+    desk.sql("UPDATE alembic_version SET version_num = 'from_the_future'")
+    desk.stop()
+    desk.start(wait=False)
+    assert desk.exit_code(60) == 65
+    assert "from_the_future" in desk.logs()
+    assert revision != "from_the_future"
+
+
+def test_a_volume_that_can_not_be_used_ends_it_with_66_and_the_command_that_mends_it(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0o555)
+    desk = make(mail=False, more=f'volumes: !override ["{tmp_path}/locked:/data:ro"]').up(wait=False)
+    assert desk.exit_code(30) == 66
+    assert "/data" in desk.logs()
+
+
+def test_a_program_that_dies_five_times_ends_it_with_70_and_its_name(make: Make) -> None:
+    desk = make(mail=False).up()
+    for _ in range(4):
+        killed = desk.signal("sla-worker")
+        eventually(lambda killed=killed: desk.programs().get("sla-worker", killed) != killed, within=10, otherwise=desk.programs)  # type: ignore[misc]
+    desk.signal("sla-worker")
+    assert desk.exit_code(20) == 70
+    assert "sla-worker" in desk.logs().splitlines()[-1] or "sla-worker: it died 5 times" in desk.logs()
+
+
+def test_a_migration_that_fails_ends_it_with_75_its_name_and_the_way_back(make: Make, tmp_path: Path) -> None:
+    last = sorted(path.stem for path in (ROOT / "app/migrations/versions").glob("[0-9]*.py"))[-1].partition("_")[0]
+    broken = tmp_path / "9999_broken.py"
+    broken.write_text(BROKEN_MIGRATION.format(last=last))
+    desk = make(mail=False).up()
+    desk.more = f'volumes: ["{broken}:/opt/atum/app/migrations/versions/9999_broken.py:ro"]'
+    desk.up(wait=False)
+    assert desk.exit_code(60) == 75
+    assert "9999" in desk.logs()
+    desk.more = ""
+    desk.up()
+    assert desk.sql("SELECT to_regclass('half_done') IS NULL") == [["t"]]
+
+
+def test_a_database_that_stays_away_for_a_minute_ends_it_with_69(without_its_database: Appliance) -> None:
+    assert without_its_database.exit_code(90) == 69
+    assert "DATABASE_URL" in without_its_database.logs()
+    assert "secret" not in without_its_database.logs()

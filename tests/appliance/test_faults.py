@@ -1,0 +1,148 @@
+"""Whatever is killed, and whenever: it comes back, and nothing is lost and nothing is there twice."""
+
+import threading
+import time
+from collections import Counter
+
+import httpx
+import pytest
+
+from tests.appliance.conftest import Make
+from tests.appliance.driver import Appliance, eventually
+from tests.appliance.peers import a_mail
+
+MAILS = 100
+
+
+def answers(desk: Appliance) -> bool:
+    """Whether both the service and its health say yes."""
+    if desk.health()[0] != 200:
+        return False
+    with desk.client(timeout=5) as client:
+        try:
+            return client.http.get("/", follow_redirects=True).status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+@pytest.mark.timeout(600)
+def test_every_program_may_be_killed_and_the_desk_answers_within_ten_seconds(make: Make) -> None:
+    desk = make().up()
+    programs = sorted(set(desk.programs()) - {"boot"})
+    assert {"nginx", "postgres", "redis", "sla-worker", "mail-poller", "outbox-sender", "listener", "api_00", "api_03"} <= set(
+        programs
+    )
+    slow = {}
+    for program in programs:
+        killed = desk.signal(program)
+        began = time.monotonic()
+        eventually(
+            lambda killed=killed, program=program: desk.programs().get(program, killed) != killed,
+            within=10,
+            otherwise=desk.programs,
+        )  # type: ignore[misc]
+        eventually(
+            lambda: answers(desk),
+            within=max(0.0, 10 - (time.monotonic() - began)),
+            otherwise=lambda p=program: f"{p}: {desk.health()}",
+        )  # type: ignore[misc]
+        slow[program] = time.monotonic() - began
+    assert max(slow.values()) <= 10, slow
+    # And it still does its job.
+    desk.mail.write("After all that")
+    eventually(lambda: len(desk.mail.inbox("carol@acme.example")) == 1, within=20)
+
+
+def test_a_killed_api_process_costs_no_request(make: Make) -> None:
+    desk = make(mail=False, settings={"API_RATE": "1000r/s"}).up()
+    codes: Counter[int] = Counter()
+    with desk.client() as client:
+        for turn in range(30):
+            if turn == 10:
+                desk.signal("api_01")
+            codes[client.http.get("/api/v1/tickets").status_code] += 1
+    assert codes == {401: 30}
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.slow)])
+def test_killed_while_it_takes_in_mail_it_loses_none_and_doubles_none(make: Make, kills: int) -> None:
+    desk = make().up()
+    batch = MAILS // kills
+    for turn in range(kills):
+        numbers = range(turn * batch, (turn + 1) * batch)
+        desk.mail.send([a_mail(f"Mail {number:03}", sender=f"customer{number:03}@acme.example") for number in numbers])
+        eventually(lambda turn=turn: tickets(desk) > turn * batch, within=60, every=0.02, otherwise=lambda: desk.logs()[-2000:])  # type: ignore[misc]
+        desk.kill()
+        desk.start()
+    eventually(lambda: tickets(desk) >= MAILS, within=90, otherwise=lambda: f"{tickets(desk)} tickets")
+    subjects = Counter(row[0] for row in desk.sql("SELECT subject FROM ticket"))
+    assert subjects == {f"Mail {number:03}": 1 for number in range(MAILS)}
+    assert desk.sql("SELECT count(*) FROM message") == [[str(MAILS)]]
+    eventually(lambda: desk.sql("SELECT count(*) FROM outbox WHERE state IN ('queued', 'sending')") == [["0"]], within=60)
+    # A receipt is sent at most once: the one a kill caught between the server and our own record is left as unknown.
+    states = dict(desk.sql("SELECT state, count(*) FROM outbox GROUP BY state"))
+    assert set(states) <= {"sent", "unknown"}
+    assert int(states.get("unknown", 0)) <= kills
+    receipts = desk.mail.run_in_server("find", "/mail", "-path", "*/customer*/new/*", "-type", "f")
+    per_customer = Counter(path.split("/")[2] for path in receipts)
+    assert set(per_customer.values()) == {1}
+    assert len(per_customer) >= int(states["sent"])
+    assert desk.run("atum", "audit", "verify").code == 0
+
+
+def tickets(desk: Appliance) -> int:
+    """How many there are; none while the database isn't there."""
+    ran = desk.run(
+        "psql", "-h", "/run/postgresql", "-U", "atum", "-d", "atum", "-XAtc", "SELECT count(*) FROM ticket", user="app"
+    )
+    return int(ran.output) if ran.code == 0 else 0
+
+
+def test_stopped_under_load_it_ends_well_within_nine_seconds(make: Make) -> None:
+    desk = make(settings={"API_RATE": "1000r/s", "API_BURST": "1000"}).up()
+    root, over = desk.signed_in(), threading.Event()
+    made: list[int] = []
+
+    def load() -> None:
+        with desk.client(headers={"Authorization": root.http.headers["Authorization"]}) as client:
+            while not over.is_set():
+                try:
+                    answer = client.http.post("/api/v1/tickets", json={"subject": "Load", "body": "Much"})
+                except httpx.TransportError:
+                    time.sleep(0.05)
+                    continue
+                if answer.status_code == 201:
+                    made.append(answer.json()["number"])
+
+    threads = [threading.Thread(target=load) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    eventually(lambda: len(made) > 50, within=30)
+    code, seconds = desk.stop()
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert code == 0
+    assert seconds < 9
+    desk.start()
+    logs = desk.logs()
+    assert logs.count("database system was shut down") >= 2  # after initdb, and after this stop
+    assert "not properly shut down" not in logs
+    kept = {int(row[0]) for row in desk.sql("SELECT number FROM ticket")}
+    assert set(made) <= kept
+
+
+def test_a_restart_keeps_everything(make: Make) -> None:
+    desk = make().up()
+    desk.mail.write("Before the restart", "It was there.")
+    eventually(lambda: len(desk.mail.inbox("carol@acme.example")) == 1, within=20)
+    token = desk.signed_in().http.headers["Authorization"]
+    desk.stop()
+    desk.start()
+    with desk.client(headers={"Authorization": token}) as client:
+        [ticket] = client.tickets()
+        assert ticket["subject"] == "Before the restart"
+        # The receipt's address was signed with a key that has to be the same one.
+        desk.mail.answer(desk.mail.inbox("carol@acme.example")[0], "And after it.")
+        eventually(lambda: len(client.get(f"/tickets/{ticket['number']}/messages")["items"]) == 2, within=20)

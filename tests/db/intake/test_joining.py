@@ -1,0 +1,156 @@
+"""Which ticket a mail goes on: its requester's own mail only, by falling certainty."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.outbox import actions as outbox
+from app.tickets.models import Message
+from app.tickets.rules import Status
+from tests.cast import Cast
+from tests.db.intake.conftest import Desk
+from tests.unit.intake.letters import mail
+
+CAROL, MALLORY = "Carol <carol@acme.example>", "Mallory <mallory@evil.example>"
+
+
+class Signs:
+    """What a mail can show to belong to Carol's ticket."""
+
+    def __init__(self, desk: Desk, ticket: int) -> None:
+        self.ours = desk.house.mail_id(outbox.new_mail_id(ticket, 1))
+        self.address = desk.house.reply_address(ticket, "carol@acme.example")
+
+    def all(self) -> dict[str, dict[str, str]]:
+        return {
+            "address": {"to": self.address},
+            "address in Cc": {"Cc": f"Bob <bob@acme.example>, Desk <{self.address}>"},
+            "address in Delivered-To": {"Delivered_To": self.address},
+            "our id": {"In_Reply_To": self.ours},
+            "our id in upper case": {"In_Reply_To": self.ours.upper()},
+            "our id among references": {"References": f"<a@b> {self.ours} <c@d>"},
+            "own earlier id": {"In_Reply_To": "<first@acme.example>"},
+            "own earlier id among references": {"References": "<x@y> <first@acme.example>"},
+        }
+
+
+@pytest.fixture
+def ticket(desk: Desk) -> int:
+    number = desk.deliver(mail("first", mail_id="<first@acme.example>")).ticket
+    assert number
+    return number
+
+
+SIGNS = [
+    "address",
+    "address in Cc",
+    "address in Delivered-To",
+    "our id",
+    "our id in upper case",
+    "our id among references",
+    "own earlier id",
+    "own earlier id among references",
+]
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+def test_the_requester_s_answer_lands_on_the_ticket(desk: Desk, ticket: int, sign: str) -> None:
+    row = desk.deliver(mail("second", mail_id="<second@acme.example>", **Signs(desk, ticket).all()[sign]))
+    assert row.ticket == ticket
+    assert [m.text for m in desk.messages(ticket)] == ["first", "second"]
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+@pytest.mark.parametrize("sender", [MALLORY, "Dave <dave@acme.example>", "Alice <alice@desk.example>", "new@acme.example"])
+def test_anybody_else_s_mail_opens_a_ticket_of_its_own(desk: Desk, ticket: int, sign: str, sender: str) -> None:
+    row = desk.deliver(mail("second", sender=sender, mail_id="<second@x>", **Signs(desk, ticket).all()[sign]))
+    assert row.ticket != ticket
+    assert [m.text for m in desk.messages(ticket)] == ["first"]
+
+
+@pytest.mark.parametrize("sign", SIGNS[:6])
+def test_a_signature_for_one_ticket_is_none_for_another(desk: Desk, ticket: int, sign: str) -> None:
+    other = desk.deliver(mail("other", mail_id="<other@acme.example>")).ticket
+    forged = {
+        name: value.replace(f"+t{ticket}.", f"+t{other}.")
+        .replace(f"<t.{ticket}.", f"<t.{other}.")
+        .replace(f"<T.{ticket}.", f"<T.{other}.")
+        for name, value in Signs(desk, ticket).all()[sign].items()
+    }
+    assert forged != Signs(desk, ticket).all()[sign]
+    assert desk.deliver(mail("second", mail_id="<second@acme.example>", **forged)).ticket not in {ticket, other}
+
+
+def test_the_number_in_the_subject_alone_joins_nothing(desk: Desk, ticket: int) -> None:
+    assert desk.deliver(mail("second", subject=f"Re: Help [#{ticket}]", mail_id="<second@acme.example>")).ticket != ticket
+
+
+def test_the_address_counts_more_than_the_references(desk: Desk, ticket: int) -> None:
+    other = desk.deliver(mail("other", mail_id="<other@acme.example>")).ticket
+    assert other
+    signs = {"to": Signs(desk, ticket).address, "In_Reply_To": Signs(desk, other).ours}
+    assert desk.deliver(mail("which?", mail_id="<3@acme.example>", **signs)).ticket == ticket
+
+
+def test_the_last_reference_counts_more_than_the_first(desk: Desk, ticket: int) -> None:
+    other = desk.deliver(mail("other", mail_id="<other@acme.example>")).ticket
+    assert other
+    references = f"{Signs(desk, ticket).ours} {Signs(desk, other).ours}"
+    assert desk.deliver(mail("which?", mail_id="<3@acme.example>", References=references)).ticket == other
+
+
+def test_an_answer_to_a_resolved_ticket_reopens_it(desk: Desk, ticket: int) -> None:
+    found = desk.tickets()[0]
+    found.status, found.accepted_at, found.resolved_at = Status.RESOLVED, desk.now, desk.now
+    desk.deliver(mail("still broken", mail_id="<2@acme.example>", In_Reply_To=Signs(desk, ticket).ours))
+    assert found.status is Status.IN_PROGRESS
+
+
+def test_an_automatic_answer_is_kept_and_moves_nothing(desk: Desk, ticket: int) -> None:
+    found = desk.tickets()[0]
+    found.status, found.accepted_at, found.resolved_at = Status.RESOLVED, desk.now, desk.now
+    away = mail("I am away", mail_id="<2@acme.example>", In_Reply_To=Signs(desk, ticket).ours, Auto_Submitted="auto-replied")
+    assert desk.deliver(away).ticket == ticket
+    assert found.status is Status.RESOLVED
+    assert [m.auto for m in desk.messages(ticket)] == [False, True]
+    assert desk.acknowledgements() == ["carol@acme.example"]
+
+
+def test_an_automatic_answer_does_not_join_by_the_sender_s_own_ids(desk: Desk, ticket: int) -> None:
+    away = mail("I am away", mail_id="<2@acme.example>", In_Reply_To="<first@acme.example>", Auto_Submitted="auto-replied")
+    assert desk.deliver(away).ticket != ticket
+
+
+LETTERS = st.lists(
+    st.tuples(
+        st.sampled_from([CAROL, MALLORY, "Dave <dave@acme.example>"]),
+        st.sampled_from(["", *SIGNS]),
+        st.sampled_from(["", "auto-replied"]),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(letters=LETTERS, order=st.randoms(use_true_random=False), repeats=st.integers(1, 3))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_in_any_order_and_however_often_each_mail_comes_once_and_none_joins_another_s_ticket(
+    desk: Desk, cast: Cast, letters: list[tuple[str, str, str]], order: st.DataObject, repeats: int
+) -> None:
+    with desk.s.begin_nested() as attempt:
+        before = desk.s.query(Message).count()
+        first = desk.deliver(mail("first", mail_id="<first@acme.example>")).ticket
+        assert first
+        signs = Signs(desk, first).all() | {"": {}}
+        raws = [
+            mail(f"letter {n}", sender=sender, mail_id=f"<{n}@x.example>", Auto_Submitted=auto or "no", **signs[sign])
+            for n, (sender, sign, auto) in enumerate(letters)
+        ] * repeats
+        order.shuffle(raws)  # type: ignore[attr-defined]
+        for raw in raws:
+            desk.deliver(raw)
+        said = desk.s.query(Message).order_by(Message.id).offset(before).all()
+        assert sorted(m.text for m in said) == sorted(["first", *(f"letter {n}" for n in range(len(letters)))])
+        for ticket in desk.tickets():
+            assert {m.author_id for m in desk.messages(ticket.number)} == {ticket.requester_id}
+        attempt.rollback()

@@ -1,0 +1,243 @@
+"""An IMAP server in this process that does what a script says: refuse, cut the line, renumber, withhold, keep silent.
+
+It speaks just enough of RFC 3501 for one client that reads one folder, and remembers what it was asked.
+"""
+
+import re
+import socketserver
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from app.intake.imap import Account
+
+USER, PASSWORD = "support@desk.example", "open sesame"
+
+
+@dataclass
+class Stored:
+    """One mail in the folder."""
+
+    raw: bytes
+    flags: set[str] = field(default_factory=set)
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass
+class Server:
+    """The folder, the script, and the memory. `cut_after`: bytes of a FETCH's answer after which the line is cut, once."""
+
+    mails: dict[int, Stored] = field(default_factory=dict)
+    uidvalidity: int = 1
+    uidnext: int = 1
+    password: str = PASSWORD
+    capabilities: str = "IMAP4rev1 IDLE"
+    permanent_flags: str = r"\Seen \*"
+    cut_after: int | None = None
+    silent: bool = False
+    login_answer: str = "NO [AUTHENTICATIONFAILED] Wrong password."
+    select_answer: str = ""
+    store_answer: str = ""
+    withheld: set[int] = field(default_factory=set)
+    sizes: dict[int, int] = field(default_factory=dict)
+    port: int = 0
+    asked: list[str] = field(default_factory=list)
+    logins: int = 0
+
+    def add(self, *raws: bytes, flags: str = "", at: datetime | None = None) -> list[int]:
+        """New mails; their UIDs."""
+        uids = []
+        for raw in raws:
+            self.mails[self.uidnext] = Stored(raw, set(flags.split()), at or datetime.now(UTC))
+            uids.append(self.uidnext)
+            self.uidnext += 1
+        return uids
+
+    def renumber(self) -> None:
+        """What a restored or rebuilt mailbox does: all new UIDs under a new UIDVALIDITY."""
+        kept = list(self.mails.values())
+        self.uidvalidity, self.uidnext, self.mails = self.uidvalidity + 1, 1, {}
+        for stored in kept:
+            self.mails[self.uidnext] = stored
+            self.uidnext += 1
+
+    def cut(self, after: int) -> None:
+        """Cut the line once, after so many more bytes of fetched mail."""
+        self.cut_after = after
+
+    @property
+    def armed(self) -> bool:
+        """Whether the line is still to be cut."""
+        return self.cut_after is not None
+
+    def flagged(self, flag: str) -> set[int]:
+        return {uid for uid, stored in self.mails.items() if flag in stored.flags}
+
+    def account(self, password: str = PASSWORD) -> Account:
+        return Account("127.0.0.1", self.port, False, USER, password, "INBOX")
+
+
+class Cut(Exception):
+    """The line was cut."""
+
+
+class Talk(socketserver.StreamRequestHandler):
+    """One client."""
+
+    script: Server
+
+    def handle(self) -> None:
+        self.say("* OK ready")
+        try:
+            while line := self.rfile.readline():
+                tag, _, command = line.decode().strip().partition(" ")
+                self.script.asked.append(command if not command.upper().startswith("LOGIN") else "LOGIN")
+                self.answer(tag, command)
+        except (Cut, OSError, ValueError):
+            return
+
+    def answer(self, tag: str, command: str) -> None:
+        verb, _, rest = command.removeprefix("UID ").partition(" ")
+        reply = getattr(self, f"do_{verb.lower()}", lambda _: "BAD what?")(rest)
+        self.say(f"{tag} {reply or 'OK done'}")
+        if verb.upper() == "LOGOUT":
+            raise Cut
+
+    def say(self, line: str | bytes) -> None:
+        self.wfile.write((line.encode() if isinstance(line, str) else line) + b"\r\n")
+
+    def do_capability(self, rest: str) -> str:
+        self.say(f"* CAPABILITY {self.script.capabilities}")
+        return ""
+
+    def do_login(self, rest: str) -> str:
+        self.script.logins += 1
+        return "" if rest.endswith(f'"{self.script.password}"') else self.script.login_answer
+
+    def do_select(self, rest: str) -> str:
+        if self.script.select_answer:
+            return self.script.select_answer
+        self.say(f"* {len(self.script.mails)} EXISTS")
+        self.say(f"* OK [UIDVALIDITY {self.script.uidvalidity}] yes")
+        self.say(f"* OK [UIDNEXT {self.script.uidnext}] yes")
+        self.say(f"* OK [PERMANENTFLAGS ({self.script.permanent_flags})] yes")
+        return "OK [READ-WRITE] done"
+
+    def do_noop(self, rest: str) -> str:
+        return ""
+
+    def do_logout(self, rest: str) -> str:
+        self.say("* BYE")
+        return ""
+
+    def do_search(self, rest: str) -> str:
+        if self.script.silent:
+            self.rfile.read()
+        found = sorted(self.script.mails)
+        if after := re.search(r"UID (\d+):\*", rest):
+            found = [uid for uid in found if uid >= int(after[1])] or found[-1:]  # "*" is always there
+        elif exact := re.search(r"UID ([\d,]+)", rest):
+            found = [uid for uid in found if str(uid) in exact[1].split(",")]
+        if since := re.search(r"SINCE (\S+?)\)?(?: |$)", rest):
+            day = datetime.strptime(since[1], "%d-%b-%Y").replace(tzinfo=UTC)
+            found = [uid for uid in found if self.script.mails[uid].at >= day]
+        if "UNSEEN" in rest:
+            found = [uid for uid in found if r"\Seen" not in self.script.mails[uid].flags]
+        self.say(" ".join(["* SEARCH", *map(str, found)]))
+        return ""
+
+    def do_fetch(self, rest: str) -> str:
+        uids, _, items = rest.partition(" ")
+        for uid in _numbers(uids):
+            if stored := self.script.mails.get(uid):
+                self.give(uid, stored, items)
+        return ""
+
+    def give(self, uid: int, stored: Stored, items: str) -> None:
+        said = [b"UID %d" % uid]
+        if "INTERNALDATE" in items:
+            said.append(stored.at.strftime('INTERNALDATE "%d-%b-%Y %H:%M:%S +0000"').encode())
+        if "RFC822.SIZE" in items:
+            said.append(b"RFC822.SIZE %d" % self.script.sizes.get(uid, len(stored.raw)))
+        if "BODY" in items:
+            if uid in self.script.withheld:
+                return
+            header = "HEADER" in items
+            content = stored.raw.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" if header else stored.raw
+            said.append(b"BODY[%s] {%d}\r\n%s" % (b"HEADER" if header else b"", len(content), content))
+        self.cuttable(b"* %d FETCH (%s)\r\n" % (sorted(self.script.mails).index(uid) + 1, b" ".join(said)))
+
+    def cuttable(self, content: bytes) -> None:
+        room = self.script.cut_after
+        if room is None:
+            self.wfile.write(content)
+        elif len(content) < room:
+            self.script.cut_after = room - len(content)
+            self.wfile.write(content)
+        else:
+            self.script.cut_after = None
+            self.wfile.write(content[:room])
+            raise Cut
+
+    def do_store(self, rest: str) -> str:
+        if self.script.store_answer:
+            return self.script.store_answer
+        uids, _, change = rest.partition(" ")
+        for uid in _numbers(uids):
+            if stored := self.script.mails.get(uid):
+                stored.flags |= set(re.findall(r"[\\$]\w+", change))
+        return ""
+
+    def do_idle(self, rest: str) -> str:
+        self.say("+ idling")
+        known = len(self.script.mails)
+        self.connection.settimeout(0.02)
+        try:
+            while True:
+                try:
+                    return "" if self.connection.recv(100).upper().startswith(b"DONE") else "BAD what?"
+                except TimeoutError:
+                    if len(self.script.mails) > known:
+                        known = len(self.script.mails)
+                        self.say(f"* {known} EXISTS")
+        finally:
+            self.connection.settimeout(None)
+
+
+class _Threads(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that went away is no error here."""
+
+
+@contextmanager
+def running(script: Server | None = None) -> Iterator[Server]:
+    """A server that listens on a port of its own."""
+    served = script or Server()
+    handler = type("Scripted", (Talk,), {"script": served})
+    with _Threads(("127.0.0.1", served.port), handler) as server:
+        served.port = server.server_address[1]
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        yield served
+        server.shutdown()
+
+
+def _numbers(given: str) -> list[int]:
+    found: list[int] = []
+    for piece in given.split(","):
+        first, _, last = piece.partition(":")
+        found += range(int(first), int(last or first) + 1)
+    return found
+
+
+def eventually(true: Callable[[], object], *, within: float = 10.0) -> None:
+    """Wait until it is so. Fails after `within` seconds."""
+    until = time.monotonic() + within
+    while not true():
+        assert time.monotonic() < until, "it did not come to pass"
+        time.sleep(0.01)

@@ -1,0 +1,221 @@
+"""Taking mail from a server: in order, once, and without leaving traces that are not meant."""
+
+import hashlib
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app.intake import watch as watches
+from app.intake.rules.states import FailureClass, MailboxState, MailState
+from app.tickets.models import Message, Ticket
+from tests.mail.conftest import Desk
+from tests.mail.imap_server import Server, eventually
+from tests.unit.intake.letters import mail
+
+
+def letter(n: int) -> bytes:
+    return mail(f"It is broken, {n}.", mail_id=f"<{n}@acme.example>")
+
+
+def test_the_first_look_takes_what_nobody_has_read_of_the_last_day(desk: Desk, peer: Server) -> None:
+    peer.add(letter(1), at=datetime.now(UTC) - timedelta(days=2))
+    peer.add(letter(2), flags=r"\Seen")
+    [fresh] = peer.add(letter(3))
+    with desk.watching():
+        eventually(lambda: desk.mailbox().last_ok_at)
+    assert [row.uid for row in desk.ledger()] == [fresh]
+    assert desk.mailbox().last_uid == fresh
+
+
+def test_mail_that_comes_later_is_taken_whatever_its_date_or_flags(desk: Desk, peer: Server) -> None:
+    with desk.watching():
+        eventually(lambda: desk.mailbox().last_ok_at)
+        peer.add(letter(1), at=datetime.now(UTC) - timedelta(days=400), flags=r"\Seen")
+        eventually(lambda: len(desk.ledger()) == 1)
+
+
+def test_a_server_that_idles_tells_of_new_mail_at_once(desk: Desk, peer: Server) -> None:
+    with desk.watching(desk.boot(EMAIL_POLL_INTERVAL="3600")):
+        eventually(lambda: "IDLE" in peer.asked)
+        began = time.monotonic()
+        peer.add(letter(1))
+        eventually(desk.ledger)
+    assert time.monotonic() - began < 2
+
+
+def test_a_server_that_can_not_idle_is_asked_every_interval(desk: Desk, peer: Server) -> None:
+    peer.capabilities = "IMAP4rev1"
+    with desk.watching():
+        eventually(lambda: desk.mailbox().last_ok_at)
+        peer.add(letter(1))
+        eventually(desk.ledger)
+    assert "IDLE" not in peer.asked
+
+
+def test_looking_leaves_no_trace_and_only_an_outcome_is_flagged(desk: Desk, peer: Server) -> None:
+    [uid] = peer.add(letter(1))
+    with desk.watching() as watch:
+        eventually(desk.ledger)
+        time.sleep(0.3)
+        assert peer.mails[uid].flags == set()
+        desk.process()
+        watch.settled.set()
+        eventually(lambda: peer.flagged(r"\Seen") == {uid})
+        eventually(lambda: desk.ledger()[0].server_acked_at)
+    assert "$AtumDesk" in peer.mails[uid].flags
+    assert all("BODY.PEEK" in asked for asked in peer.asked if "BODY" in asked)
+    assert not any("EXPUNGE" in asked or "Deleted" in asked for asked in peer.asked)
+
+
+def test_a_folder_that_takes_no_keywords_gets_none(desk: Desk, peer: Server) -> None:
+    peer.permanent_flags = r"\Seen"
+    [uid] = peer.add(letter(1))
+    with desk.watching() as watch:
+        eventually(desk.ledger)
+        desk.process()
+        watch.settled.set()
+        eventually(lambda: peer.mails[uid].flags)
+    assert peer.mails[uid].flags == {r"\Seen"}
+
+
+def test_a_mail_that_no_longer_exists_counts_as_flagged(desk: Desk, peer: Server) -> None:
+    peer.add(letter(1))
+    peer.store_answer = "NO Some of the requested messages no longer exist."
+    with desk.watching() as watch:
+        eventually(desk.ledger)
+        desk.process()
+        watch.settled.set()
+        eventually(lambda: desk.ledger()[0].server_acked_at)
+
+
+def test_a_refusal_to_flag_is_told_once_and_stops_nothing(desk: Desk, peer: Server, caplog: pytest.LogCaptureFixture) -> None:
+    peer.add(letter(1))
+    peer.store_answer = "NO [NOPERM] Read-only."
+    with desk.watching() as watch:
+        eventually(desk.ledger)
+        desk.process()
+        for n in (2, 3):
+            watch.settled.set()
+            peer.add(letter(n))
+            eventually(lambda n=n: len(desk.ledger()) == n)  # type: ignore[misc]
+    assert [r.message for r in caplog.records].count("the server won't flag what we have taken") == 1
+    assert desk.mailbox().state is MailboxState.OK
+
+
+@pytest.mark.parametrize("offset", [0, 1, 20, 60, 100, 150, 200, 250, 300, 400, 500, 600, 700, 800])
+def test_a_line_cut_anywhere_in_a_fetch_loses_and_doubles_nothing(desk: Desk, peer: Server, offset: int) -> None:
+    peer.add(*(letter(n) for n in range(4)))
+    peer.cut(offset)
+    with desk.watching():
+        eventually(lambda: len(desk.ledger()) == 4)
+    assert not peer.armed
+    assert [row.raw_sha256 for row in desk.ledger()] == [_sha(letter(n)) for n in range(4)]
+
+
+def test_renumbering_brings_nothing_twice_and_loses_nothing(desk: Desk, peer: Server) -> None:
+    peer.add(letter(0), flags=r"\Seen", at=datetime.now(UTC) - timedelta(days=30))
+    settings = desk.boot()
+    with desk.watching(settings):
+        eventually(lambda: desk.mailbox().last_ok_at)
+        peer.add(*(letter(n) for n in (1, 2, 3)))
+        eventually(lambda: len(desk.ledger()) == 3)
+        desk.process()
+    peer.add(letter(4))
+    peer.renumber()
+    with desk.watching(settings):
+        eventually(lambda: len(desk.ledger()) == 7)
+        peer.add(letter(5))
+        eventually(lambda: len(desk.ledger()) == 8)
+        desk.process()
+    assert [row.state for row in desk.ledger()].count(MailState.DUPLICATE) == 3
+    assert desk.count(Ticket) == desk.count(Message) == 5
+    assert all(row.server_acked_at for row in desk.ledger()[:3])
+
+
+def test_a_poller_ended_in_the_middle_of_its_first_look_begins_it_again(desk: Desk, peer: Server) -> None:
+    peer.add(*(letter(n) for n in range(60)))
+    settings = desk.boot()
+    first = desk.watch(settings)
+    first._arrived = first._stop  # ends it after the first batch
+    first.turn()
+    assert 0 < len(desk.ledger()) < 60
+    assert desk.mailbox().uidvalidity is None
+    with desk.watching(settings):
+        eventually(lambda: len(desk.ledger()) == 60)
+
+
+def test_a_mail_the_server_lists_but_does_not_give_is_not_skipped(desk: Desk, peer: Server) -> None:
+    uids = peer.add(letter(1), letter(2))
+    peer.withheld = {uids[0]}
+    settings = desk.boot()
+    with desk.watching(settings):
+        eventually(lambda: desk.mailbox().state is MailboxState.FAILING)
+        assert f"does not give mail {uids[0]}" in str(desk.mailbox().reason)
+        peer.withheld = set()
+        desk.pretend(next_try_at=None)
+        eventually(lambda: len(desk.ledger()) == 2)
+
+
+def test_of_a_mail_too_large_only_the_header_is_fetched(desk: Desk, peer: Server) -> None:
+    [uid] = peer.add(letter(1))
+    peer.sizes[uid] = watches.LARGEST + 1
+    with desk.watching():
+        eventually(desk.ledger)
+        desk.process()
+    [row] = desk.ledger()
+    assert (row.header_only, row.size, row.state) == (True, watches.LARGEST + 1, MailState.DONE)
+    assert not any("BODY.PEEK[]" in asked for asked in peer.asked)
+    with desk.database.transaction() as s:
+        assert "too large to be fetched" in s.query(Message).one().text
+
+
+def test_a_second_poller_leaves_the_mailbox_to_the_first(desk: Desk, peer: Server) -> None:
+    settings = desk.boot()
+    with desk.watching(settings):
+        eventually(lambda: desk.mailbox().last_ok_at)
+        assert desk.watch(settings).turn() == watches.LOOK_AGAIN
+    assert peer.logins == 1
+
+
+def test_a_poller_that_lost_its_lease_can_not_move_the_cursor(desk: Desk, peer: Server) -> None:
+    class Thief(threading.Event):
+        def set(self) -> None:
+            desk.pretend(lease_epoch=99)
+
+    peer.add(letter(1))
+    watch = desk.watch()
+    watch._arrived = Thief()
+    assert watch.turn() == watches.LOOK_AGAIN
+    assert (desk.mailbox().uidvalidity, desk.mailbox().state) == (None, MailboxState.OK)
+
+
+def test_stopping_takes_less_than_two_seconds(desk: Desk, peer: Server) -> None:
+    with desk.watching(desk.boot(EMAIL_POLL_INTERVAL="3600")):
+        eventually(lambda: "IDLE" in peer.asked)
+        began = time.monotonic()
+    assert time.monotonic() - began < 2
+
+
+def test_an_old_connection_that_breaks_is_no_failure(desk: Desk, peer: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watches, "STEADY", 0.0)
+    with desk.watching():
+        eventually(lambda: desk.mailbox().last_ok_at)
+        time.sleep(0.1)
+        peer.cut(1)
+        peer.add(letter(1))
+        eventually(desk.ledger)
+    assert peer.logins == 2
+    assert desk.mailbox().failing_since is None
+
+
+def test_a_failure_that_lasts_names_its_class(desk: Desk, peer: Server) -> None:
+    peer.select_answer = "NO [NONEXISTENT] Unknown folder."
+    desk.watch().turn()
+    mailbox = desk.mailbox()
+    assert (mailbox.state, mailbox.failure_class) == (MailboxState.FAILING, FailureClass.FOLDER)
+
+
+def _sha(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
