@@ -36,6 +36,7 @@ def server() -> Iterator[str]:
         "run",
         "--rm",
         "-d",
+        "--no-healthcheck",
         "--user",
         "postgres",
         "-p",
@@ -111,9 +112,7 @@ def cast(s: Session, now: datetime) -> Cast:
 
 def _copy(server: str, template: str) -> Iterator[Database]:
     name = f"test_{uuid.uuid4().hex[:12]}"
-    _administer(
-        server, sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-    )
+    _administer(server, sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
     made = Database(f"{server}/{name}")
     yield made
     made.close()

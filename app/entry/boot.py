@@ -94,17 +94,19 @@ def open_the_door(settings: Settings) -> None:
     """Furnish the desk, say how to get in, and leave the ready mark."""
     db = Database(settings.database_dsn, pool=1, name="boot")
     with db.transaction() as s:
-        welcome = seed.furnish(s, settings, now=database_now(s))
+        administrator = seed.furnish(s, settings, now=database_now(s))
     if settings.atum_demo:
         demo.fill(db, settings)
+    with db.transaction() as s:
+        link = seed.setup_link(s, settings, now=database_now(s))
     db.close()
     tell(settings, "unhealthy", "The desk does not answer right now", "it is being restarted; try again in a few seconds")
     _write(settings, "ready", migrate.head())
     log.info("ATUM Desk %s is ready at %s", __version__, settings.atum_url)
-    if welcome.administrator_made:
-        log.info("made the administrator %s", welcome.administrator_made)
-    if welcome.setup_token:
-        log.info("make the first administrator within 15 minutes at %s/setup/%s", settings.atum_url, welcome.setup_token)
+    if administrator:
+        log.info("made the administrator %s", administrator)
+    if link:
+        log.info("make the first administrator within 15 minutes at %s", link)
 
 
 def tell(settings: Settings, status: str, title: str, words: str) -> None:

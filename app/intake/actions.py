@@ -36,10 +36,6 @@ from app.tickets.actions import Body, Source
 from app.tickets.models import Channel, Message, Ticket
 
 IN_THE_ROW = 1_000_000  # bytes; what is larger lies beside the database
-MOST_ATTEMPTS = 3
-NOBODY = "unknown@sender.invalid"
-NO_TEXT = "(This mail has no text.)"
-
 log = logging.getLogger(__name__)
 
 __all__ = [
@@ -94,24 +90,6 @@ def raw(s: Session, settings: Settings, id: int) -> bytes | None:
     return found.raw if found.blob is None else blobs(settings).get(found.blob)
 
 
-def settle(
-    s: Session, id: int, mail: Mail, files: Sequence[File], *, house: House, gate: bool, now: datetime
-) -> InboundMail | None:
-    """Give a mail its one outcome; None where another has done so. Files lie in the store already."""
-    row = _mine(s, id)
-    if row is None:
-        return None
-    row.content_key, row.mail_id, row.subject = mail.content_key, mail.message_id, mail.subject or None
-    row.sender = mail.sender.address if mail.sender else None
-    if _came_before(s, row, now):
-        return row
-    if reason := joining.not_for_us(mail, house, row.mailbox.address):
-        return _close(row, MailState.IGNORED, now, reason)
-    if (ticket := joining.bounced(s, mail, house)) is not None:
-        return _note_bounce(s, row, mail, ticket, now)
-    return _deliver(s, row, mail, files, house=house, gate=gate, now=now)
-
-
 def attempted(s: Session, id: int, reason: str) -> bool:
     """Count a try that failed; whether the mail has had its last."""
     attempts = s.scalar(
@@ -121,28 +99,6 @@ def attempted(s: Session, id: int, reason: str) -> bool:
         .returning(InboundMail.attempts)
     )
     return attempts is not None and attempts >= MOST_ATTEMPTS
-
-
-def quarantine(s: Session, id: int, reason: str, original: File, *, gate: bool, now: datetime) -> InboundMail | None:
-    """Put a mail that can't be processed before a person: as a ticket that says why, with the original attached."""
-    row = _mine(s, id)
-    if row is None:
-        return None
-    row.content_key = row.content_key or row.raw_sha256
-    if _came_before(s, row, now):
-        return row
-    if row.ticket is None:
-        row.ticket = _stand_in(s, row, reason, original, gate=gate, now=now).number
-    audit.record(s, Event.MAIL_QUARANTINED, now=now, ticket=row.ticket, mail=row.id, reason=reason)
-    log.warning("a mail could not be processed; a ticket shows it", extra={"mail": row.id, "reason": reason})
-    return _close(row, MailState.QUARANTINED, now, reason)
-
-
-def give_up(s: Session, id: int, reason: str, *, now: datetime) -> None:
-    """Set a mail aside for which not even a ticket could be made. It waits in the ledger."""
-    if row := _mine(s, id):
-        log.error("a mail could not be processed; it waits in the ledger", extra={"mail": row.id, "reason": reason})
-        _close(row, MailState.QUARANTINED, now, reason)
 
 
 def acknowledged(s: Session, ids: Sequence[int], *, now: datetime) -> None:
@@ -192,113 +148,3 @@ def _row(mailbox: Mailbox, mail: Fetched, uidvalidity: int, large: Blobs, now: d
     }
 
 
-def _mine(s: Session, id: int) -> InboundMail | None:
-    row = s.get(InboundMail, id, with_for_update={"of": InboundMail, "skip_locked": True}, populate_existing=True)
-    return row if row and row.state is MailState.NEW else None
-
-
-def _came_before(s: Session, row: InboundMail, now: datetime) -> bool:
-    """Whether this very mail has its outcome under another number; then this row says so and is done."""
-    locks.take_in_transaction(s, f"mail:{row.mailbox_id}:{row.content_key}")
-    twin = s.scalar(
-        select(InboundMail).where(
-            InboundMail.mailbox_id == row.mailbox_id,
-            InboundMail.content_key == row.content_key,
-            InboundMail.state.in_((MailState.DONE, MailState.QUARANTINED)),
-            InboundMail.id != row.id,
-        )
-    )
-    if twin is None:
-        return False
-    row.ticket = twin.ticket
-    _close(row, MailState.DUPLICATE, now, f"the same mail came before; it is number {twin.id} of the ledger")
-    return True
-
-
-def _deliver(
-    s: Session, row: InboundMail, mail: Mail, files: Sequence[File], *, house: House, gate: bool, now: datetime
-) -> InboundMail:
-    sender = _sender(s, mail, now)
-    source = Source(Channel.MAIL, mail_id=mail.message_id, inbound_mail_id=row.id, auto=bool(mail.automatic))
-    body = _body(row, mail)
-    if ticket := joining.ticket_for(s, mail, sender, house):
-        landed = tickets.customer_reply(s, ticket, by=sender, body=body, source=source, files=files, now=now)
-    else:
-        landed = tickets.open(
-            s,
-            requester=sender,
-            by=None,
-            subject=mail.subject,
-            body=body,
-            source=source,
-            files=files,
-            now=now,
-            gate=gate,
-            acknowledge=mail.sender is not None and not mail.automatic,
-        )
-    row.ticket = landed.number
-    row.message_id = s.scalar(select(Message.id).where(Message.inbound_mail_id == row.id))
-    return _close(row, MailState.DONE, now, mail.automatic or (None if mail.sender else "it names no sender"))
-
-
-def _sender(s: Session, mail: Mail, now: datetime) -> Person:
-    """Who wrote it; a mail without a sender's address still gets before a person."""
-    if mail.sender is None:
-        return accounts.known_sender(s, email=NOBODY, name="Unknown sender", now=now)
-    return accounts.known_sender(s, email=mail.sender.address, name=mail.sender.name, now=now)
-
-
-def _body(row: InboundMail, mail: Mail) -> Body:
-    said = mail.text if mail.text.strip() else NO_TEXT
-    if row.header_only:
-        said = (
-            f"[This mail is too large to be fetched ({row.size / 1e6:.0f} MB). It is still in the mailbox "
-            f"{row.mailbox.name}; only what its header says was taken.]"
-        )
-    return Body(said, mail.html or None, mail.html_policy)
-
-
-def _note_bounce(s: Session, row: InboundMail, mail: Mail, ticket: Ticket, now: datetime) -> InboundMail:
-    """A report about a mail of ours becomes no ticket: it stands on the ticket that the mail belonged to."""
-    assert mail.bounce
-    report = mail.bounce
-    words = " ".join(part for part in (report.status, report.diagnostic) if part) or "no reason given"
-    row.ticket = ticket.number
-    if report.action in {"failed", ""}:
-        audit.record(
-            s,
-            Event.MAIL_NOT_DELIVERED,
-            now=now,
-            ticket=ticket.number,
-            to=report.recipient,
-            reason=words,
-            mail=row.id,
-        )
-    return _close(row, MailState.IGNORED, now, f"a report about our own mail to {report.recipient}: {words}")
-
-
-def _stand_in(s: Session, row: InboundMail, reason: str, original: File, *, gate: bool, now: datetime) -> Ticket:
-    nobody = accounts.known_sender(s, email=NOBODY, name="Unknown sender", now=now)
-    said = (
-        f"A mail came that could not be read: {reason}.\n\n"
-        f"It is attached as it came; open it with care. It is number {row.id} of the mail ledger "
-        f"(atum mail show {row.id}), and is processed again by: atum mail replay {row.id}"
-    )
-    return tickets.open(
-        s,
-        requester=nobody,
-        by=None,
-        subject=f"Unreadable mail: {row.subject}" if row.subject else "Unreadable mail",
-        body=Body(said),
-        source=Source(Channel.MAIL, auto=True),
-        files=[original],
-        now=now,
-        gate=gate,
-        acknowledge=False,
-    )
-
-
-def _close(row: InboundMail, state: MailState, now: datetime, reason: str | None) -> InboundMail:
-    row.state, row.processed_at = state, now
-    row.reason = text.one_line(reason, most=500) if reason else None
-    return row

@@ -1,6 +1,5 @@
 """What an empty desk needs before anybody comes, and what the settings say about it at every start."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from app.accounts import actions as accounts
@@ -12,21 +11,21 @@ from app.intake import mailboxes
 from app.sla import actions as sla
 
 
-@dataclass(frozen=True)
-class Welcome:
-    """What the log should tell whoever starts the desk."""
+def furnish(s: Session, settings: Settings, *, now: datetime) -> str | None:
+    """Service levels, the first mailbox, the first administrator; answers their address if they were made just now.
 
-    setup_token: str | None
-    administrator_made: str | None
-
-
-def furnish(s: Session, settings: Settings, *, now: datetime) -> Welcome:
-    """Service levels, the first mailbox, the first administrator or a link to make one. May be done any number of times."""
+    May be done any number of times.
+    """
     sla.ensure_defaults(s, now=now)
     mailboxes.ensure_mailbox(s, settings, now=now)
-    made = _administrator(s, settings, now)
-    token = None if queries.has_administrator(s) else accounts.make_setup_link(s, now=now)
-    return Welcome(token, made)
+    return _administrator(s, settings, now)
+
+
+def setup_link(s: Session, settings: Settings, *, now: datetime) -> str | None:
+    """The address to make the first administrator at; None once there is one."""
+    if queries.has_administrator(s):
+        return None
+    return f"{settings.atum_url}/setup/{accounts.make_setup_link(s, now=now)}"
 
 
 def _administrator(s: Session, settings: Settings, now: datetime) -> str | None:

@@ -16,7 +16,7 @@ from app.web.door import COOKIE, Route
 from app.web.origin import SAFE, refuse_foreign
 
 PURPOSE = "csrf"
-_ADDRESS = re.compile(r"[^@\s<>,;\"]{1,64}@[^@\s<>,;\"]{1,255}")
+_ADDRESS = re.compile(r"[^@\s<>,;\"\x00-\x1f\x7f]{1,64}@[^@\s<>,;\"\x00-\x1f\x7f]{1,255}")
 
 Text = Annotated[str, Form()]
 Uploads = Annotated[list[UploadFile] | None, File()]

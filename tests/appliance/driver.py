@@ -222,6 +222,10 @@ class Appliance:
             lambda: self.health()[0] == 200, within=within, otherwise=lambda: f"{self.health()}\n{self.logs()[-3000:]}"
         )
 
+    def until_replaced(self, program: str, pid: int, within: float = 10.0) -> None:
+        """Wait until supervisord runs another process by this name."""
+        eventually(lambda: self.programs().get(program, pid) != pid, within=within, otherwise=self.programs)
+
     @property
     def _override(self) -> Path:
         return self.folder / f"{self.project}.yaml"

@@ -64,7 +64,8 @@ class Mail:
         """The lines that a command inside the server's container prints."""
         code, output = self.container.exec_run(list(command))
         assert code == 0, output
-        return str(output.decode()).splitlines()
+        assert isinstance(output, bytes)
+        return output.decode().splitlines()
 
     @contextlib.contextmanager
     def imap(self, address: str) -> Iterator[imaplib.IMAP4]:

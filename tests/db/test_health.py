@@ -79,7 +79,9 @@ def test_each_program_that_is_gone_is_required(settings: Settings, database: Dat
 def test_a_stopped_process_is_noticed_at_once(settings: Settings, marks: Path, process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGSTOP)
     os.waitpid(process.pid, os.WUNTRACED)
-    assert health.beating(marks / "sla-worker") == Part(DOWN, "Its process is stopped.", {"heartbeat_age": pytest.approx(0, abs=5)})
+    assert health.beating(marks / "sla-worker") == Part(
+        DOWN, "Its process is stopped.", {"heartbeat_age": pytest.approx(0, abs=5)}
+    )
 
 
 def test_a_dead_process_is_noticed_however_fresh_its_mark_is(marks: Path, process: subprocess.Popen[bytes]) -> None:

@@ -80,7 +80,9 @@ def test_a_migration_that_breaks_leaves_nothing_behind_and_says_so(
     assert migrate.pending(database.engine) == ["0999"]
 
 
-def test_booting_leaves_the_mark_and_a_page_for_later(database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_booting_leaves_the_mark_and_a_page_for_later(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(boot.Counters, "alive", lambda _: True)
     boot.boot(settings)
     assert (settings.app_run / "ready").read_text() == migrate.head()

@@ -29,8 +29,12 @@ def service_levels(s: Session, now: datetime) -> None:
     sla.ensure_defaults(s, now=now)
 
 
-def opened(s: Session, requester: Person, now: datetime, *, source: Source = BY_MAIL, subject: str = "Printer", gate: bool = True) -> Ticket:
-    return actions.open(s, requester=requester, by=None, subject=subject, body=Body("It burns."), source=source, now=now, gate=gate)
+def opened(
+    s: Session, requester: Person, now: datetime, *, source: Source = BY_MAIL, subject: str = "Printer", gate: bool = True
+) -> Ticket:
+    return actions.open(
+        s, requester=requester, by=None, subject=subject, body=Body("It burns."), source=source, now=now, gate=gate
+    )
 
 
 def letters(s: Session, ticket: Ticket, kind: Kind) -> list[Letter]:

@@ -1,5 +1,7 @@
 """What strangers send: other sites, other sessions, other companies, and markup where words belong."""
 
+import base64
+
 import pytest
 from fastapi.routing import APIRoute
 
@@ -173,3 +175,33 @@ def test_a_cookie_is_no_bearer_token_and_a_bearer_token_no_cookie(web: Web) -> N
 
     assert web.program().get("/api/v1/auth/me", headers={"Authorization": f"Bearer {cookie}"}).status_code == 401
     assert web.browser().get("/tickets", headers={"Cookie": f"{COOKIE}={bearer}"}).status_code == 303
+
+
+@pytest.mark.parametrize("path", ["/tickets/{}", "/my/tickets/{}", "/messages/{}/html", "/attachments/{}", "/api/v1/tickets/{}"])
+def test_a_number_beyond_reason_is_refused_and_breaks_nothing(web: Web, path: str) -> None:
+    assert web.browser(web.cast.alice).get(path.format(10**30)).status_code in {404, 422}
+
+
+def test_what_the_database_can_not_hold_is_refused_and_breaks_nothing(web: Web) -> None:
+    number = web.ticket(web.cast.carol)
+    program, far = (
+        web.program(web.cast.alice),
+        base64.urlsafe_b64encode(b'["2026-01-01T00:00:00+00:00", ' + b"9" * 30 + b"]").decode(),
+    )
+
+    answers = [program.get(f"/api/v1/tickets?cursor={far}"), program.get(f"/api/v1/tickets?assignee_id={10**30}")]
+    answers.append(program.post(f"/api/v1/tickets/{number}/assignment", json={"assignee_id": 10**30}))
+    answers.append(program.post("/api/v1/auth/login", data={"username": "a\0b@x.example", "password": "x"}))
+    answers.append(web.browser().post("/sign-in", data={"email": "a\0b@x.example", "password": "x"}, headers=SAME_ORIGIN))
+
+    assert {answer.status_code for answer in answers} <= {401, 422}
+
+
+def test_control_characters_never_reach_a_page(web: Web) -> None:
+    browser = web.browser(web.cast.carol)
+    words = "a\0b\x1bc\u202ed\x07"
+
+    answer = browser.submit("/my/tickets/new", "/my/tickets/new", subject=words, text=words)
+
+    assert answer.status_code == 303
+    assert not set(browser.get(answer.headers["location"]).text) & set("\0\x1b\u202e\x07")

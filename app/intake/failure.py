@@ -1,0 +1,61 @@
+"""What can go wrong with a mailbox, in our terms: a class that says how patiently to ask again, and words for people."""
+
+import re
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, ProtocolError
+
+from app.core import text
+from app.intake.rules.states import FailureClass
+
+_OVERLOAD = re.compile(
+    r"\[(?:UNAVAILABLE|LIMIT|INUSE|OVERQUOTA|THROTTLED)\]|too many|not connected|try again later", re.IGNORECASE
+)
+_BYTES_SHOWN = re.compile(r"^b(['\"])(.*)\1$", re.DOTALL)  # the library passes some answers on as Python would print them
+
+
+class MailboxFailure(Exception):
+    """The mailbox can't be read now. `kind` says how patiently to ask again; the words are for people."""
+
+    def __init__(self, kind: FailureClass, words: str) -> None:
+        super().__init__(words)
+        self.kind = kind
+
+
+class Refused(MailboxFailure):
+    """The server understood and said no."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(FailureClass.OVERLOAD if _OVERLOAD.search(words) else FailureClass.TRANSPORT, words)
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """What the library raises, in our terms."""
+    try:
+        yield
+    except ssl.SSLCertVerificationError as wrong:
+        raise MailboxFailure(FailureClass.CERTIFICATE, f"its certificate is not good: {wrong.verify_message}") from wrong
+    except (OSError, IMAPClientAbortError) as wrong:
+        words = said(wrong)
+        kind = FailureClass.OVERLOAD if _OVERLOAD.search(words) else FailureClass.TRANSPORT
+        raise MailboxFailure(kind, f"the connection was lost: {words}") from wrong
+    except ProtocolError as wrong:
+        raise MailboxFailure(FailureClass.TRANSPORT, f"the server answered what isn't IMAP: {said(wrong)}") from wrong
+    except IMAPClientError as wrong:
+        raise Refused(said(wrong)) from wrong
+
+
+def said(wrong: Exception) -> str:
+    """What went wrong, in the server's or the system's own words."""
+    if isinstance(wrong, TimeoutError):
+        return "no answer in time"
+    if isinstance(wrong, OSError) and wrong.strerror:
+        return wrong.strerror
+    first = wrong.args[0] if wrong.args else ""
+    words = first.decode("utf-8", "replace") if isinstance(first, bytes) else _BYTES_SHOWN.sub(r"\2", str(first))
+    return text.one_line(words, most=300)
+
+

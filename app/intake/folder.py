@@ -1,0 +1,136 @@
+"""One selected folder on an IMAP server (IDLE: RFC 2177), and nothing of it but what intake needs.
+
+Every fetch is a PEEK, so looking changes nothing there. Whatever goes wrong comes out as MailboxFailure.
+"""
+
+import re
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from imapclient import IMAPClient
+
+from app.intake.failure import MailboxFailure, Refused, failures
+from app.intake.rules.states import FailureClass
+
+GLANCE = 0.5  # seconds between looks at whether to stop waiting
+KEYWORD = "$AtumDesk"
+SEEN = "\\Seen"
+
+_GONE = re.compile(r"no longer exist|\[(?:NONEXISTENT|EXPUNGEISSUED)\]", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """One mail as the server gave it. `size` is what the server says; `header_only` where the rest was not asked for."""
+
+    uid: int
+    raw: bytes
+    size: int
+    arrived: datetime | None
+    header_only: bool = False
+
+
+class Folder:
+    """A selected folder."""
+
+    def __init__(self, client: IMAPClient, uidvalidity: int, uidnext: int, *, keeps_keywords: bool) -> None:
+        self._client = client
+        self.uidvalidity = uidvalidity
+        self.uidnext = uidnext
+        self._flags = [SEEN, KEYWORD] if keeps_keywords else [SEEN]
+        self._idles = bool(client.has_capability("IDLE"))
+
+    def after(self, uid: int) -> list[int]:
+        """The UIDs above this one, in order. (The server always names the last mail, even if it is below.)"""
+        with failures():
+            self._client.noop()  # some servers tell of new mail only when asked anything
+            return sorted(u for u in self._client.search(["UID", f"{uid + 1}:*"]) if u > uid)
+
+    def since(self, at: datetime, *, unread: bool) -> list[int]:
+        """The UIDs of what came at `at` or later, in order. Servers search by day in their own zone; the rest is done here."""
+        criteria = ["SINCE", (at - timedelta(days=1)).date(), *(["UNSEEN"] if unread else [])]
+        with failures():
+            found = self._client.search(criteria)
+            times = self._client.fetch(found, ["INTERNALDATE"])
+        return sorted(uid for uid, item in times.items() if (arrived := item.get(b"INTERNALDATE")) is None or arrived >= at)
+
+    def unread(self) -> int:
+        """How many mails nobody has read."""
+        with failures():
+            return len(self._client.search("UNSEEN"))
+
+    def batches(self, uids: Sequence[int], *, count: int, room: int) -> Iterator[list[tuple[int, int]]]:
+        """(UID, size) in order, a few at a time: at most `count`, and `room` bytes together where they are more than one."""
+        for start in range(0, len(uids), 500):
+            with failures():
+                sizes = self._client.fetch(uids[start : start + 500], ["RFC822.SIZE"])
+            batch: list[tuple[int, int]] = []
+            for uid in sorted(sizes):
+                size = int(sizes[uid].get(b"RFC822.SIZE", 0))
+                if batch and (len(batch) >= count or sum(s for _, s in batch) + size > room):
+                    yield batch
+                    batch = []
+                batch.append((uid, size))
+            if batch:
+                yield batch
+
+    def fetch(self, batch: Sequence[tuple[int, int]], *, largest: int) -> list[Fetched]:
+        """These mails, in order; of one beyond `largest` bytes the header alone. One that is gone by now is left out."""
+        sizes = dict(batch)
+        whole = [uid for uid, size in batch if size <= largest]
+        found = [*self._fetch(whole, sizes, "BODY.PEEK[]", b"BODY[]")]
+        for uid in sizes.keys() - set(whole):
+            found += self._fetch([uid], sizes, "BODY.PEEK[HEADER]", b"BODY[HEADER]")
+        self._check_gone(sizes.keys() - {f.uid for f in found})
+        return sorted(found, key=lambda f: f.uid)
+
+    def _check_gone(self, missing: set[int]) -> None:
+        """A mail that is listed but not given must not be passed over: the cursor would never come back to it."""
+        if not missing:
+            return
+        with failures():
+            still = self._client.search(["UID", ",".join(map(str, sorted(missing)))])
+        if still:
+            raise MailboxFailure(FailureClass.TRANSPORT, f"the server lists, but does not give mail {min(still)}")
+
+    def flag(self, uids: Sequence[int]) -> str:
+        """Tell the server that we have these. Answers its words if it refuses; what no longer exists is no refusal."""
+        try:
+            with failures():
+                self._client.add_flags(list(uids), self._flags, silent=True)
+        except Refused as refused:
+            return "" if _GONE.search(str(refused)) else str(refused)
+        return ""
+
+    def wait(self, seconds: float, stop: threading.Event, wake: threading.Event) -> None:
+        """Until the server tells of something, or `wake` or `stop` is set, or the time is over."""
+        until = time.monotonic() + seconds
+        with failures():
+            if self._idles:
+                self._client.idle()
+            while not stop.is_set() and not wake.is_set() and (left := until - time.monotonic()) > 0:
+                if not self._idles:
+                    stop.wait(min(left, GLANCE))
+                elif self._told(self._client.idle_check(timeout=min(left, GLANCE))):
+                    break
+            if self._idles:
+                self._client.idle_done()
+
+    @staticmethod
+    def _told(responses: list[tuple[object, ...]]) -> bool:
+        return any(b"EXISTS" in r or b"EXPUNGE" in r or r[:1] == (b"BYE",) for r in responses)
+
+    def _fetch(self, uids: Sequence[int], sizes: dict[int, int], what: str, key: bytes) -> Iterator[Fetched]:
+        if not uids:
+            return
+        with failures():
+            found = self._client.fetch(uids, [what, "INTERNALDATE"])
+        for uid, item in found.items():
+            if (raw := item.get(key)) is not None:
+                arrived = item.get(b"INTERNALDATE")
+                yield Fetched(uid, raw, sizes[uid], arrived, header_only=what != "BODY.PEEK[]")
+
+
