@@ -28,6 +28,7 @@ RUN --mount=type=bind,source=image/build/code.sh,target=/code.sh sh /code.sh
 
 # From nothing, so that what the stages before deleted is not carried along in a layer underneath.
 FROM scratch
+# hadolint ignore=DL3067
 COPY --from=pruned / /
 COPY --from=wheels /opt/venv /opt/venv
 COPY --from=code /opt/atum /opt/atum

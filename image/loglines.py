@@ -18,16 +18,18 @@ _OTHER_NAMES = {
     "fatal": "error", "panic": "critical", "alert": "critical", "emerg": "critical",
 }  # fmt: skip
 
-_POSTGRES = re.compile(r"\d{4}-\d\d-\d\d [\d:.]+ \w+ \[\d+\] (?:(?P<who>\S+@\S+) )?(?P<level>[A-Z]+\d?):\s+(?P<msg>.*)", re.S)
-_NGINX = re.compile(r"(?:\d{4}/\d\d/\d\d [\d:]+|nginx:) \[(?P<level>[a-z]+)\] (?:\d+#\d+: )?(?P<msg>.*)", re.S)
-_REDIS = re.compile(r"\d+:[A-Z] \d+ \w+ \d{4} [\d:.]+ (?P<level>[.*#-]) (?P<msg>.*)", re.S)
-_SUPERVISORD = re.compile(r"\d{4}-\d\d-\d\d [\d:,]+ (?P<level>[A-Z]{4}) (?P<msg>.*)", re.S)
-_PLAIN = re.compile(r"(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL)[: ]\s*(?P<msg>.*)", re.S)
+_POSTGRES = re.compile(
+    r"\d{4}-\d\d-\d\d [\d:.]+ \w+ \[\d+\] (?:(?P<who>\S+@\S+) )?(?P<level>[A-Z]+\d?):\s+(?P<msg>.*)", re.DOTALL
+)
+_NGINX = re.compile(r"(?:\d{4}/\d\d/\d\d [\d:]+|nginx:) \[(?P<level>[a-z]+)\] (?:\d+#\d+: )?(?P<msg>.*)", re.DOTALL)
+_REDIS = re.compile(r"\d+:[A-Z] \d+ \w+ \d{4} [\d:.]+ (?P<level>[.*#-]) (?P<msg>.*)", re.DOTALL)
+_SUPERVISORD = re.compile(r"\d{4}-\d\d-\d\d [\d:,]+ (?P<level>[A-Z]{4}) (?P<msg>.*)", re.DOTALL)
+_PLAIN = re.compile(r"(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL)[: ]\s*(?P<msg>.*)", re.DOTALL)
 _REDIS_LEVELS = {".": "debug", "-": "debug", "*": "info", "#": "warning"}
 # A request line may carry a one-time link or a token after its question mark.
 _QUERY = re.compile(r"\?[^\s\"]*")
 # A terminal obeys control characters, and a line break could fake a line of its own.
-_HARMLESS = {code: "\ufffd" for code in (*range(32), *range(127, 160))} | {ord("\n"): "\n    ", ord("\t"): "  "}
+_HARMLESS = dict.fromkeys((*range(32), *range(127, 160)), "\ufffd") | {ord("\n"): "\n    ", ord("\t"): "  "}
 _TRACEBACK = "Traceback (most recent call last):"
 _CHAINED = ("During handling of the above", "The above exception was", _TRACEBACK)
 

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
-from loglines import LEVELS, Joiner, Lines, Record, as_json, as_text, parse
+from image.loglines import LEVELS, Joiner, Lines, Record, as_json, as_text, parse
 
 BACKLOG = 8 * 1024 * 1024  # characters
 CHUNK = 64 * 1024  # bytes: what a named pipe holds

@@ -45,6 +45,8 @@ def add(
     by: Person | None = None,
 ) -> Person:
     """A new person. Raises Conflict where the address is taken, Invalid where the password won't do."""
+    if not text.is_address(email):
+        raise Invalid(f"{email!r} is not an e-mail address. Write it like name@example.com.")
     if password is not None and (problem := rules.password_problem(password)):
         raise Invalid(problem)
     if queries.by_email(s, email):
@@ -133,11 +135,11 @@ def sign_in(s: Session, person: Person, *, door: Door, source: str, now: datetim
 
 
 def signed_in(s: Session, token: str, *, door: Door, now: datetime) -> SignIn:
-    """The live session of this token. Raises NotSignedIn."""
+    """The live session of this token, which is thereby seen. Raises NotSignedIn."""
     found = queries.by_token(s, token)
     if found is None or found.door is not door or found.ended_at or found.expires_at <= now or found.person.disabled_at:
         raise NotSignedIn
-    if door is Door.PAGE and (now - found.seen_at).total_seconds() > 60:
+    if rules.worth_noting(door, found.seen_at, now):
         found.seen_at = now
         found.expires_at = rules.page_session_ends(found.created_at, now)
     return found

@@ -6,6 +6,7 @@ from typing import Protocol
 
 PAGE_IDLE = timedelta(hours=8)
 PAGE_MOST = timedelta(days=7)
+SEEN_AGAIN = timedelta(minutes=1)
 ACCESS_LIFE = timedelta(minutes=15)
 REFRESH_LIFE = timedelta(days=7)
 SETUP_LIFE = timedelta(minutes=15)
@@ -99,6 +100,11 @@ def _owns(actor: Actor, thing: Owned) -> bool:
 def page_session_ends(created_at: datetime, seen_at: datetime) -> datetime:
     """A browser's session ends when it was idle for too long, and some day in any case."""
     return min(created_at + PAGE_MOST, seen_at + PAGE_IDLE)
+
+
+def worth_noting(door: Door, seen_at: datetime, now: datetime) -> bool:
+    """Whether a browser's session was seen long enough ago to be written down anew; a program's ends at its hour anyway."""
+    return door is Door.PAGE and now - seen_at > SEEN_AGAIN
 
 
 def password_problem(password: str) -> str | None:

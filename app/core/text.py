@@ -3,6 +3,7 @@
 import re
 import unicodedata
 
+_ADDRESS = re.compile(r"[^@\s<>,;\"\x00-\x1f\x7f]{1,64}@[^@\s<>,;\"\x00-\x1f\x7f]{1,255}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -29,3 +30,8 @@ def file_name(name: str | None, *, otherwise: str = "attachment") -> str:
 def address(raw: str) -> str:
     """An e-mail address as it is compared and stored: stripped and casefolded."""
     return unicodedata.normalize("NFC", raw).strip().casefold()
+
+
+def is_address(raw: str) -> bool:
+    """Whether this could be the address of somebody new. What a mail's sender is called is not asked that way."""
+    return _ADDRESS.fullmatch(raw.strip()) is not None

@@ -1,11 +1,10 @@
 """The ledger's verbs, in the order that loses nothing and doubles nothing (MAIL.md, "Crash-consistent order").
 
-`take` is the first transaction: from its commit on a mail is ours, raw, and the cursor is behind it. `settle` is the second:
-one mail, one outcome. `acknowledged` is the third, after the server was told. Killed anywhere between, the next poller finds
-the row where it was left: a mail not taken is fetched again, a new row is settled, a settled one is flagged again.
+`take` is the first transaction: from its commit on a mail is ours, raw, and the cursor is behind it. `outcomes.settle` is the
+second: one mail, one outcome. `acknowledged` is the third, after the server was told. Killed anywhere between, the next poller
+finds the row where it was left: a mail not taken is fetched again, a new row is settled, a settled one is flagged again.
 """
 
-import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,30 +12,18 @@ from pathlib import Path
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from app.accounts import actions as accounts
-from app.accounts.models import Person
-from app.audit import actions as audit
-from app.audit.models import Event
 from app.config import Settings
-from app.core import ids, text
+from app.core import ids
 from app.core.errors import Conflict, NotFound
-from app.db import locks
 from app.db.session import Session
-from app.files.actions import File
 from app.files.disk import Blobs
-from app.intake import joining
-from app.intake.imap import Fetched
+from app.intake.folder import Fetched
 from app.intake.mailboxes import ensure_mailbox, move_cursor
 from app.intake.models import InboundMail, Mailbox
-from app.intake.rules.mail import Mail
 from app.intake.rules.states import MailState
-from app.outbox.house import House
-from app.tickets import actions as tickets
-from app.tickets.actions import Body, Source
-from app.tickets.models import Channel, Message, Ticket
 
 IN_THE_ROW = 1_000_000  # bytes; what is larger lies beside the database
-log = logging.getLogger(__name__)
+MOST_ATTEMPTS = 3
 
 __all__ = [
     "acknowledged",
@@ -44,11 +31,8 @@ __all__ = [
     "blobs",
     "drop_acknowledgements",
     "ensure_mailbox",
-    "give_up",
-    "quarantine",
     "raw",
     "replay",
-    "settle",
     "take",
 ]
 
@@ -146,5 +130,3 @@ def _row(mailbox: Mailbox, mail: Fetched, uidvalidity: int, large: Blobs, now: d
         "state": MailState.NEW,
         "attempts": 0,
     }
-
-

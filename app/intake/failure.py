@@ -5,7 +5,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, ProtocolError
+from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, IMAPClientReadOnlyError, ProtocolError
 
 from app.core import text
 from app.intake.rules.states import FailureClass
@@ -38,6 +38,8 @@ def failures() -> Iterator[None]:
         yield
     except ssl.SSLCertVerificationError as wrong:
         raise MailboxFailure(FailureClass.CERTIFICATE, f"its certificate is not good: {wrong.verify_message}") from wrong
+    except IMAPClientReadOnlyError as wrong:  # an abort to the library, but the connection is fine
+        raise Refused("it can only be read, and we have to mark what we have taken") from wrong
     except (OSError, IMAPClientAbortError) as wrong:
         words = said(wrong)
         kind = FailureClass.OVERLOAD if _OVERLOAD.search(words) else FailureClass.TRANSPORT
@@ -57,5 +59,3 @@ def said(wrong: Exception) -> str:
     first = wrong.args[0] if wrong.args else ""
     words = first.decode("utf-8", "replace") if isinstance(first, bytes) else _BYTES_SHOWN.sub(r"\2", str(first))
     return text.one_line(words, most=300)
-
-

@@ -132,5 +132,3 @@ class Folder:
             if (raw := item.get(key)) is not None:
                 arrived = item.get(b"INTERNALDATE")
                 yield Fetched(uid, raw, sizes[uid], arrived, header_only=what != "BODY.PEEK[]")
-
-

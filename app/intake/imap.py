@@ -1,5 +1,6 @@
 """The door to an IMAP server (RFC 3501): in with an account, out with a selected folder."""
 
+import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,8 @@ from app.intake.rules.states import FailureClass
 
 CONNECT = 10.0  # seconds
 PATIENCE = 30.0  # seconds that one answer may take
+
+_ABOUT_SIGNING_IN = re.compile(r"auth|log[- ]?in|password|credential", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -71,10 +74,11 @@ def _signed_in(client: IMAPClient, account: Account) -> None:
                 client.login(account.username, account.password)
             else:
                 client.plain_login(account.username, account.password)
-    except Refused as refused:
-        if refused.kind is FailureClass.OVERLOAD:
+    except MailboxFailure as failure:
+        refused = isinstance(failure, Refused) or _ABOUT_SIGNING_IN.search(str(failure))  # some hang up on a wrong password
+        if failure.kind is FailureClass.OVERLOAD or not refused:
             raise
-        raise MailboxFailure(FailureClass.AUTH, f"the server refused to sign {account.username} in: {refused}") from None
+        raise MailboxFailure(FailureClass.AUTH, f"the server refused to sign {account.username} in: {failure}") from None
 
 
 def _selected(client: IMAPClient, account: Account) -> Folder:

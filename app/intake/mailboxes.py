@@ -13,7 +13,8 @@ from app.config import Settings
 from app.core import text
 from app.core.signing import Signer
 from app.db.session import Session
-from app.intake.imap import Account, MailboxFailure
+from app.intake.failure import MailboxFailure
+from app.intake.imap import Account
 from app.intake.models import Mailbox
 from app.intake.rules import patience
 from app.intake.rules.states import MailboxState

@@ -10,7 +10,7 @@ from app.db.session import now as database_now
 from app.files import actions as files
 from app.files.actions import File
 from app.files.disk import Blobs
-from app.intake import actions, queries
+from app.intake import actions, outcomes, queries
 from app.intake.reader import Reader, Unreadable
 from app.outbox.house import house
 
@@ -42,7 +42,7 @@ class Processor:
             self._beat()
             with self._database.transaction() as s:
                 gate = self._settings.accept_gate
-                actions.settle(s, id, mail, found, house=house(self._settings), gate=gate, now=database_now(s))
+                outcomes.settle(s, id, mail, found, house=house(self._settings), gate=gate, now=database_now(s))
         except DatabaseGone:
             raise  # a DeskError too, but not the mail's fault
         except (Unreadable, DeskError) as wrong:
@@ -56,12 +56,12 @@ class Processor:
             original = self._keep(f"mail-{id}.eml", self._raw(id))
             with self._database.transaction() as s:
                 gate = self._settings.accept_gate
-                actions.quarantine(s, id, reason, original, gate=gate, now=database_now(s))
+                outcomes.quarantine(s, id, reason, original, gate=gate, now=database_now(s))
 
     def give_up(self, id: int, reason: str) -> None:
         """Set a mail aside for which not even a ticket could be made."""
         with self._database.transaction() as s:
-            actions.give_up(s, id, reason, now=database_now(s))
+            outcomes.give_up(s, id, reason, now=database_now(s))
 
     def _raw(self, id: int) -> bytes:
         with self._database.transaction() as s:

@@ -17,7 +17,8 @@ from app.db import locks
 from app.db.session import Database
 from app.db.session import now as database_now
 from app.intake import actions, imap, mailboxes, queries
-from app.intake.imap import Folder, MailboxFailure
+from app.intake.failure import MailboxFailure
+from app.intake.folder import Folder
 from app.intake.mailboxes import LeaseLost
 from app.intake.models import Mailbox
 from app.intake.rules.states import FailureClass

@@ -21,7 +21,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from app.config import Settings, load
 from app.core import clock
@@ -142,12 +142,16 @@ def make_self_signed(names: list[str], now: datetime) -> tuple[bytes, bytes]:
         .not_valid_after(now + LIFE)
         .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(key, hashes.SHA256())
     )
     pem = serialization.Encoding.PEM
     secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return cert.public_bytes(pem), secret
+
+
+def group_id(name: str) -> int:
+    return grp.getgrnam(name).gr_gid
 
 
 def _install(settings: Settings, now: datetime) -> State:
@@ -242,7 +246,7 @@ def _put(path: Path, content: bytes, mode: int, *, group: str | None = None) -> 
         file.write(content)
         os.fchmod(descriptor, mode)
         if group:
-            os.fchown(descriptor, -1, grp.getgrnam(group).gr_gid)
+            os.fchown(descriptor, -1, group_id(group))
     new.replace(path)
 
 

@@ -31,6 +31,7 @@ class State(StrEnum):
 
 _WAITS = sql("next_at IS NOT NULL")
 _UNFINISHED = sql("state IN ('queued', 'sending')")
+_UNKNOWN = sql("state = 'unknown'")
 _ACKNOWLEDGES = sql("kind = 'acknowledgement'")
 
 
@@ -66,6 +67,7 @@ class Letter(Table):
     __table_args__ = (
         Index("outbox_due_idx", "next_at", postgresql_where=_WAITS),
         Index("outbox_unfinished_idx", "ticket", "to_address", "id", postgresql_where=_UNFINISHED),
+        Index("outbox_unknown_idx", "id", postgresql_where=_UNKNOWN),
         Index("outbox_acknowledgement_idx", "to_address", "created_at", postgresql_where=_ACKNOWLEDGES),
     )
 

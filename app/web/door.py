@@ -57,8 +57,9 @@ class Call:
 
     def ticket(self, number: int, verb: Verb) -> Ticket:
         """The ticket, if I may do this to it. What I may not even see does not exist."""
+        me = self.me
         found = tickets.by_number(self.s, number, lock=verb is not Verb.SEE)
-        if found is None or not may(self.me, Verb.SEE, found):
+        if found is None or not may(me, Verb.SEE, found):
             raise NotFound(f"There is no ticket {number} here.")
         if not may(self.me, verb, found):
             raise Forbidden(f"Your role ({self.me.role}) may not {verb}.")
@@ -156,8 +157,12 @@ def through_the_door(endpoint: Callable[..., Any]) -> Callable[..., Any]:
 def _call(request: Request, reads_only: bool) -> Iterator[Call]:
     db = desk_of(request).db
     if reads_only:
-        with db.reading() as c, Session(c) as s:
+        with db.reading() as c, Session(c, autoflush=False) as s:
             yield Call(request, s)
+            seen_again = bool(s.dirty)  # the session was, and can't be written down here
+        if seen_again:
+            with db.transaction() as s:
+                _ = Call(request, s).session
     else:
         with db.transaction() as s:
             yield Call(request, s)

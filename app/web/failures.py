@@ -2,12 +2,14 @@
 
 import logging
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
-from app.core.errors import DeskError, NotFound, NotSignedIn, TooMany, Unavailable
+from app.core.errors import DeskError, Invalid, NotFound, NotSignedIn, TooMany, Unavailable
 from app.core.log import request_id
 from app.web.answers import Problem, problem
 from app.web.pages import page, see_other
@@ -19,6 +21,7 @@ def install(app: FastAPI) -> None:
     """Answer every failure in the asker's own terms: problem documents under /api, pages elsewhere."""
     app.add_exception_handler(DeskError, refused)
     app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(DataError, impossible)
     app.add_exception_handler(HTTPException, framework)
     app.add_exception_handler(Exception, broken)
 
@@ -30,7 +33,8 @@ def wants_json(request: Request) -> bool:
 def refused(request: Request, wrong: Exception) -> Response:
     assert isinstance(wrong, DeskError)
     if isinstance(wrong, NotSignedIn) and not wants_json(request) and request.method in {"GET", "HEAD"}:
-        return see_other("/sign-in")
+        asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return see_other("/sign-in?" + urlencode({"next": asked}))
     answer = problem(wrong) if wants_json(request) else _page(request, wrong.status, wrong.message)
     if isinstance(wrong, NotSignedIn) and wants_json(request):
         answer.headers["WWW-Authenticate"] = "Bearer"
@@ -39,6 +43,12 @@ def refused(request: Request, wrong: Exception) -> Response:
     if isinstance(wrong, Unavailable):
         answer.headers["Retry-After"] = "5"
     return answer
+
+
+def impossible(request: Request, wrong: Exception) -> Response:
+    """A number beyond 64 bits, a NUL in a text: what no row can hold."""
+    assert isinstance(wrong, DataError)
+    return refused(request, Invalid("A number or a text in this request is nothing the desk can hold."))
 
 
 def invalid(request: Request, wrong: Exception) -> Response:

@@ -1,12 +1,12 @@
 """Forms of pages: the token that shows they are ours, the files they bring, and going back to them with words kept."""
 
-import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import Depends, File, Form, Request, Response, UploadFile
 
 from app.accounts.models import Person
+from app.core import text
 from app.core.errors import Forbidden, Invalid
 from app.files import actions as files
 from app.files.actions import File as Kept
@@ -16,7 +16,6 @@ from app.web.door import COOKIE, Route
 from app.web.origin import SAFE, refuse_foreign
 
 PURPOSE = "csrf"
-_ADDRESS = re.compile(r"[^@\s<>,;\"\x00-\x1f\x7f]{1,64}@[^@\s<>,;\"\x00-\x1f\x7f]{1,255}")
 
 Text = Annotated[str, Form()]
 Uploads = Annotated[list[UploadFile] | None, File()]
@@ -67,6 +66,6 @@ def kept(house: Desk, uploads: Sequence[UploadFile] | None) -> list[Kept]:
 
 def address(typed: str) -> str:
     """An e-mail address as somebody typed it. Raises Invalid."""
-    if not _ADDRESS.fullmatch(typed.strip()):
+    if not text.is_address(typed):
         raise Invalid("That is not an e-mail address. Write it like name@example.com.")
     return typed.strip()

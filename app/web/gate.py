@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.log import request_id
@@ -22,8 +23,11 @@ HEADERS = {
 }
 
 
-class TooLarge(Exception):
-    """The body went past the limit."""
+class TooLarge(HTTPException):
+    """The body went past the limit. FastAPI lets its own kind of exception through, and answers 400 for every other."""
+
+    def __init__(self) -> None:
+        super().__init__(413, "This request is larger than the desk takes (UPLOAD_MAX).")
 
 
 class Gate:

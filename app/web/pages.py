@@ -46,7 +46,14 @@ _templates.filters["local"] = _local
 def page(request: Request, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
     """A page from a template. It is never kept in anybody's cache: most pages are one person's business."""
     settings = desk_of(request).settings
-    context = {"me": None, "path": request.url.path, "zone": settings.tz, "desk_url": settings.atum_url, **context}
+    context = {
+        "me": None,
+        "status": status,
+        "path": request.url.path,
+        "zone": settings.tz,
+        "desk_url": settings.atum_url,
+        **context,
+    }
     html = _templates.get_template(template).render(context)
     return HTMLResponse(html, status_code=status, headers={"Cache-Control": "no-store"})
 

@@ -1,11 +1,9 @@
 """What `write`, `inbox` and `answer` share: sending to the server next door, and reading a mailbox."""
 
-import mailbox
 import os
 import re
 import smtplib
-import sys
-from email.message import EmailMessage, Message
+from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import default
 from email.utils import formatdate, make_msgid, parseaddr
@@ -34,24 +32,18 @@ def inbox(address: str) -> list[EmailMessage]:
     folder = Path("/mail") / address.lower()
     if not re.fullmatch(r"[a-z0-9._'=@-]+", address.lower()) or not folder.is_dir():
         return []
-    read = BytesParser(policy=default).parse
-    box = mailbox.Maildir(folder, factory=lambda file: as_message(read(file)), create=False)
-    return [box[key] for key in sorted(box.keys())]  # type: ignore[misc]
+    arrived = sorted(folder.glob("[cn]*/*"), key=lambda path: path.name.partition(":")[0])
+    return [_parsed(path) for path in arrived]
 
 
-def as_message(parsed: Message) -> EmailMessage:
-    """The parser's answer, by its real type."""
-    assert isinstance(parsed, EmailMessage)
-    return parsed
+def _parsed(path: Path) -> EmailMessage:
+    with path.open("rb") as file:
+        message = BytesParser(policy=default).parse(file)
+    assert isinstance(message, EmailMessage)
+    return message
 
 
 def text_of(message: EmailMessage) -> str:
     """Its plain text."""
     part = message.get_body(("plain", "html"))
     return str(part.get_content()).strip() if part else ""
-
-
-def fail(words: str) -> None:
-    """Say what is wrong and end."""
-    print(words, file=sys.stderr)
-    sys.exit(1)

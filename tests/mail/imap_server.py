@@ -3,8 +3,11 @@
 It speaks just enough of RFC 3501 for one client that reads one folder, and remembers what it was asked.
 """
 
+import base64
 import re
+import socket
 import socketserver
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -115,7 +118,18 @@ class Talk(socketserver.StreamRequestHandler):
 
     def do_login(self, rest: str) -> str:
         self.script.logins += 1
-        return "" if rest.endswith(f'"{self.script.password}"') else self.script.login_answer
+        if rest.endswith(f'"{self.script.password}"'):
+            return ""
+        if self.script.login_answer.startswith("*"):
+            self.say(self.script.login_answer)
+            raise Cut
+        return self.script.login_answer
+
+    def do_authenticate(self, rest: str) -> str:
+        self.script.logins += 1
+        self.say("+")
+        user, password = base64.b64decode(self.rfile.readline()).decode().split("\0")[1:]
+        return "" if (user, password) == (USER, self.script.password) else self.script.login_answer
 
     def do_select(self, rest: str) -> str:
         if self.script.select_answer:
@@ -210,18 +224,23 @@ class Talk(socketserver.StreamRequestHandler):
 class _Threads(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
+    tls: ssl.SSLContext | None = None
+
+    def get_request(self) -> tuple[socket.socket, object]:
+        client, address = super().get_request()
+        return (self.tls.wrap_socket(client, server_side=True) if self.tls else client), address
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that went away is no error here."""
 
 
 @contextmanager
-def running(script: Server | None = None) -> Iterator[Server]:
+def running(script: Server | None = None, *, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
     """A server that listens on a port of its own."""
     served = script or Server()
     handler = type("Scripted", (Talk,), {"script": served})
     with _Threads(("127.0.0.1", served.port), handler) as server:
-        served.port = server.server_address[1]
+        served.port, server.tls = server.server_address[1], tls
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         yield served
         server.shutdown()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.intake import actions
+from app.intake import actions, outcomes
 from app.intake.reader import Reader
 from app.intake.rules.states import MailState
 from app.tickets.models import Message, Ticket
@@ -105,7 +105,7 @@ def test_killed_around_the_second_transaction(
     with desk.watching():
         eventually(lambda: len(desk.ledger()) == MAILS)
     with monkeypatch.context() as patch:
-        patch.setattr(actions, "settle", killed(actions.settle))
+        patch.setattr(outcomes, "settle", killed(outcomes.settle))
         with pytest.raises(Killed):
             desk.process()
     assert desk.count(Ticket) == 0

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from app.entry.mail_poller import Poller
-from app.intake import actions
+from app.intake import outcomes
 from app.intake.rules.states import MailboxState, MailState
 from app.intake.watch import Watch
 from app.tickets import actions as tickets
@@ -94,14 +94,14 @@ def test_a_mistake_of_ours_in_a_thread_is_told_once_and_outlived(
 def test_a_mail_that_trips_over_a_mistake_of_ours_gets_three_tries_and_a_person(
     desk: Desk, peer: Server, poller: Poller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = actions.settle
+    real = outcomes.settle
 
     def settle(s: Any, id: int, mail: Any, *args: Any, **kwargs: Any) -> Any:
         if "evil" in mail.subject:
             raise KeyError("oops")
         return real(s, id, mail, *args, **kwargs)
 
-    monkeypatch.setattr(actions, "settle", settle)
+    monkeypatch.setattr(outcomes, "settle", settle)
     monkeypatch.setattr("app.entry.mail_poller.LOOK_AROUND", 0.0)
     peer.add(mail(subject="evil", mail_id="<evil@x>"), letter(1))
     until(poller, lambda: len(desk.ledger()) == 2 and all(row.state is not MailState.NEW for row in desk.ledger()))

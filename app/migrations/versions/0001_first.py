@@ -203,6 +203,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("state IN ('queued', 'sending')"),
     )
+    op.create_index("outbox_unknown_idx", "outbox", ["id"], unique=False, postgresql_where=sa.text("state = 'unknown'"))
     op.create_table(
         "relay",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -634,6 +635,7 @@ def downgrade() -> None:
     op.drop_table("sla_policy")
     op.drop_table("setup_link")
     op.drop_table("relay")
+    op.drop_index("outbox_unknown_idx", table_name="outbox", postgresql_where=sa.text("state = 'unknown'"))
     op.drop_index("outbox_unfinished_idx", table_name="outbox", postgresql_where=sa.text("state IN ('queued', 'sending')"))
     op.drop_index(op.f("outbox_ticket_idx"), table_name="outbox")
     op.drop_index(op.f("outbox_message_id_idx"), table_name="outbox")

@@ -10,8 +10,8 @@ from sqlalchemy import select
 from app.db.session import Session
 from app.files.actions import File
 from app.files.disk import Blobs
-from app.intake import actions
-from app.intake.imap import Fetched
+from app.intake import actions, outcomes
+from app.intake.folder import Fetched
 from app.intake.models import InboundMail, Mailbox
 from app.intake.rules import read
 from app.intake.rules.states import MailboxState
@@ -72,7 +72,7 @@ class Desk:
         """The second transaction."""
         mail, found = read.mail(raw)
         files = [File(f.name, "application/octet-stream", len(f.content), "0" * 64) for f in found]
-        return actions.settle(self.s, row.id, mail, files, house=self.house, gate=True, now=self.now)
+        return outcomes.settle(self.s, row.id, mail, files, house=self.house, gate=True, now=self.now)
 
     def deliver(self, raw: bytes, mailbox: Mailbox | None = None) -> InboundMail:
         """A mail from its arrival to its outcome."""

@@ -7,8 +7,8 @@ import pytest
 from app.audit.models import Event
 from app.core.errors import Conflict, NotFound
 from app.files.actions import File
-from app.intake import actions, mailboxes, queries
-from app.intake.imap import Fetched
+from app.intake import actions, mailboxes, outcomes, queries
+from app.intake.folder import Fetched
 from app.intake.mailboxes import LeaseLost
 from app.intake.models import InboundMail
 from app.intake.rules.states import MailState
@@ -147,20 +147,20 @@ class TestMachines:
 def test_a_mail_without_a_sender_still_gets_before_a_person(desk: Desk) -> None:
     row = desk.deliver(mail(sender=None))
     assert (row.state, row.reason, row.sender) == (MailState.DONE, "it names no sender", None)
-    assert desk.tickets()[0].requester.email == actions.NOBODY
+    assert desk.tickets()[0].requester.email == outcomes.NOBODY
     assert desk.acknowledgements() == []
 
 
 def test_a_mail_without_a_text_says_so(desk: Desk) -> None:
     row = desk.deliver(mail(" \r\n", subject=""))
-    assert desk.messages(row.ticket)[0].text == actions.NO_TEXT
+    assert desk.messages(row.ticket)[0].text == outcomes.NO_TEXT
     assert desk.tickets()[0].subject == "(no subject)"
 
 
 class TestQuarantine:
     def quarantined(self, desk: Desk, raw: bytes = b"\x00") -> InboundMail:
         [row] = desk.take(raw)
-        actions.quarantine(desk.s, row.id, "reading it took too long", ORIGINAL, gate=True, now=desk.now)
+        outcomes.quarantine(desk.s, row.id, "reading it took too long", ORIGINAL, gate=True, now=desk.now)
         return row
 
     def test_a_mail_is_given_three_tries(self, desk: Desk) -> None:
@@ -176,7 +176,7 @@ class TestQuarantine:
             ticket.number,
             "reading it took too long",
         )
-        assert (ticket.subject, ticket.requester.email) == ("Unreadable mail", actions.NOBODY)
+        assert (ticket.subject, ticket.requester.email) == ("Unreadable mail", outcomes.NOBODY)
         assert f"atum mail replay {row.id}" in message.text
         assert desk.acknowledgements() == []
         assert Event.MAIL_QUARANTINED in events(desk)
@@ -198,13 +198,13 @@ class TestQuarantine:
         row = self.quarantined(desk)
         actions.replay(desk.s, row.id)
         desk.s.flush()
-        actions.quarantine(desk.s, row.id, "again", ORIGINAL, gate=True, now=desk.now)
+        outcomes.quarantine(desk.s, row.id, "again", ORIGINAL, gate=True, now=desk.now)
         assert row.state is MailState.QUARANTINED
         assert len(desk.tickets()) == 1
 
     def test_where_not_even_a_ticket_can_be_made_it_waits_in_the_ledger(self, desk: Desk) -> None:
         [row] = desk.take(mail())
-        actions.give_up(desk.s, row.id, "KeyError: oops", now=desk.now)
+        outcomes.give_up(desk.s, row.id, "KeyError: oops", now=desk.now)
         assert (row.state, row.ticket, row.reason) == (MailState.QUARANTINED, None, "KeyError: oops")
 
 

@@ -39,6 +39,11 @@ def test_it_knows_who_wrote_to_whom_about_what() -> None:
     assert found.text == "It is broken."
 
 
+def test_raw_bytes_in_the_subject_are_read_in_the_charset_of_the_text() -> None:
+    raw = mail(subject="PLACE", Content_Type="text/plain; charset=koi8-r").replace(b"PLACE", "Привет".encode("koi8-r"))
+    assert described(raw).subject == "Привет"
+
+
 def test_html_alone_becomes_text_as_well() -> None:
     found = described(mail("<p>It is <b>broken</b>.</p>", Content_Type="text/html"))
     assert found.text == "It is broken."

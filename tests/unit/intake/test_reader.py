@@ -152,6 +152,7 @@ def test_the_child_knows_no_secret_and_has_its_limits(monkeypatch: pytest.Monkey
         limits = os.read(os.open(f"/proc/{child.pid}/limits", os.O_RDONLY), 65536).decode()
     assert b"secret" not in environment
     assert limits.split("Max address space")[1].split()[0] == str(512 * 1024 * 1024)
+    assert 10 < int(limits.split("Max cpu time")[1].split()[0]) < 20
     assert limits.split("Max file size")[1].split()[0] == "0"
     assert limits.split("Max processes")[1].split()[0] == "0"
 

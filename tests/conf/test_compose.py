@@ -1,0 +1,43 @@
+"""compose.yaml says what the settings, the image and the interface say."""
+
+import re
+from pathlib import Path
+
+from app.config import NAMES
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = (ROOT / "compose.yaml").read_text()
+OF_A_CHECKOUT = {"DATA_DIR", "RUN_DIR"}
+
+
+def listed(key: str) -> list[str]:
+    """The items of a list below this key, without their comments."""
+    block = re.search(rf"^    {key}:\n((?:      - .*\n)+)", COMPOSE, re.MULTILINE)
+    assert block, key
+    return [line.split("- ", 1)[1].split("#")[0].strip().strip('"') for line in block[1].splitlines()]
+
+
+def test_every_setting_can_be_given_to_compose() -> None:
+    assert set(re.findall(r"^      ([A-Z_]+):", COMPOSE, re.MULTILINE)) == set(NAMES) - OF_A_CHECKOUT
+
+
+def test_a_setting_that_nobody_gave_stays_absent() -> None:
+    given = re.findall(r"^      ([A-Z_]+):[ ]+\S", COMPOSE, re.MULTILINE)
+    assert given == ["ATUM_URL"]
+
+
+def test_the_container_gets_no_more_than_it_needs() -> None:
+    assert listed("cap_drop") == ["ALL"]
+    assert listed("cap_add") == ["CHOWN", "SETUID", "SETGID", "KILL", "NET_BIND_SERVICE"]
+    assert listed("security_opt") == ["no-new-privileges:true"]
+    assert "    read_only: true\n" in COMPOSE
+    assert [mount.split(":")[0] for mount in listed("tmpfs")] == ["/run", "/tmp"]
+
+
+def test_one_volume_holds_everything_and_two_ports_lead_in() -> None:
+    assert listed("volumes") == ["desk-data:/data"]
+    assert listed("ports") == ["${HTTP_PORT:-80}:80", "${HTTPS_PORT:-443}:443"]
+
+
+def test_it_comes_back_after_the_machine_restarts() -> None:
+    assert "    restart: unless-stopped\n" in COMPOSE

@@ -1,0 +1,227 @@
+"""What nginx is told, for each way to run the desk."""
+
+import json
+
+import pytest
+
+from app.web.gate import POLICY
+from tests.conf.conftest import Render
+from tests.conf.nginx import Directive, read
+
+URL = "https://desk.example.com"
+
+
+def servers(conf: Directive) -> list[Directive]:
+    [http] = conf.all("http")
+    return http.all("server")
+
+
+def http(conf: Directive) -> Directive:
+    [found] = conf.all("http")
+    return found
+
+
+def desk(conf: Directive) -> Directive:
+    """The server that people talk to: the one that proxies."""
+    [found] = [s for s in servers(conf) if any(d.name == "proxy_pass" for d in s.walk())]
+    return found
+
+
+def locations(server: Directive) -> dict[str, Directive]:
+    return {" ".join(each.args): each for each in server.all("location")}
+
+
+def listens(conf: Directive) -> set[str]:
+    return {" ".join(d.args) for d in conf.walk() if d.name == "listen"}
+
+
+def limits(location: Directive) -> list[str]:
+    return [" ".join(d.args) for d in location.all("limit_req")]
+
+
+def test_port_80_leads_to_the_public_url_and_never_to_what_the_request_says(rendered: Render) -> None:
+    [plain] = [s for s in servers(read(rendered(ATUM_URL=URL))) if "80" in s.all("listen")[0].args]
+    assert locations(plain)["/"].only("return") == ("308", f"{URL}$request_uri")
+    assert set(locations(plain)) == {"= /healthz", "^~ /.well-known/acme-challenge/", "/"}
+
+
+def test_only_80_and_443_are_listened_on(rendered: Render) -> None:
+    assert listens(read(rendered())) == {
+        "80 default_server", "[::]:80 default_server", "443 ssl default_server", "[::]:443 ssl default_server",
+        "443 ssl", "[::]:443 ssl",
+    }  # fmt: skip
+
+
+def test_without_ipv6_in_the_kernel_no_ipv6_address_is_asked_for(rendered: Render) -> None:
+    assert not any("[" in each for each in listens(read(rendered(ipv6=False))))
+
+
+def test_behind_a_proxy_that_ends_tls_there_is_no_443_and_no_certificate(rendered: Render) -> None:
+    conf = read(rendered(ATUM_TLS="off", ATUM_URL=URL))
+    assert listens(conf) == {"80 default_server", "[::]:80 default_server", "80", "[::]:80"}
+    assert not [d for d in conf.walk() if d.name.startswith("ssl_") or d.name == "return" and d.args[0].startswith("30")]
+
+
+def test_tls_is_of_this_decade(rendered: Render) -> None:
+    server = desk(read(rendered()))
+    assert server.only("ssl_protocols") == ("TLSv1.2", "TLSv1.3")
+    assert server.only("ssl_session_tickets") == ("off",)
+    assert server.only("http2") == ("on",)
+    assert all(suite.startswith("ECDHE-") for suite in server.only("ssl_ciphers")[0].split(":"))
+
+
+def test_a_name_that_is_not_ours_gets_no_page(rendered: Render) -> None:
+    conf = read(rendered(ATUM_URL=URL))
+    assert desk(conf).only("server_name") == ("desk.example.com", "localhost")
+    [stranger] = [s for s in servers(conf) if {"443", "default_server"} <= set(s.all("listen")[0].args)]
+    assert locations(stranger)["/"].only("return")[0] == "421"
+
+
+def test_localhost_is_named_once(rendered: Render) -> None:
+    assert desk(read(rendered())).only("server_name") == ("localhost",)
+
+
+def test_the_zones_have_their_public_names_rates_and_keys(rendered: Render) -> None:
+    conf = http(read(rendered(API_RATE="7r/s", LOGIN_RATE="30r/m")))
+    assert {d.args for d in conf.all("limit_req_zone")} == {
+        ("$binary_remote_addr", "zone=atum_api_limit:10m", "rate=7r/s"),
+        ("$trying_to_sign_in", "zone=atum_login_limit:10m", "rate=30r/m"),
+    }
+    [keys] = [d for d in conf.all("map") if d.args[1] == "$trying_to_sign_in"]
+    assert {(d.name, d.args) for d in keys.block} == {("default", ("",)), ("POST", ("$binary_remote_addr",))}
+    assert conf.only("limit_req_status") == conf.only("limit_conn_status") == ("429",)
+
+
+def test_every_way_to_sign_in_is_limited_and_health_and_static_files_are_not(rendered: Render) -> None:
+    found = locations(desk(read(rendered(API_BURST="8", LOGIN_BURST="3"))))
+    api, login = "zone=atum_api_limit burst=8 nodelay", "zone=atum_login_limit burst=3 nodelay"
+    assert {name: limits(location) for name, location in found.items() if not name.startswith("@")} == {
+        "= /healthz": [], "^~ /static/": [], "= /api/v1/health": [], "/": [],
+        "/api": [api], "/api/v1/auth/": [login, api], "/sign-in": [login], "/setup": [login],
+    }  # fmt: skip
+
+
+def test_a_refusal_says_when_to_come_back_in_the_askers_own_terms(rendered: Render) -> None:
+    found = locations(desk(read(rendered())))
+    for name, kind in (("@too_many_problem", "application/problem+json"), ("@too_many_page", "text/html")):
+        assert ("Retry-After", "1", "always") in [d.args for d in found[name].all("add_header")]
+        assert found[name].only("default_type") == (kind,)
+        assert found[name].only("return")[0] == "429"
+    problem = json.loads(found["@too_many_problem"].only("return")[1].replace("\\n", ""))
+    assert (problem["type"], problem["status"]) == ("urn:atum-desk:problem:too-many", 429)
+
+
+def test_every_status_nginx_can_refuse_with_has_an_answer_of_ours_in_every_part_of_the_desk(rendered: Render) -> None:
+    server = desk(read(rendered()))
+    for location in (server, locations(server)["/api"], locations(server)["/api/v1/auth/"]):
+        told = {status for d in location.all("error_page") for status in d.args[:-1] if status.isdigit()}
+        assert told == {"413", "429", "502", "503", "504"}
+
+
+def test_until_the_desk_is_ready_every_part_of_it_answers_503(rendered: Render) -> None:
+    proxying = [s for s in locations(desk(read(rendered()))).values() if s.all("proxy_pass")]
+    assert len(proxying) == 6
+    for location in proxying:
+        [condition] = location.all("if")
+        assert condition.args == ("(!-f", "/run/atum/app/ready)")
+        assert condition.only("return") == ("503",)
+
+
+def test_the_maintenance_folder_cannot_lead_nginx_elsewhere(rendered: Render) -> None:
+    found = locations(desk(read(rendered())))
+    for name in ("@unavailable_page", "@unavailable_status"):
+        assert found[name].only("disable_symlinks") == ("on", "from=/run/atum/app")
+        assert found[name].only("try_files")[1] == "@unavailable_line"
+    assert json.loads(found["@unavailable_line"].only("return")[1].replace("\\n", ""))["status"] == "starting"
+
+
+def test_no_proxy_is_believed_by_default(rendered: Render) -> None:
+    conf = http(read(rendered()))
+    assert not conf.all("set_real_ip_from")
+    assert not conf.all("real_ip_header")
+
+
+def test_the_proxies_named_are_believed_from_the_right(rendered: Render) -> None:
+    conf = http(read(rendered(TRUSTED_PROXIES="10.0.0.0/8, fd00::/8", ATUM_TLS="off")))
+    assert {d.args[0] for d in conf.all("set_real_ip_from")} == {"10.0.0.0/8", "fd00::/8"}
+    assert conf.only("real_ip_header") == ("X-Forwarded-For",)
+    assert conf.only("real_ip_recursive") == ("on",)
+    [trusted] = conf.all("geo")
+    assert trusted.args[0] == "$realip_remote_addr"
+    assert {(d.name, d.args) for d in trusted.block} == {("default", ("0",)), ("10.0.0.0/8", ("1",)), ("fd00::/8", ("1",))}
+    [proto] = [d for d in conf.all("map") if d.args[1] == "$forwarded_proto"]
+    assert {(d.name, d.args) for d in proto.block} == {("default", ("http",)), ("1 https", ("https",))}
+
+
+def test_the_desk_hears_one_address_and_one_scheme_and_nothing_else_that_proxies_say(rendered: Render) -> None:
+    location = locations(desk(read(rendered())))["/"]
+    assert {d.args for d in location.all("proxy_set_header")} == {
+        ("Connection", ""), ("Host", "$host"), ("X-Request-Id", "$request_id"),
+        ("X-Forwarded-For", "$remote_addr"), ("X-Forwarded-Proto", "$forwarded_proto"),
+        ("X-Real-IP", ""), ("Forwarded", ""), ("X-Forwarded-Host", ""), ("X-Forwarded-Port", ""),
+        ("X-Forwarded-Server", ""), ("X-Forwarded-Ssl", ""), ("X-Forwarded-Scheme", ""),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("tls", ["self-signed", "files", "off"])
+def test_security_headers_are_wherever_a_header_is_added(rendered: Render, tls: str) -> None:
+    conf = read(rendered(ATUM_TLS=tls))
+    adding = [d for d in conf.walk() if d.all("add_header")]
+    for each in adding:
+        names = [d.args[0] for d in each.all("add_header")]
+        assert names[:6] == [
+            "Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Opener-Policy",
+            "Cross-Origin-Resource-Policy", "Permissions-Policy",
+        ]  # fmt: skip
+        assert ("Strict-Transport-Security" in names) is (tls == "files")
+    assert {id(server) for server in servers(conf)} <= {id(each) for each in adding}
+
+
+def test_nginxs_own_policy_is_the_desks_and_gives_way_to_it(rendered: Render) -> None:
+    [policy] = [d for d in http(read(rendered())).all("map") if d.args[1] == "$content_security_policy"]
+    assert policy.args[0] == "$upstream_http_content_security_policy"
+    assert [(d.name, d.args) for d in policy.block] == [("", (POLICY.decode(),))]
+
+
+def test_nothing_that_has_been_a_hole_in_nginx_is_used(rendered: Render) -> None:
+    for directive in read(rendered(TRUSTED_PROXIES="10.0.0.0/8")).walk():
+        assert directive.name not in {"rewrite", "alias", "autoindex", "proxy_intercept_errors"}
+        if directive.name == "location":
+            assert not directive.args[0].startswith("~")
+        if directive.name == "map":
+            assert not any(each.name.startswith("~") for each in directive.block)
+        if directive.name == "return":
+            assert "$host" not in " ".join(directive.args)
+            assert "$http_host" not in " ".join(directive.args)
+
+
+def test_the_access_log_holds_neither_questions_nor_health_checks(rendered: Render) -> None:
+    conf = http(read(rendered()))
+    form = "".join(conf.only("log_format")[2:])
+    assert not {"$request_uri", "$args", "$query_string", "$http_referer", '$request"', "$http_cookie"} & set(form.split())
+    assert "$request_uri" not in form
+    assert "$request " not in form
+    record = form.replace("$status", "200", 1).replace(":$status", ":200").replace("$body_bytes_sent", "1")
+    assert set(json.loads(record.replace("$request_time", "0.1"))) >= {"ts", "level", "proc", "msg", "request_id", "client"}
+    [skipped] = [d for d in conf.all("map") if d.args[1] == "$worth_logging"]
+    assert {d.name for d in skipped.block if d.args == ("0",)} == {"/healthz", "/api/v1/health"}
+
+
+def test_a_one_time_link_is_not_in_the_log(rendered: Render) -> None:
+    assert locations(desk(read(rendered())))["/setup"].only("set") == ("$asked_path", "/setup/(hidden)")
+
+
+def test_sizes_and_patience_have_limits(rendered: Render) -> None:
+    conf = http(read(rendered(UPLOAD_MAX="7M")))
+    assert conf.only("client_max_body_size") == ("7M",)
+    assert conf.only("client_header_timeout") == ("10s",)
+    assert conf.only("client_body_timeout") == ("15s",)
+    assert conf.only("send_timeout") == ("30s",)
+    assert conf.only("server_tokens") == ("off",)
+
+
+def test_static_files_with_a_version_may_be_kept_for_ever(rendered: Render) -> None:
+    [cache] = [d for d in http(read(rendered())).all("map") if d.args == ("$arg_v", "$static_cache")]
+    kept = {d.name: d.args[0] for d in cache.block}
+    assert "immutable" in kept["default"]
+    assert "immutable" not in kept[""]

@@ -1,0 +1,80 @@
+"""PostgreSQL and Redis, when they are embedded; and what holds for every file that is rendered."""
+
+import re
+
+import pytest
+
+from app.config import load
+from app.ops.render import Machine, NotPlain, plain, render
+from tests.conf.conftest import Render
+
+SECRETS = {
+    "DATABASE_URL": "postgresql://atum:canary-1@db.example.com/atum",
+    "REDIS_URL": "redis://:canary-2@redis.example.com",
+    "IMAP_HOST": "imap.example.com", "IMAP_USER": "u", "IMAP_PASSWORD": "canary-3",
+    "SMTP_HOST": "smtp.example.com", "SMTP_FROM": "a@example.com", "SMTP_USER": "u", "SMTP_PASSWORD": "canary-4",
+    "ADMIN_EMAIL": "a@example.com", "ADMIN_PASSWORD": "canary-5-and-more",
+}  # fmt: skip
+
+
+def settings_in(text: str) -> dict[str, str]:
+    """`name = value` and `name value` lines."""
+    pairs = (re.split(r"\s*=\s*|\s+", line, maxsplit=1) for line in text.splitlines() if line and not line.startswith("#"))
+    return {pair[0]: pair[1] for pair in pairs}
+
+
+def test_no_secret_is_written_into_any_file(rendered: Render) -> None:
+    assert "canary" not in "".join(rendered(**SECRETS).values())
+
+
+@pytest.mark.parametrize("value", ["a b", "a;b", "a{b", 'a"b', "a$b", "a\nb", "a#b", ["fine", "not fine"]])
+def test_a_value_that_could_become_a_directive_is_refused(value: object) -> None:
+    with pytest.raises(NotPlain):
+        plain(value)
+
+
+def test_a_folder_with_a_blank_is_refused_before_anything_is_written() -> None:
+    with pytest.raises(NotPlain):
+        render(load({"DATA_DIR": "/my data"}), Machine(ipv6=True, processors=2))
+
+
+def test_postgresql_listens_to_no_network_and_loses_nothing_it_acknowledged(rendered: Render) -> None:
+    found = settings_in(rendered()["postgres/postgresql.conf"])
+    assert found["listen_addresses"] == "''"
+    assert (found["fsync"], found["synchronous_commit"], found["full_page_writes"]) == ("on", "on", "on")
+    assert found["jit"] == "off"
+    assert found["timezone"] == found["log_timezone"] == "'UTC'"
+
+
+def test_postgresqls_log_is_quiet_and_holds_no_data(rendered: Render) -> None:
+    found = settings_in(rendered()["postgres/postgresql.conf"])
+    assert found["log_checkpoints"] == "off"
+    assert found["log_error_verbosity"] == "terse"
+    assert found["log_min_error_statement"] == "panic"
+
+
+def test_every_workers_pool_fits_into_postgresqls_connections(rendered: Render) -> None:
+    for workers in (1, 4, 16):
+        found = settings_in(rendered(WEB_CONCURRENCY=str(workers))["postgres/postgresql.conf"])
+        assert int(found["max_connections"]) >= workers * 10 + 20
+
+
+def test_nobody_comes_in_but_by_the_operating_systems_word(rendered: Render) -> None:
+    rules = [line.split() for line in rendered()["postgres/pg_hba.conf"].splitlines() if line and not line.startswith("#")]
+    assert rules == [
+        ["local", "atum", "atum", "peer", "map=desk"],
+        ["local", "all", "postgres", "peer", "map=desk"],
+        ["local", "all", "all", "reject"],
+    ]
+    names = [line.split() for line in rendered()["postgres/pg_ident.conf"].splitlines() if line]
+    assert names == [["desk", "app", "atum"], ["desk", "postgres", "postgres"]]
+
+
+def test_redis_is_a_cache_on_a_socket(rendered: Render) -> None:
+    text = rendered()["redis/redis.conf"]
+    found = settings_in(text)
+    assert found["port"] == "0"
+    assert found["unixsocketperm"] == "770"
+    assert (found["save"], found["appendonly"]) == ('""', "no")
+    assert found["maxmemory-policy"] == "allkeys-lru"
+    assert {"CONFIG", "DEBUG", "MODULE"} <= set(re.findall(r'^rename-command (\w+) ""$', text, re.MULTILINE))

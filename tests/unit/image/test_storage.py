@@ -1,0 +1,123 @@
+"""The volume's folders end up with their owners, whatever state they are found in."""
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from app.config import load
+from app.ops import storage
+from app.ops.storage import Place, Unusable, prepare, probe, run_time, volume
+
+ME = (os.geteuid(), os.getegid())
+APP = (5002, 5002)
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="giving files away needs root")
+
+
+def modes(root: Path) -> dict[str, int]:
+    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in root.iterdir()}
+
+
+def owner(path: Path) -> tuple[int, int]:
+    return path.lstat().st_uid, path.lstat().st_gid
+
+
+def test_an_empty_volume_gets_all_its_folders_closed_to_others(tmp_path: Path) -> None:
+    prepare(volume(tmp_path / "data"), lambda _user: ME)
+    assert modes(tmp_path / "data") == dict.fromkeys(("postgres", "redis", "files", "mail", "secrets", "tls", "backups"), 0o700)
+
+
+def test_what_is_on_the_volume_stays(tmp_path: Path) -> None:
+    prepare(volume(tmp_path), lambda _user: ME)
+    (tmp_path / "files/blob").write_text("x")
+    prepare(volume(tmp_path), lambda _user: ME)
+    assert (tmp_path / "files/blob").read_text() == "x"
+
+
+def test_what_is_not_kept_begins_empty(tmp_path: Path) -> None:
+    place = Place(tmp_path / "run", "root", 0o755)
+    prepare([place], lambda _user: ME)
+    (tmp_path / "run/verdict.json").write_text("old")
+    prepare([place], lambda _user: ME)
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_the_run_directory_is_made_parents_first() -> None:
+    places = [place.path for place in run_time(load({}))]
+    assert all(parent not in places[n:] for n, path in enumerate(places) for parent in path.parents)
+
+
+@needs_root
+def test_a_folder_of_somebody_else_is_given_to_its_owner_with_all_that_is_in_it(tmp_path: Path) -> None:
+    deep = tmp_path / "files/a/b"
+    deep.mkdir(parents=True)
+    (deep / "blob").write_text("x")
+    (deep / "link").symlink_to("/etc/passwd")
+    before = owner(Path("/etc/passwd"))
+    prepare([Place(tmp_path / "files", "app", 0o700, kept=True, whole=True)], lambda _user: APP)
+    assert {owner(path) for path in (tmp_path / "files", deep, deep / "blob", deep / "link")} == {APP}
+    assert owner(Path("/etc/passwd")) == before
+
+
+@needs_root
+def test_a_right_top_is_not_looked_into(tmp_path: Path) -> None:
+    files = tmp_path / "files"
+    files.mkdir(mode=0o700)
+    (files / "blob").write_text("x")
+    os.chown(files, *APP)
+    prepare([Place(files, "app", 0o700, kept=True, whole=True)], lambda _user: APP)
+    assert owner(files / "blob") == ME
+
+
+@needs_root
+def test_what_was_interrupted_is_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = tmp_path / "files"
+    (files / "a").mkdir(parents=True)
+    os.chown(files, 1000, 1000)
+    os.chown(files / "a", 1000, 1000)
+    place = Place(files, "app", 0o700, kept=True, whole=True)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(storage.os, "scandir", killed)
+        prepare([place], lambda _user: APP)
+    assert owner(files) != APP
+    prepare([place], lambda _user: APP)
+    assert {owner(files), owner(files / "a")} == {APP}
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.EPERM, "chown -R 5002:5002"),
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EROFS, "it is read-only. Mount a volume there that can be written"),
+    ],
+)
+def test_a_volume_that_cannot_be_used_is_told_with_what_mends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, words: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(storage, "system_owner", lambda _user: APP)
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(Unusable) as unusable:
+        prepare([Place(tmp_path / "files", "app", 0o700, kept=True)], lambda _user: ME)
+    assert str(unusable.value).startswith(f"{tmp_path / 'files'}: ")
+    assert words in str(unusable.value)
+
+
+def test_a_volume_that_takes_no_byte_is_found_before_it_matters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    probe(tmp_path)
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(storage.os, "fsync", full)
+    with pytest.raises(Unusable, match="the disk is full"):
+        probe(tmp_path)
