@@ -41,8 +41,9 @@ def _make_key(settings: Settings) -> None:
 def _make_certificate(settings: Settings) -> tuple[Path, Path]:
     folder = settings.data_dir / "tls"
     folder.mkdir(parents=True, exist_ok=True)
-    paths = folder / "dev.crt", folder / "dev.key"
-    for path, content in zip(paths, certificates.make_self_signed(certificates.names_for(settings), clock.now()), strict=True):
-        path.write_bytes(content)
-        path.chmod(0o600)
-    return paths
+    certificate, key = folder / "dev.crt", folder / "dev.key"
+    made = certificates.make_self_signed(certificates.names_for(settings), clock.now())
+    certificate.write_bytes(made[0])
+    key.touch(mode=0o600)
+    key.write_bytes(made[1])
+    return certificate, key

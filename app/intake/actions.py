@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.config import Settings
@@ -66,7 +66,7 @@ def take(
     return taken
 
 
-def raw(s: Session, settings: Settings, id: int) -> bytes | None:
+def raw(s: Session | Connection, settings: Settings, id: int) -> bytes | None:
     """A mail as it came; None where there is no such mail."""
     found = s.execute(select(InboundMail.raw, InboundMail.blob).where(InboundMail.id == id)).one_or_none()
     if found is None:

@@ -64,8 +64,8 @@ class Processor:
             outcomes.give_up(s, id, reason, now=database_now(s))
 
     def _raw(self, id: int) -> bytes:
-        with self._database.transaction() as s:
-            return actions.raw(s, self._settings, id) or b""
+        with self._database.reading() as c:
+            return actions.raw(c, self._settings, id) or b""
 
     def _keep(self, name: str, content: bytes) -> File:
         return files.keep(self._blobs, name=name, content=content)

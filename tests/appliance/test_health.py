@@ -90,8 +90,8 @@ def test_a_frozen_part_is_replaced_without_anybodys_help(make: Make, program: st
     desk = make().up()
     frozen = desk.signal(program, signal.SIGSTOP)
     eventually(lambda: desk.health()[0] == 503, within=5)
-    desk.until_healthy(60)
-    assert desk.programs()[program] != frozen
+    desk.until_replaced(program, frozen, within=60)
+    desk.until_healthy(30)
 
 
 def test_a_wrong_mailbox_password_is_told_in_words_while_everything_else_works(make: Make) -> None:

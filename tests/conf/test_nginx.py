@@ -59,7 +59,7 @@ def test_without_ipv6_in_the_kernel_no_ipv6_address_is_asked_for(rendered: Rende
 def test_behind_a_proxy_that_ends_tls_there_is_no_443_and_no_certificate(rendered: Render) -> None:
     conf = read(rendered(ATUM_TLS="off", ATUM_URL=URL))
     assert listens(conf) == {"80 default_server", "[::]:80 default_server", "80", "[::]:80"}
-    assert not [d for d in conf.walk() if d.name.startswith("ssl_") or d.name == "return" and d.args[0].startswith("30")]
+    assert not [d for d in conf.walk() if d.name.startswith("ssl_") or (d.name == "return" and d.args[0].startswith("30"))]
 
 
 def test_tls_is_of_this_decade(rendered: Render) -> None:

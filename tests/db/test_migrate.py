@@ -12,6 +12,7 @@ from sqlalchemy import inspect, text
 
 from app import config
 from app.config import Settings
+from app.db.redis import Counters
 from app.db.session import Database
 from app.entry import boot
 from app.migrations.tables import metadata
@@ -83,7 +84,7 @@ def test_a_migration_that_breaks_leaves_nothing_behind_and_says_so(
 def test_booting_leaves_the_mark_and_a_page_for_later(
     database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(boot.Counters, "alive", lambda _: True)
+    monkeypatch.setattr(Counters, "alive", lambda _: True)
     boot.boot(settings)
     assert (settings.app_run / "ready").read_text() == migrate.head()
     assert json.loads((settings.app_run / "maintenance" / "status.json").read_text())["status"] == "unhealthy"

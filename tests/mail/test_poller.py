@@ -14,6 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psycopg
 import pytest
 
 from app.entry.mail_poller import Poller
@@ -127,6 +128,19 @@ def test_where_even_the_stand_in_fails_the_mail_waits_and_the_others_go_on(
     until(poller, lambda: len(desk.ledger()) == 2 and all(row.state is not MailState.NEW for row in desk.ledger()))
     evil, good = desk.ledger()
     assert (evil.state, evil.ticket, good.state) == (MailState.QUARANTINED, None, MailState.DONE)
+
+
+def test_a_database_that_goes_and_comes_back_costs_nothing(desk: Desk, peer: Server, poller: Poller) -> None:
+    peer.add(letter(1))
+    until(poller, lambda: peer.flagged(r"\Seen"))
+    with psycopg.connect(desk.database.dsn, autocommit=True) as c:
+        c.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    uids = peer.add(letter(2))
+    until(poller, lambda: peer.flagged(r"\Seen") >= set(uids))
+    assert desk.count(Ticket) == 2
+    assert desk.mailbox().failing_since is None
 
 
 class TestTheProcess:

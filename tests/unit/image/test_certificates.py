@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from app.config import Settings, load
 from app.entry.certificates import mark
 from app.ops import certificates
-from app.ops.certificates import Refused, covers, install, make_self_signed, read
+from app.ops.certificates import install
+from app.ops.pairs import Refused, covers, make_self_signed, read
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOST = "desk.example.com"

@@ -82,9 +82,10 @@ def test_what_was_interrupted_is_done_again(tmp_path: Path, monkeypatch: pytest.
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(storage.os, "scandir", killed)
+    monkeypatch.setattr("app.ops.storage.os.scandir", killed)
+    with pytest.raises(KeyboardInterrupt):
         prepare([place], lambda _user: APP)
+    monkeypatch.undo()
     assert owner(files) != APP
     prepare([place], lambda _user: APP)
     assert {owner(files), owner(files / "a")} == {APP}
@@ -118,6 +119,6 @@ def test_a_volume_that_takes_no_byte_is_found_before_it_matters(tmp_path: Path, 
     def full(_descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(storage.os, "fsync", full)
+    monkeypatch.setattr("app.ops.storage.os.fsync", full)
     with pytest.raises(Unusable, match="the disk is full"):
         probe(tmp_path)
