@@ -8,7 +8,7 @@ from pathlib import Path
 from app.config import Settings
 from app.core import clock, ids
 from app.entry import boot
-from app.ops import certificates
+from app.ops import certificates, pairs
 
 WORKERS = ("sla_worker", "mail_poller", "outbox_sender")
 
@@ -42,7 +42,7 @@ def _make_certificate(settings: Settings) -> tuple[Path, Path]:
     folder = settings.data_dir / "tls"
     folder.mkdir(parents=True, exist_ok=True)
     certificate, key = folder / "dev.crt", folder / "dev.key"
-    made = certificates.make_self_signed(certificates.names_for(settings), clock.now())
+    made = pairs.make_self_signed(certificates.names_for(settings), clock.now())
     certificate.write_bytes(made[0])
     key.touch(mode=0o600)
     key.write_bytes(made[1])

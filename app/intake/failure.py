@@ -44,7 +44,7 @@ def failures() -> Iterator[None]:
         words = said(wrong)
         kind = FailureClass.OVERLOAD if _OVERLOAD.search(words) else FailureClass.TRANSPORT
         raise MailboxFailure(kind, f"the connection was lost: {words}") from wrong
-    except ProtocolError as wrong:
+    except (ProtocolError, ValueError, TypeError, LookupError) as wrong:  # what the library trips over is the server's doing
         raise MailboxFailure(FailureClass.TRANSPORT, f"the server answered what isn't IMAP: {said(wrong)}") from wrong
     except IMAPClientError as wrong:
         raise Refused(said(wrong)) from wrong

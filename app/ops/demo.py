@@ -1,6 +1,6 @@
 """A desk to try: people, and tickets in every status, made by the same actions as real ones, some days ago.
 
-Every address ends in .example, which no mail leaves for (RFC 2606).
+Every address ends in .example, a name nobody owns (RFC 2606): their mail goes no further than the demo's own mail server.
 """
 
 import logging

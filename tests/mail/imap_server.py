@@ -41,6 +41,7 @@ class Server:
     permanent_flags: str = r"\Seen \*"
     cut_after: int | None = None
     silent: bool = False
+    junk: bytes = b""
     login_answer: str = "NO [AUTHENTICATIONFAILED] Wrong password."
     select_answer: str = ""
     store_answer: str = ""
@@ -165,6 +166,9 @@ class Talk(socketserver.StreamRequestHandler):
 
     def do_fetch(self, rest: str) -> str:
         uids, _, items = rest.partition(" ")
+        if self.script.junk and "BODY" in items:
+            self.wfile.write(self.script.junk)
+            return ""
         for uid in _numbers(uids):
             if stored := self.script.mails.get(uid):
                 self.give(uid, stored, items)

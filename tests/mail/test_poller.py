@@ -134,9 +134,8 @@ def test_a_database_that_goes_and_comes_back_costs_nothing(desk: Desk, peer: Ser
     peer.add(letter(1))
     until(poller, lambda: peer.flagged(r"\Seen"))
     with psycopg.connect(desk.database.dsn, autocommit=True) as c:
-        c.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
+        others = "datname = current_database() AND pid <> pg_backend_pid()"
+        c.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
     uids = peer.add(letter(2))
     until(poller, lambda: peer.flagged(r"\Seen") >= set(uids))
     assert desk.count(Ticket) == 2

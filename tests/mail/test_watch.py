@@ -114,6 +114,37 @@ def test_a_line_cut_anywhere_in_a_fetch_loses_and_doubles_nothing(desk: Desk, pe
     assert [row.raw_sha256 for row in desk.ledger()] == [_sha(letter(n)) for n in range(4)]
 
 
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"* 1 FETCH (UID x)\r\n",
+        b"* 1 FETCH (UID 1 BODY[] {999999}\r\nshort)\r\n",
+        b"* 1 FETCH (UID 1 BODY[] {3}\r\nmuch longer than it says)\r\n",
+        b'* 1 FETCH (UID 1 INTERNALDATE "yesterday" BODY[] NIL)\r\n',
+        b"* 1 FETCH (((\r\n",
+        b"* 1 FETCH UID\r\n",
+        b"\xff\xfe\x00\r\n",
+        b"* BYE going down\r\n",
+        b"* 1 EXPUNGE\r\n* 0 EXISTS\r\n",
+    ],
+)
+def test_a_server_that_talks_nonsense_loses_and_doubles_nothing(
+    desk: Desk, peer: Server, monkeypatch: pytest.MonkeyPatch, junk: bytes
+) -> None:
+    monkeypatch.setattr("app.intake.imap.PATIENCE", 0.3)
+    peer.add(letter(1))
+    peer.junk = junk
+    settings = desk.boot()
+    desk.watch(settings).turn()
+    assert desk.mailbox().state is MailboxState.FAILING
+    assert desk.ledger() == []
+    peer.junk = b""
+    desk.pretend(next_try_at=None)
+    with desk.watching(settings):
+        eventually(lambda: desk.mailbox().state is MailboxState.OK)
+    assert [row.raw_sha256 for row in desk.ledger()] == [_sha(letter(1))]
+
+
 def test_renumbering_brings_nothing_twice_and_loses_nothing(desk: Desk, peer: Server) -> None:
     peer.add(letter(0), flags=r"\Seen", at=datetime.now(UTC) - timedelta(days=30))
     settings = desk.boot()

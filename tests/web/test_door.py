@@ -18,4 +18,4 @@ def test_somebody_who_only_watches_a_list_is_seen_and_stays_signed_in(web: Web) 
 
 def last_seen(web: Web) -> datetime:
     with web.desk.db.transaction() as s:
-        return s.scalars(select(SignIn.seen_at).order_by(SignIn.id.desc())).first() or datetime.min
+        return s.scalars(select(SignIn.seen_at).order_by(SignIn.id.desc())).one()
