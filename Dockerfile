@@ -33,6 +33,7 @@ COPY --from=pruned / /
 COPY --from=wheels /opt/venv /opt/venv
 COPY --from=code /opt/atum /opt/atum
 COPY image/atum /usr/local/bin/atum
+COPY LICENSE /opt/atum/LICENSE
 
 ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     PYTHONPATH=/opt/atum \
@@ -50,9 +51,10 @@ ENTRYPOINT ["/usr/bin/tini", "--", "/opt/atum/image/launcher"]
 
 ARG VERSION=0.0.0
 ARG REVISION=unknown
+ARG SOURCE=""
 LABEL org.opencontainers.image.title="ATUM Desk" \
       org.opencontainers.image.description="A help desk in one container: mail in, tickets, promises kept to the second, answers out" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
-      org.opencontainers.image.source="https://github.com/atum-desk/atum-desk" \
+      org.opencontainers.image.source="${SOURCE}" \
       org.opencontainers.image.licenses="Apache-2.0"

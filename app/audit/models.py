@@ -32,7 +32,6 @@ class Event(StrEnum):
     PERSON_DISABLED = "person.disabled"
     PASSWORD_CHANGED = "person.password_changed"  # noqa: S105 (an event's name)
     SIGNED_IN = "person.signed_in"
-    SIGN_IN_REFUSED = "person.sign_in_refused"
     SIGNED_OUT = "person.signed_out"
     DESK_SET_UP = "desk.set_up"
 
