@@ -33,15 +33,14 @@ def application() -> FastAPI:
         current_default_thread_limiter().total_tokens = THREADS
         beating = asyncio.create_task(_beat(worker))
         yield
-        worker.stop.set()
-        await beating
+        beating.cancel()
         db.close()
 
     return create(_desk(settings, db, counters), life)
 
 
 async def _beat(worker: Worker) -> None:
-    while not worker.stop.is_set():
+    while True:
         worker.beat()
         await asyncio.sleep(1)
 
