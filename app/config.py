@@ -186,6 +186,8 @@ _SETTINGS: dict[str, _Setting] = {
     "RUN_DIR": _Setting("/run/atum", Path, "/run/atum"),
 }
 
+_NOT_BUILT = ("ACME_EMAIL", "ACME_DIRECTORY", "SMTP_IN_DOMAINS", "BACKUP_SCHEDULE", "BACKUP_KEEP")
+
 NAMES = tuple(_SETTINGS)
 DEFAULTS = {name: setting.default for name, setting in _SETTINGS.items()}
 
@@ -200,7 +202,7 @@ def load(environ: Mapping[str, str] | None = None, *, secrets: Path = SECRETS) -
             values[name.lower()] = _absent(setting) if raw is None else setting.parse(raw)
         except ValueError as wrong:
             problems.append(Problem(name, str(wrong), setting.example))
-    problems += _contradictions(values)
+    problems += _contradictions(values) + [_not_built(name) for name in _NOT_BUILT if name in given]
     if problems:
         raise BadSettings(problems)
     return Settings(**values)
@@ -308,6 +310,10 @@ def _contradictions(values: Mapping[str, Any]) -> list[Problem]:
     if values.get("smtp_in") is True:
         problems.append(Problem("SMTP_IN", "receiving mail on port 25 is not built in this version yet", "off"))
     return problems
+
+
+def _not_built(name: str) -> Problem:
+    return Problem(name, "what it is for is not built in this version yet", f"leave {name} out")
 
 
 def _weak(name: str, password: str) -> list[Problem]:

@@ -36,9 +36,7 @@ class Pump:
     """Reads streams, writes records. `level` is the least that is written, `form` is json or text."""
 
     def __init__(self, out: int, *, level: str, form: str) -> None:
-        self._least = LEVELS[level]
-        self._render: Callable[[Record], str] = as_text if form == "text" else as_json
-        self._as_is = form == "json" and self._least <= LEVELS["info"]
+        self.write_as(level=level, form=form)
         self._tails: dict[str, deque[str]] = {}
         self._writer = Writer(out)
         self._streams = selectors.DefaultSelector()
@@ -47,6 +45,12 @@ class Pump:
         self._streams.register(told, selectors.EVENT_READ)
         self._thread = threading.Thread(target=self._read, name="reader", daemon=True)
         self._thread.start()
+
+    def write_as(self, *, level: str, form: str) -> None:
+        """How records are written from here on; a word that is none of ours counts as the default."""
+        self._least = LEVELS.get(level, LEVELS["info"])
+        self._render: Callable[[Record], str] = as_text if form == "text" else as_json
+        self._as_is = form != "text" and self._least <= LEVELS["info"]
 
     def add(self, descriptor: int, proc: str, *, finished: bool = False) -> None:
         """Read `proc`'s lines from this descriptor from now on."""
@@ -155,6 +159,12 @@ class Writer:
         self._closing = False
         self._thread = threading.Thread(target=self._write, name="writer", daemon=True)
         self._thread.start()
+
+    def write_as(self, *, level: str, form: str) -> None:
+        """How records are written from here on; a word that is none of ours counts as the default."""
+        self._least = LEVELS.get(level, LEVELS["info"])
+        self._render: Callable[[Record], str] = as_text if form == "text" else as_json
+        self._as_is = form != "text" and self._least <= LEVELS["info"]
 
     def put(self, line: str) -> None:
         with self._changed:

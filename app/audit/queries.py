@@ -5,13 +5,20 @@ from typing import Any
 
 from sqlalchemy import select
 
-from app.audit.models import Entry
+from app.audit import rules
+from app.audit.models import Entry, Head
 from app.db.session import Session
 
 
 def of_ticket(s: Session, ticket: int) -> Sequence[Entry]:
     """A ticket's timeline, oldest first."""
     return s.scalars(select(Entry).where(Entry.ticket == ticket).order_by(Entry.seq)).all()
+
+
+def first_broken(s: Session) -> int | None:
+    """The first entry that was changed, moved or removed; None for a chain that is whole."""
+    head = s.execute(select(Head.seq, Head.hash)).one()
+    return rules.first_broken(whole(s), head=(head.seq, head.hash))
 
 
 def whole(s: Session) -> Iterator[dict[str, Any]]:

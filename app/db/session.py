@@ -43,14 +43,14 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """A session that commits when the block ends well and rolls back when it doesn't."""
-        with _spoken(), Session(self.engine, expire_on_commit=False) as s:
+        with plainly(), Session(self.engine, expire_on_commit=False) as s:
             yield s
             s.commit()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection for queries alone: no BEGIN, no ROLLBACK, and it refuses to write."""
-        with _spoken(), self.engine.connect() as c:
+        with plainly(), self.engine.connect() as c:
             yield c.execution_options(isolation_level="AUTOCOMMIT", postgresql_readonly=True)
 
     def close(self) -> None:
@@ -58,7 +58,8 @@ class Database:
 
 
 @contextmanager
-def _spoken() -> Iterator[None]:
+def plainly() -> Iterator[None]:
+    """Say it in our words when the database can't be reached: DatabaseGone."""
     try:
         yield
     except (OperationalError, PoolTimeout) as wrong:

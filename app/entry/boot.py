@@ -65,12 +65,13 @@ def boot(settings: Settings) -> None:
 
 def wait_for(answers: Callable[[], object], *, embedded: bool, what: str, setting: str) -> None:
     """Until it answers. Raises GaveUp with 69 where something outside stays away for a minute."""
-    until = time.monotonic() + (EMBEDDED_PATIENCE if embedded else PATIENCE)
+    patience = EMBEDDED_PATIENCE if embedded else PATIENCE
+    until = time.monotonic() + patience
     told = False
     while not answers():
         if time.monotonic() > until:
             hint = "Look at its log above." if embedded else f"Check {setting} and that the server runs and lets the desk in."
-            raise GaveUp(69, f"{what} did not answer for {PATIENCE:.0f} s. {hint}")
+            raise GaveUp(69, f"{what} did not answer for {patience:.0f} s. {hint}")
         if not told and not embedded:
             log.info("waiting for %s", what)
         told = True
@@ -82,7 +83,7 @@ def bring_up_to_date(settings: Settings) -> None:
     try:
         steps = migrate.up(settings.database_dsn)
     except migrate.NewerData as newer:
-        raise GaveUp(65, f"{newer} Nothing was changed. Start the newer version again, or restore an older backup.") from None
+        raise GaveUp(65, f"{newer} Nothing was changed. Start the newer version again.") from None
     except Exception as wrong:
         log.exception("a migration failed")
         raise GaveUp(75, f"A migration failed and was rolled back: {wrong}. The data is as it was before this start.") from None

@@ -99,7 +99,7 @@ def _deliver(
     source = Source(Channel.MAIL, mail_id=mail.message_id, inbound_mail_id=row.id, auto=bool(mail.automatic))
     body = _body(row, mail)
     if ticket := joining.ticket_for(s, mail, sender, house):
-        landed = tickets.customer_reply(s, ticket, by=sender, body=body, source=source, files=files, now=now)
+        landed = tickets.customer_reply(s, ticket, by=sender, body=body, source=source, files=files, now=now, gate=gate)
     else:
         landed = tickets.open(
             s,

@@ -9,13 +9,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import NullPool
 
+from app.core.errors import Conflict
 from app.db import locks
-from app.db.session import sqlalchemy_url
+from app.db.session import plainly, sqlalchemy_url
 
 SCRIPTS = Path(__file__).parents[1] / "migrations"
 
 
-class NewerData(Exception):
+class NewerData(Conflict):
     """The data was written by a newer version of the desk than this one."""
 
 
@@ -25,7 +26,7 @@ def up(dsn: str) -> list[str]:
     Raises NewerData, before anything is touched, where the database is at a revision that this version doesn't know.
     """
     engine = create_engine(sqlalchemy_url(dsn), poolclass=NullPool)
-    with engine.connect() as held:
+    with plainly(), engine.connect() as held:
         locks.take(held, "migrate")
         steps = pending(engine)
         if steps:
@@ -36,7 +37,7 @@ def up(dsn: str) -> list[str]:
 def pending(engine: Engine) -> list[str]:
     """The revisions that are still to come, oldest first. Raises NewerData."""
     scripts = ScriptDirectory(str(SCRIPTS))
-    with engine.connect() as c:
+    with plainly(), engine.connect() as c:
         at = MigrationContext.configure(c).get_current_revision()
     known = [script.revision for script in scripts.walk_revisions()]
     if at is not None and at not in known:

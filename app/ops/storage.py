@@ -148,7 +148,7 @@ def _advice(path: Path, user: str, wrong: OSError) -> str:
     if wrong.errno == errno.ENOSPC:
         return f"{path}: the disk is full. Make room on it, then start again."
     if wrong.errno == errno.EROFS:
-        return f"{path}: it is read-only. Mount a volume there that can be written: --volume desk-data:{path}"
+        return f"{path}: the volume is read-only. Mount it at {load().data_dir} without :ro, so that it can be written to."
     uid, gid = system_owner(user)
     whose = f"it belongs to uid {_owner(path)[0]}" if path.exists() else "it does not exist and can't be made"
     return (

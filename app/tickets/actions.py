@@ -167,7 +167,15 @@ def note(
 
 
 def customer_reply(
-    s: Session, ticket: Ticket, *, by: Person, body: Body, source: Source, files: Sequence[File] = (), now: datetime
+    s: Session,
+    ticket: Ticket,
+    *,
+    by: Person,
+    body: Body,
+    source: Source,
+    files: Sequence[File] = (),
+    now: datetime,
+    gate: bool = True,
 ) -> Ticket:
     """A customer's answer; answers the ticket it landed on, which is a new one where the old is long over.
 
@@ -175,7 +183,7 @@ def customer_reply(
     """
     effect = rules.after_customer_answer(ticket.status, closed_at=ticket.closed_at, now=now)
     if effect is CustomerAnswer.FOLLOW_UP and not source.auto:
-        return _follow_up(s, ticket, by=by, body=body, source=source, attached=files, now=now)
+        return _follow_up(s, ticket, by=by, body=body, source=source, attached=files, now=now, gate=gate)
     message = _say(s, ticket, author=by, body=body, source=source, attached=files, now=now)
     audit.record(s, Event.TICKET_REPLIED, now=now, by=by.signature, ticket=ticket.number, message=message.id, auto=source.auto)
     if source.auto:
@@ -236,7 +244,7 @@ def _reopen(s: Session, ticket: Ticket, *, by: Person, now: datetime) -> None:
 
 
 def _follow_up(
-    s: Session, ticket: Ticket, *, by: Person, body: Body, source: Source, attached: Sequence[File], now: datetime
+    s: Session, ticket: Ticket, *, by: Person, body: Body, source: Source, attached: Sequence[File], now: datetime, gate: bool
 ) -> Ticket:
     fresh = open(
         s,
@@ -247,6 +255,7 @@ def _follow_up(
         source=source,
         files=attached,
         now=now,
+        gate=gate,
         follows=ticket.number,
     )
     audit.record(s, Event.TICKET_FOLLOWED_UP, now=now, by=by.signature, ticket=ticket.number, follow_up=fresh.number)

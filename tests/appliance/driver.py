@@ -66,14 +66,25 @@ class Ran:
 
 
 class Appliance:
-    """A desk that a test may do anything to. `settings` are environment variables; `more` is YAML for its service."""
+    """A desk that a test may do anything to.
+
+    `settings` are environment variables; `more` is YAML for its service, `services` is YAML for others beside it.
+    """
 
     def __init__(
-        self, folder: Path, *, settings: dict[str, str] | None = None, mail: bool = True, ports: bool = True, more: str = ""
+        self,
+        folder: Path,
+        *,
+        settings: dict[str, str] | None = None,
+        mail: bool = True,
+        ports: bool = True,
+        more: str = "",
+        services: str = "",
     ) -> None:
         self.project = f"atum-test-{uuid.uuid4().hex[:8]}"
         self.settings = {"ADMIN_EMAIL": ADMIN, "ADMIN_PASSWORD": PASSWORD, **(MAIL if mail else {}), **(settings or {})}
-        self.folder, self.with_mail, self.more = folder, mail, more
+        self.folder, self.more = folder, more
+        self.services = services + (MAIL_SERVICE if mail else "")
         self.ports = ["127.0.0.1::80", "127.0.0.1::443"] if ports else []
         self._docker = docker.from_env()
         self._clients: list[Client] = []
@@ -86,7 +97,7 @@ class Appliance:
             settings=json.dumps(self.settings),
             more="\n".join(f"    {line}" for line in self.more.splitlines()),
         )
-        self._override.write_text(override + (MAIL_SERVICE if self.with_mail else ""))
+        self._override.write_text(override + self.services)
         self.compose("up", "-d", "--no-build", "--quiet-pull", *(("--wait", "--wait-timeout", "90") if wait else ()))
         return self
 

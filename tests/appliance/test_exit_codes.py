@@ -1,5 +1,6 @@
 """Each way for the container to end says why, by its exit code and in words."""
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,20 +70,33 @@ def test_bad_settings_are_told_all_at_once_and_end_it_with_64_before_anything_is
 
 def test_data_from_a_newer_version_ends_it_with_65_untouched(make: Make) -> None:
     desk = make(mail=False).up()
+    desk.atum("user", "add", "alice@desk.example", "--password-stdin", stdin="correct horse battery\n")
     [[revision]] = desk.sql("SELECT version_num FROM alembic_version")
     desk.sql("UPDATE alembic_version SET version_num = 'from_the_future'")
+    before = desk.sql("SELECT seq, hash FROM audit_event ORDER BY seq")
     desk.stop()
     desk.start(wait=False)
     assert desk.exit_code(60) == 65
     assert "from_the_future" in desk.logs()
-    assert revision != "from_the_future"
+    as_the_newer_version_would(desk, f"UPDATE alembic_version SET version_num = '{revision}'")
+    desk.start()
+    assert desk.sql("SELECT seq, hash FROM audit_event ORDER BY seq")[: len(before)] == before
+    assert "whole" in desk.atum("audit", "verify")
+
+
+def as_the_newer_version_would(desk: Appliance, statement: str) -> None:
+    """Change the database of a desk that doesn't run."""
+    [volume] = [mount["Name"] for mount in desk.container.attrs["Mounts"] if mount["Destination"] == "/data"]
+    single = ["--entrypoint", "/usr/lib/postgresql/17/bin/postgres", "atum-desk", "--single", "-D", "/data/postgres/17", "atum"]
+    command = ["docker", "run", "--rm", "-i", "--user", "postgres", "-v", f"{volume}:/data", *single]
+    subprocess.run(command, input=statement + "\n", text=True, check=True, capture_output=True)
 
 
 def test_a_volume_that_can_not_be_used_ends_it_with_66_and_the_command_that_mends_it(make: Make, tmp_path: Path) -> None:
     (tmp_path / "locked").mkdir(mode=0o555)
     desk = make(mail=False, more=f'volumes: !override ["{tmp_path}/locked:/data:ro"]').up(wait=False)
     assert desk.exit_code(30) == 66
-    assert "/data" in desk.logs()
+    assert "Mount it at /data without :ro" in desk.logs()
 
 
 def test_a_program_that_dies_five_times_ends_it_with_70_and_its_name(make: Make) -> None:
@@ -94,7 +108,7 @@ def test_a_program_that_dies_five_times_ends_it_with_70_and_its_name(make: Make)
     assert [line for line in desk.logs().splitlines() if "sla-worker" in line and "died 5 times" in line]
 
 
-def test_a_migration_that_fails_ends_it_with_75_its_name_and_the_way_back(make: Make, tmp_path: Path) -> None:
+def test_a_migration_that_fails_ends_it_with_75_its_name_and_nothing_half_done(make: Make, tmp_path: Path) -> None:
     last = max(path.stem for path in (ROOT / "app/migrations/versions").glob("[0-9]*.py")).partition("_")[0]
     broken = tmp_path / "9999_broken.py"
     broken.write_text(BROKEN_MIGRATION.format(last=last))

@@ -62,6 +62,6 @@ def test_of_20_sign_ins_at_once_6_reach_the_desk(desk: Appliance) -> None:
 
 
 def test_health_and_static_files_are_outside_of_all_limits(desk: Appliance) -> None:
-    for path in (b"/api/v1/health", b"/healthz"):
+    for path in (b"/api/v1/health", b"/healthz", b"/static/desk.css"):
         heads, _ = at_once(desk, b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 45)
         assert refused(heads) == []

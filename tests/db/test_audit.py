@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from app.audit import actions as audit
-from app.audit import queries, rules
+from app.audit import queries
 from app.audit.models import Event
 from app.db.session import Database, Session
 from app.db.session import now as database_now
@@ -23,7 +23,7 @@ def record(database: Database, count: int) -> None:
 
 def broken(database: Database) -> int | None:
     with database.transaction() as s:
-        return rules.first_broken(queries.whole(s))
+        return queries.first_broken(s)
 
 
 def test_a_chain_that_nobody_touched_is_whole(database: Database) -> None:
@@ -64,6 +64,10 @@ def test_an_owner_who_edits_a_row_is_found(database: Database) -> None:
 
 def test_an_owner_who_deletes_a_row_is_found(database: Database) -> None:
     assert tampered(database, lambda c: c.execute(text("DELETE FROM audit_event WHERE seq = 2"))) == 2
+
+
+def test_an_owner_who_deletes_the_end_is_found(database: Database) -> None:
+    assert tampered(database, lambda c: c.execute(text("DELETE FROM audit_event WHERE seq >= 4"))) == 4
 
 
 def test_an_owner_who_changes_the_order_is_found(database: Database) -> None:

@@ -130,6 +130,13 @@ def test_long_after_the_end_an_answer_is_a_new_ticket_that_names_the_old_one(s: 
     assert (fresh.follows, fresh.status, ticket.status) == (ticket.number, Status.NEW, Status.CLOSED)
 
 
+def test_without_a_gate_a_follow_up_is_accepted_at_once_too(s: Session, cast: Cast, now: datetime) -> None:
+    ticket = opened(s, cast.carol, now)
+    actions.change_status(s, ticket, to=Status.CANCELLED, by=cast.alice, now=now)
+    fresh = actions.customer_reply(s, ticket, by=cast.carol, body=Body("Again."), source=BY_MAIL, now=now, gate=False)
+    assert (fresh.follows, fresh.status) == (ticket.number, Status.ACCEPTED)
+
+
 def test_an_out_of_office_answer_is_kept_and_moves_nothing(s: Session, cast: Cast, now: datetime) -> None:
     ticket = opened(s, cast.carol, now, gate=False)
     answered(s, ticket, cast, now, then=Status.RESOLVED)

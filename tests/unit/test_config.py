@@ -84,6 +84,11 @@ def test_settings_that_need_each_other_are_asked_for() -> None:
     assert set(found) == {"IMAP_USER", "IMAP_PASSWORD", "SMTP_FROM", "ADMIN_PASSWORD", "TLS_CERT"}
 
 
+def test_a_setting_for_what_is_not_built_is_refused_and_not_ignored() -> None:
+    found = problems({"BACKUP_SCHEDULE": "03:33", "ATUM_TLS": "acme", "ACME_EMAIL": "a@b.example", "SMTP_IN": "on"})
+    assert set(found) == {"BACKUP_SCHEDULE", "ATUM_TLS", "ACME_EMAIL", "SMTP_IN"}
+
+
 def test_a_placeholder_is_no_password() -> None:
     assert "placeholder" in problems({"ADMIN_EMAIL": "a@b.example", "ADMIN_PASSWORD": "changeme"})["ADMIN_PASSWORD"]
 

@@ -125,6 +125,7 @@ def say(
             then=draft.then,
             files=kept(house, files),
             now=now,
+            gate=house.settings.accept_gate,
         )
     except DeskError as wrong:
         return _refused({"ticket": ticket, "me": me, "s": s, "now": now, "request": request}, draft, wrong)

@@ -110,9 +110,19 @@ def messages(ticket: TicketToSee, me: Anyone, s: Tx, house: House) -> Json:
 
 
 @router.post("/{number}/messages", status_code=201)
-def say(ticket: TicketToAnswer, me: Anyone, s: Tx, now: Now, body: shapes.NewMessage) -> Json:
+def say(ticket: TicketToAnswer, me: Anyone, s: Tx, now: Now, house: House, body: shapes.NewMessage) -> Json:
     """Answer it (by mail, where I am staff), or leave an internal note."""
-    said = speak(s, ticket, me, body=Body(body.body), source=BY_API, internal=body.internal, then=body.status, now=now)
+    said = speak(
+        s,
+        ticket,
+        me,
+        body=Body(body.body),
+        source=BY_API,
+        internal=body.internal,
+        then=body.status,
+        now=now,
+        gate=house.settings.accept_gate,
+    )
     return Json(message(said, [], None), status_code=201)
 
 
@@ -145,6 +155,7 @@ def speak(
     then: Status | None = None,
     files: Any = (),
     now: Any,
+    gate: bool,
 ) -> Message:
     """Say something on a ticket in whichever part I have in it."""
     if internal:
@@ -153,7 +164,7 @@ def speak(
         return tickets.note(s, ticket, by=me, body=body, source=source, files=files, now=now)
     if me.staff and me.id != ticket.requester_id:
         return tickets.reply(s, ticket, by=me, body=body, source=source, files=files, now=now, then=then)
-    landed = tickets.customer_reply(s, ticket, by=me, body=body, source=source, files=files, now=now)
+    landed = tickets.customer_reply(s, ticket, by=me, body=body, source=source, files=files, now=now, gate=gate)
     return queries.messages(s, landed, notes=False)[-1]
 
 

@@ -94,7 +94,16 @@ def say(
 ) -> Response:
     """Answer; long after its end that is a new ticket, and we go there."""
     try:
-        message = speak(s, ticket, me, body=Body(text), source=Source(Channel.PAGE), files=kept(house, files), now=now)
+        message = speak(
+            s,
+            ticket,
+            me,
+            body=Body(text),
+            source=Source(Channel.PAGE),
+            files=kept(house, files),
+            now=now,
+            gate=house.settings.accept_gate,
+        )
     except DeskError as wrong:
         s.rollback()
         return _page(request, s, me, ticket, now, Draft(text=text), wrong)

@@ -96,7 +96,7 @@ def test_what_was_interrupted_is_done_again(tmp_path: Path, monkeypatch: pytest.
     [
         (errno.EPERM, "chown -R 5002:5002"),
         (errno.ENOSPC, "the disk is full"),
-        (errno.EROFS, "it is read-only. Mount a volume there that can be written"),
+        (errno.EROFS, "the volume is read-only. Mount it at /data without :ro"),
     ],
 )
 def test_a_volume_that_cannot_be_used_is_told_with_what_mends_it(
