@@ -102,7 +102,7 @@ def disable(s: Session, person: Person, *, by: Person | None, now: datetime) -> 
 
 def check_password(s: Session, counters: Counters, *, email: str, password: str, source: str) -> Person:
     """The person, if the password is theirs. Raises WrongPassword, or TooMany after ten tries from one place in 15 minutes."""
-    key = f"sign-in:{text.address(email)}:{source}"
+    key = f"sign-in:{ids.fingerprint(text.address(email)).hex()}:{source}"
     if counters.add(key, lasting=TRIES_LAST) > TRIES:
         raise TooMany("Too many tries with this address. Wait a quarter of an hour.", retry_after=TRIES_LAST)
     person = queries.by_email(s, email)

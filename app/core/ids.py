@@ -11,7 +11,7 @@ def token() -> str:
 
 def fingerprint(secret: str) -> bytes:
     """What is stored of a token: its SHA-256, 32 bytes. A random token needs no slow hash."""
-    return hashlib.sha256(secret.encode()).digest()
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
 def sha256(content: bytes) -> str:

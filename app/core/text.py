@@ -28,8 +28,11 @@ def file_name(name: str | None, *, otherwise: str = "attachment") -> str:
 
 
 def address(raw: str) -> str:
-    """An e-mail address as it is compared and stored: stripped and casefolded."""
-    return unicodedata.normalize("NFC", raw).strip().casefold()
+    """An e-mail address as it is compared and stored: stripped, in lower case.
+
+    Not casefolded: ß.example and ss.example belong to different people.
+    """
+    return unicodedata.normalize("NFC", raw).strip().lower()
 
 
 def is_address(raw: str) -> bool:

@@ -1,5 +1,6 @@
 """What every worker's process shares: its heartbeat, waiting for the ready mark, and stopping when asked."""
 
+import contextlib
 import logging
 import os
 import signal
@@ -36,8 +37,9 @@ class Worker:
 
     def beat(self) -> None:
         """Leave a sign of life: the file's age is how long ago the loop last came round, its text is the process's id."""
-        self._mark.parent.mkdir(parents=True, exist_ok=True)
-        self._mark.write_text(str(os.getpid()))
+        with contextlib.suppress(OSError):  # no place to leave it is no reason to stop working
+            self._mark.parent.mkdir(parents=True, exist_ok=True)
+            self._mark.write_text(str(os.getpid()))
 
     def wait_until_ready(self) -> bool:
         """Until `boot` has left its mark; False if asked to stop before."""

@@ -130,6 +130,8 @@ def set_targets(
     s.refresh(policy, with_for_update=True)
     before = queries.targets(s, policy)
     changed = {t: wanted[t.metric, t.priority] for t in before if wanted.get((t.metric, t.priority), t.seconds) != t.seconds}
+    if not changed and starts in {None, policy.starts}:
+        return
     policy.version, policy.changed_at = policy.version + 1, now
     policy.starts = Start(starts) if starts else policy.starts
     for old in before:

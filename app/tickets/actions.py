@@ -298,5 +298,6 @@ def _say(
     s.add(message)
     s.flush()
     files.attach(s, attached, message_id=message.id, now=now)
-    ticket.updated_at = now
+    if not internal:  # a customer's list must not tell that there is a note
+        ticket.updated_at = now
     return message

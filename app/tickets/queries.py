@@ -183,6 +183,6 @@ def _after(cursor: str | None) -> ColumnElement[bool]:
     try:
         at, number = json.loads(base64.urlsafe_b64decode(cursor))
         place = (datetime.fromisoformat(at), int(number))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         raise Invalid("That cursor is none of ours; take the `next` of an earlier answer, or leave it out.") from None
     return tuple_(Ticket.updated_at, Ticket.number) < place

@@ -21,7 +21,15 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 def create(desk: Desk, lifespan: Lifespan | None = None) -> FastAPI:
     """The desk's application. Its API is told in /api/v1/openapi.json, to people who are signed in."""
-    app = FastAPI(title="ATUM Desk", version=__version__, openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
+    app = FastAPI(
+        title="ATUM Desk",
+        version=__version__,
+        redirect_slashes=False,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
     app.state.desk = desk
     failures.install(app)
     for router in (health.router, auth.router, tickets.router, files.router, sla.router, documents.router):

@@ -16,6 +16,7 @@ from typing import Annotated, Any, get_args, get_origin
 from fastapi import Request
 from fastapi.routing import APIRoute
 from sqlalchemy import Connection
+from starlette.convertors import Convertor, register_url_convertor
 
 from app.accounts import actions as accounts
 from app.accounts.models import Person, SignIn
@@ -29,6 +30,21 @@ from app.web import origin
 from app.web.desk import Desk, desk_of
 
 COOKIE = "__Host-sid"
+
+
+class Key(Convertor[int]):
+    """The number of a row in a path: `{number:key}`. What has more digits than a row's number can have is no such page."""
+
+    regex = "[0-9]{1,18}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("key", Key())
 
 
 class Call:

@@ -22,6 +22,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(DeskError, refused)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(DataError, impossible)
+    app.add_exception_handler(UnicodeEncodeError, impossible)
     app.add_exception_handler(HTTPException, framework)
     app.add_exception_handler(Exception, broken)
 
@@ -46,8 +47,8 @@ def refused(request: Request, wrong: Exception) -> Response:
 
 
 def impossible(request: Request, wrong: Exception) -> Response:
-    """A number beyond 64 bits, a NUL in a text: what no row can hold."""
-    assert isinstance(wrong, DataError)
+    """A number beyond 64 bits, a NUL or half a character in a text: what no row can hold."""
+    assert isinstance(wrong, DataError | UnicodeEncodeError)
     return refused(request, Invalid("A number or a text in this request is nothing the desk can hold."))
 
 

@@ -6,7 +6,10 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.core.errors import NotSignedIn
 from app.core.log import request_id
+from app.web.answers import problem
+from app.web.origin import SAFE
 
 POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
@@ -21,6 +24,10 @@ HEADERS = {
     b"permissions-policy": b"camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     b"cache-control": b"no-store",
 }
+
+
+PROGRAM_MOST = 2 * 1024 * 1024  # bytes of JSON: parsed in one piece, while nothing else is answered
+OPEN_TO_STRANGERS = frozenset({"/api/v1/auth/login", "/api/v1/auth/refresh"})
 
 
 class TooLarge(HTTPException):
@@ -51,26 +58,48 @@ class Gate:
                 message["headers"] = _with(message["headers"], rid)
             await send(message)
 
+        if _stranger(scope):
+            await _refuse_stranger(decorated)
+            return
         if scope["method"] == "HEAD":  # a page answers HEAD as it answers GET; the server leaves the body away
             scope = {**scope, "method": "GET"}
         try:
-            await self._app(scope, self._counted(receive), decorated)
+            await self._app(scope, _counted(receive, self._limit(scope)), decorated)
         except TooLarge:
             if not answered:
                 await _too_large(decorated)
 
-    def _counted(self, receive: Receive) -> Receive:
-        seen = 0
+    def _limit(self, scope: Scope) -> int:
+        uploads = (_header(scope, b"content-type") or "").startswith("multipart/")
+        return self._most if uploads else min(self._most, PROGRAM_MOST)
 
-        async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > self._most:
-                raise TooLarge
-            return message
 
-        return counted
+def _counted(receive: Receive, most: int) -> Receive:
+    seen = 0
+
+    async def counted() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > most:
+            raise TooLarge
+        return message
+
+    return counted
+
+
+def _stranger(scope: Scope) -> bool:
+    """Whether somebody who shows nothing to know them by sends something to the API: it isn't worth reading."""
+    if scope["method"] in SAFE or not scope["path"].startswith("/api/") or scope["path"] in OPEN_TO_STRANGERS:
+        return False
+    return not any(name in {b"authorization", b"cookie"} for name, _ in scope["headers"])
+
+
+async def _refuse_stranger(send: Send) -> None:
+    answer = problem(NotSignedIn())
+    headers = [*answer.raw_headers, (b"www-authenticate", b"Bearer")]
+    await send({"type": "http.response.start", "status": 401, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
 
 
 def _header(scope: Scope, wanted: bytes) -> str | None:

@@ -19,10 +19,10 @@ PAPER = (
 )
 
 router = APIRouter(route_class=Route)
-router.add_api_route("/attachments/{id:int}", files.download)
+router.add_api_route("/attachments/{id:key}", files.download)
 
 
-@router.get("/messages/{id:int}/html")
+@router.get("/messages/{id:key}/html")
 def as_sent(id: int, me: Anyone, s: Tx) -> Response:
     """A mail's HTML, as harmless as it was made when it came."""
     message = queries.message(s, me, id)

@@ -42,7 +42,7 @@ def limits(location: Directive) -> list[str]:
 def test_port_80_leads_to_the_public_url_and_never_to_what_the_request_says(rendered: Render) -> None:
     [plain] = [s for s in servers(read(rendered(ATUM_URL=URL))) if "80" in s.all("listen")[0].args]
     assert locations(plain)["/"].only("return") == ("308", f"{URL}$request_uri")
-    assert set(locations(plain)) == {"= /healthz", "^~ /.well-known/acme-challenge/", "/"}
+    assert set(locations(plain)) == {"= /healthz", "^~ /.well-known/acme-challenge/", "/setup", "/"}
 
 
 def test_only_80_and_443_are_listened_on(rendered: Render) -> None:
@@ -59,7 +59,7 @@ def test_without_ipv6_in_the_kernel_no_ipv6_address_is_asked_for(rendered: Rende
 def test_behind_a_proxy_that_ends_tls_there_is_no_443_and_no_certificate(rendered: Render) -> None:
     conf = read(rendered(ATUM_TLS="off", ATUM_URL=URL))
     assert listens(conf) == {"80 default_server", "[::]:80 default_server", "80", "[::]:80"}
-    assert not [d for d in conf.walk() if d.name.startswith("ssl_") or (d.name == "return" and d.args[0].startswith("30"))]
+    assert not [d for d in conf.walk() if d.name.startswith("ssl_") or (d.name == "return" and d.args[0] == "308")]
 
 
 def test_tls_is_of_this_decade(rendered: Render) -> None:
@@ -97,7 +97,7 @@ def test_every_way_to_sign_in_is_limited_and_health_and_static_files_are_not(ren
     api, login = "zone=atum_api_limit burst=8 nodelay", "zone=atum_login_limit burst=3 nodelay"
     assert {name: limits(location) for name, location in found.items() if not name.startswith("@")} == {
         "= /healthz": [], "^~ /static/": [], "= /api/v1/health": [], "/": [],
-        "/api": [api], "/api/v1/auth/": [login, api], "/sign-in": [login], "/setup": [login],
+        "/api": [api], "/api/v1/auth/": [login, api], "/sign-in": [login], "/setup": [login], "/tickets": [], "/my/tickets": [],
     }  # fmt: skip
 
 
@@ -115,14 +115,14 @@ def test_every_status_nginx_can_refuse_with_has_an_answer_of_ours_in_every_part_
     server = desk(read(rendered()))
     for location in (server, locations(server)["/api"], locations(server)["/api/v1/auth/"]):
         told = {status for d in location.all("error_page") for status in d.args[:-1] if status.isdigit()}
-        assert told == {"413", "429", "502", "503", "504"}
+        assert told == {"413", "429", "500", "502", "503", "504"}
 
 
 def test_until_the_desk_is_ready_every_part_of_it_answers_503(rendered: Render) -> None:
     proxying = [s for s in locations(desk(read(rendered()))).values() if s.all("proxy_pass")]
-    assert len(proxying) == 6
+    assert len(proxying) == 8
     for location in proxying:
-        [condition] = location.all("if")
+        condition = location.all("if")[-1]
         assert condition.args == ("(!-f", "/run/atum/app/ready)")
         assert condition.only("return") == ("503",)
 
@@ -193,6 +193,18 @@ def test_nothing_that_has_been_a_hole_in_nginx_is_used(rendered: Render) -> None
         if directive.name == "return":
             assert "$host" not in " ".join(directive.args)
             assert "$http_host" not in " ".join(directive.args)
+
+
+def test_only_who_is_signed_in_may_send_much_and_not_many_at_once(rendered: Render) -> None:
+    found = locations(desk(read(rendered(UPLOAD_MAX="20M"))))
+    most = {name: s.only("client_max_body_size")[0] for name, s in found.items() if s.all("client_max_body_size")}
+    assert most == {
+        "/": "64k", "/sign-in": "64k", "/setup": "64k", "/api/v1/auth/": "64k", "/api": "2m",
+        "/tickets": "20M", "/my/tickets": "20M",
+    }  # fmt: skip
+    for name in ("/tickets", "/my/tickets"):
+        assert ("atum_uploads", "8") in [d.args for d in found[name].all("limit_conn")]
+        assert found[name].all("if")[0].args == ("($stranger_sends)",)
 
 
 def test_the_access_log_holds_neither_questions_nor_health_checks(rendered: Render) -> None:

@@ -38,6 +38,10 @@ def test_an_address_has_one_form() -> None:
     assert text.address(" Alice@EXAMPLE.com ") == "alice@example.com"
 
 
+def test_addresses_of_different_people_stay_different() -> None:
+    assert text.address("info@straße.example") != text.address("info@strasse.example")
+
+
 @given(st.text(), st.text())
 def test_a_signature_is_good_for_its_purpose_and_its_text_alone(one: str, other: str) -> None:
     signature = SIGNER.sign("mail", one)

@@ -56,6 +56,11 @@ _SINGLE_BYTE_GUESS = {"cp1252", "cp1254"}
 
 
 def decode(raw: bytes, declared: str = "", *, markup: bool = False) -> str:
+    """The text, whatever is wrong with `raw` or its label, without the half characters that some charsets can spell."""
+    return _decode(raw, declared, markup).encode("utf-8", "replace").decode()
+
+
+def _decode(raw: bytes, declared: str, markup: bool) -> str:
     """The text, whatever is wrong with `raw` or its label; `markup` lets an HTML page speak for itself.
 
     A Latin label on what is well-formed UTF-8 beyond ASCII is wrong: no sentence in Latin-1 looks like that.

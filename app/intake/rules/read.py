@@ -50,6 +50,9 @@ def _described(whole: parts.Part, plain: str, harmless: str | None) -> Mail:
 
 
 def _sender(h: Headers) -> Address | None:
+    """Who it is from; nobody where From names several, of whom any might be made up."""
+    if len({one.address for one in _every(h, "from")}) > 1:
+        return None
     return next((found[0] for name in _SENDERS if (found := addresses.addresses(h.first(name)))), None)
 
 

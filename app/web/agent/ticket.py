@@ -29,7 +29,7 @@ from app.web.door import Agent, Anyone, House, Now, TicketToSee, TicketToWork, T
 from app.web.forms import PageRoute, Text, Uploads, kept, page
 from app.web.pages import see_other
 
-router = APIRouter(prefix="/tickets/{number:int}", route_class=PageRoute)
+router = APIRouter(prefix="/tickets/{number:key}", route_class=PageRoute)
 RUNNING = frozenset({"running", "breached_open"})
 
 

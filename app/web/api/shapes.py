@@ -1,8 +1,11 @@
 """What programs send. Fields we don't know are refused."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from app.core.priority import Priority
+from app.core.text import is_address
 from app.sla.rules import Start
 from app.tickets.rules import Status
 
@@ -13,13 +16,19 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
 
+def _address(raw: str) -> str:
+    if not is_address(raw):
+        raise ValueError("that is not an e-mail address; write it like name@example.com")
+    return raw
+
+
 class NewTicket(Shape):
     """A new ticket. Staff may open one for somebody else by their address."""
 
     subject: str = Field(min_length=1, max_length=500)
     body: str = Field(min_length=1, max_length=1_000_000)
     priority: Priority = Priority.MEDIUM
-    requester: str | None = Field(None, max_length=320, pattern=r"^[^@\s<>,;\"]+@[^@\s<>,;\"]+$")
+    requester: Annotated[str, AfterValidator(_address)] | None = None
 
 
 class NewMessage(Shape):
@@ -45,7 +54,7 @@ class NewStatus(Shape):
 class Assignment(Shape):
     """Whose it becomes: a person's id, or null for nobody's."""
 
-    assignee_id: int | None
+    assignee_id: int | None = Field(strict=True)
 
 
 class PolicyChange(Shape):

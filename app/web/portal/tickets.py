@@ -80,7 +80,7 @@ def create(
     return see_other(f"/my/tickets/{ticket.number}")
 
 
-@router.get("/my/tickets/{number:int}")
+@router.get("/my/tickets/{number:key}")
 def show(ticket: TicketToSee, me: Anyone, s: Tx, now: Now, request: Request) -> Response:
     """One of them. Who works at the desk sees it there."""
     if me.staff:
@@ -88,7 +88,7 @@ def show(ticket: TicketToSee, me: Anyone, s: Tx, now: Now, request: Request) -> 
     return _page(request, s, me, ticket, now, Draft(), None)
 
 
-@router.post("/my/tickets/{number:int}/messages")
+@router.post("/my/tickets/{number:key}/messages")
 def say(
     ticket: TicketToAnswer, me: Anyone, s: Tx, now: Now, house: House, request: Request, text: Text = "", files: Uploads = None
 ) -> Response:

@@ -1,6 +1,7 @@
 """How the launcher finds the logs to read and the reason to end with."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +65,22 @@ def test_a_program_that_failed_is_named_with_its_last_lines(monkeypatch: pytest.
         "last_lines": ["the last words of redis"],
     }]  # fmt: skip
     json.dumps(said)
+
+
+@pytest.mark.parametrize("trick", ["pipe", "link", "folder"])
+def test_what_the_desks_user_puts_in_its_place_neither_holds_up_nor_leads_astray(one: Any, tmp_path: Path, trick: str) -> None:
+    place = tmp_path / "app/verdict.json"
+    place.parent.mkdir()
+    if trick == "pipe":
+        os.mkfifo(place)
+    elif trick == "link":
+        place.symlink_to("/dev/zero")
+    else:
+        place.mkdir()
+    assert one.verdict() is None
+
+
+def test_the_desks_user_can_not_say_that_a_program_failed(one: Any, tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/verdict.json").write_text('{"code": 70, "program": "nginx", "message": "made up"}')
+    assert one.verdict() is None

@@ -62,3 +62,8 @@ def test_text_without_a_label_is_guessed() -> None:
 @given(st.binary(max_size=300), st.text(max_size=30))
 def test_it_never_raises(raw: bytes, label: str) -> None:
     assert isinstance(charset.decode(raw, label), str)
+
+
+@pytest.mark.parametrize(("raw", "label"), [(b"+2AA-", "utf-7"), (b"\x00\xd8", "utf-16-le")])
+def test_half_a_character_is_none(raw: bytes, label: str) -> None:
+    charset.decode(raw, label).encode("utf-8")

@@ -97,3 +97,19 @@ def test_nothing_makes_it_raise(raw: bytes) -> None:
     described(raw)
     described(b"Content-Type: text/html\r\n\r\n" + raw)
     described(b"Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n" + raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"From: a@b.example, c@d.example\r\n\r\nHello",
+        b"From: a@b.example\r\nFrom: c@d.example\r\n\r\nHello",
+        b"Sender: e@f.example\r\nFrom: a@b.example,\r\n c@d.example\r\n\r\nHello",
+    ],
+)
+def test_a_mail_from_several_is_from_nobody(raw: bytes) -> None:
+    assert described(raw).sender is None
+
+
+def test_the_same_sender_twice_is_one() -> None:
+    assert described(b"From: a@b.example\r\nFrom: A@B.example\r\n\r\nHello").sender == Address("", "a@b.example")
