@@ -42,13 +42,10 @@ class Role(StrEnum):
 class Verb(StrEnum):
     """What one may want to do."""
 
-    OPEN = "open a ticket"
     SEE = "see this ticket"
     ANSWER = "answer on this ticket"
     WORK = "work on this ticket"
     SEE_NOTES = "see internal notes"
-    SET_POLICIES = "change service levels"
-    ADMINISTER = "administer the desk"
 
 
 class Actor(Protocol):
@@ -72,13 +69,10 @@ class Owned(Protocol):
 
 
 _LEAST = {
-    Verb.OPEN: Role.CUSTOMER,
     Verb.SEE: Role.CUSTOMER,
     Verb.ANSWER: Role.CUSTOMER,
     Verb.WORK: Role.AGENT,
     Verb.SEE_NOTES: Role.AGENT,
-    Verb.SET_POLICIES: Role.MANAGER,
-    Verb.ADMINISTER: Role.ADMIN,
 }
 
 

@@ -15,12 +15,11 @@ from app.audit import queries as audit
 from app.config import BadSettings, Settings
 from app.core.errors import DeskError, NotFound
 from app.db.redis import Counters
-from app.db.session import Database, now
+from app.db.session import now
 from app.entry import cli_mail, dev
+from app.entry.cli_mail import Answer, database
 from app.ops import demo, migrate
 from app.ops.health import Watch
-
-Answer = tuple[int, Any]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -91,7 +90,7 @@ def check_settings(settings: Settings, given: argparse.Namespace) -> Answer:
 
 
 def health(settings: Settings, given: argparse.Namespace) -> Answer:
-    db = _database(settings)
+    db = database(settings)
     report = Watch(settings, db, Counters(settings.redis_dsn)).report()
     told = report.told(whole=True)
     if given.json:
@@ -104,13 +103,13 @@ def health(settings: Settings, given: argparse.Namespace) -> Answer:
 
 
 def setup_link(settings: Settings, given: argparse.Namespace) -> Answer:
-    with _database(settings).transaction() as s:
+    with database(settings).transaction() as s:
         url = f"{settings.atum_url}/setup/{accounts.make_setup_link(s, now=now(s))}"
     return 0, {"url": url} if given.json else f"Good for 15 minutes and one use: {url}"
 
 
 def fill_demo(settings: Settings, given: argparse.Namespace) -> Answer:
-    demo.fill(_database(settings), settings)
+    demo.fill(database(settings), settings)
     return 0, "The demo is in place; its sign-ins are printed above."
 
 
@@ -119,7 +118,7 @@ def run_dev(settings: Settings, given: argparse.Namespace) -> Answer:
 
 
 def verify_audit(settings: Settings, given: argparse.Namespace) -> Answer:
-    with _database(settings).transaction() as s:
+    with database(settings).transaction() as s:
         broken = audit.first_broken(s)
     if given.json:
         return int(broken is not None), {"first_bad_row": broken}
@@ -127,7 +126,7 @@ def verify_audit(settings: Settings, given: argparse.Namespace) -> Answer:
 
 
 def migrate_status(settings: Settings, given: argparse.Namespace) -> Answer:
-    steps = migrate.pending(_database(settings).engine)
+    steps = migrate.pending(database(settings).engine)
     if given.json:
         return int(bool(steps)), {"pending": steps}
     return int(bool(steps)), f"Still to come: {', '.join(steps)}" if steps else "The database is at this version."
@@ -140,27 +139,27 @@ def migrate_up(settings: Settings, given: argparse.Namespace) -> Answer:
 
 def add_user(settings: Settings, given: argparse.Namespace) -> Answer:
     password = _password(given)
-    with _database(settings).transaction() as s:
+    with database(settings).transaction() as s:
         made = accounts.add(s, email=given.email, name=given.name, role=Role(given.role), now=now(s), password=password)
         told = {"id": made.id, "email": made.email, "role": made.role.value}
     return 0, told if given.json else f"Added {told['email']} as {told['role']}."
 
 
 def list_users(settings: Settings, given: argparse.Namespace) -> Answer:
-    with _database(settings).transaction() as s:
+    with database(settings).transaction() as s:
         rows = [{"email": p.email, "name": p.name, "role": p.role.value} for p in people.staff(s)]
     return 0, rows if given.json else "\n".join(f"{r['role']:<16}{r['email']:<40}{r['name']}" for r in rows) or "Nobody yet."
 
 
 def disable_user(settings: Settings, given: argparse.Namespace) -> Answer:
-    with _database(settings).transaction() as s:
+    with database(settings).transaction() as s:
         accounts.disable(s, _person(s, given.email), by=None, now=now(s))
     return 0, f"{given.email} is disabled and signed out everywhere."
 
 
 def set_password(settings: Settings, given: argparse.Namespace) -> Answer:
     password = _password(given)
-    with _database(settings).transaction() as s:
+    with database(settings).transaction() as s:
         accounts.set_password(s, _person(s, given.email), password, by=None, now=now(s))
     return 0, f"{given.email} has a new password and is signed out everywhere."
 
@@ -176,10 +175,6 @@ def _password(given: argparse.Namespace) -> str:
     if given.password_stdin or not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
     return getpass.getpass("Password: ")
-
-
-def _database(settings: Settings) -> Database:
-    return Database(settings.database_dsn, pool=2, patience=60, name="atum")
 
 
 def _complain(problems: list[config.Problem], given: argparse.Namespace) -> int:

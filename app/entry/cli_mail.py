@@ -24,7 +24,7 @@ def add_to(mailbox: Any, mail: Any, verb: Callable[..., argparse.ArgumentParser]
 
 
 def list_mailboxes(settings: Settings, given: argparse.Namespace) -> Answer:
-    with _database(settings).reading() as c:
+    with database(settings).reading() as c:
         states = queries.mailbox_states(c)
     if given.json:
         return 0, states
@@ -33,7 +33,7 @@ def list_mailboxes(settings: Settings, given: argparse.Namespace) -> Answer:
 
 
 def list_mail(settings: Settings, given: argparse.Namespace) -> Answer:
-    with _database(settings).reading() as c:
+    with database(settings).reading() as c:
         rows = queries.ledger(c, state=given.state, limit=given.limit)
     if given.json:
         return 0, rows
@@ -44,7 +44,7 @@ def list_mail(settings: Settings, given: argparse.Namespace) -> Answer:
 
 
 def show_mail(settings: Settings, given: argparse.Namespace) -> Answer:
-    with _database(settings).transaction() as s:
+    with database(settings).transaction() as s:
         raw = intake.raw(s, settings, given.id)
     if raw is None:
         raise NotFound(f"There is no mail {given.id} in the ledger. List them with: atum mail list")
@@ -52,10 +52,11 @@ def show_mail(settings: Settings, given: argparse.Namespace) -> Answer:
 
 
 def replay_mail(settings: Settings, given: argparse.Namespace) -> Answer:
-    with _database(settings).transaction() as s:
+    with database(settings).transaction() as s:
         intake.replay(s, given.id)
     return 0, f"Mail {given.id} will be processed again within seconds."
 
 
-def _database(settings: Settings) -> Database:
+def database(settings: Settings) -> Database:
+    """A connection for one command, patient enough for a long one."""
     return Database(settings.database_dsn, pool=2, patience=60, name="atum")

@@ -18,7 +18,7 @@ from app.core.errors import Conflict, NotFound
 from app.db.session import Session
 from app.files.disk import Blobs
 from app.intake.folder import Fetched
-from app.intake.mailboxes import ensure_mailbox, move_cursor
+from app.intake.mailboxes import move_cursor
 from app.intake.models import InboundMail, Mailbox
 from app.intake.rules.states import MailState
 
@@ -30,7 +30,6 @@ __all__ = [
     "attempted",
     "blobs",
     "drop_acknowledgements",
-    "ensure_mailbox",
     "raw",
     "replay",
     "take",

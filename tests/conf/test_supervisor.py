@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from app.entry import dev
+from app.ops import health
 from tests.conf.conftest import Render, Rendered
+from tests.unit.image.scripts import script
 
 INTERFACE = {
     "nginx", "api", "sla-worker", "mail-poller", "outbox-sender", "postgres", "redis", "boot", "certificates", "listener",
@@ -145,3 +148,15 @@ def test_no_value_has_a_comment_or_a_percent_sign_of_its_own(rendered: Render) -
         for value in values.values():
             assert " ;" not in value
             assert not re.search(r"%(?!\(process_num\)02d)", value)
+
+
+def test_every_worker_of_ours_is_in_every_list_of_them(rendered: Render) -> None:
+    modules = {values["command"].rpartition(" ")[2]: name for name, values in programs(rendered()).items()}
+    workers = {
+        module: name
+        for module, name in modules.items()
+        if module.startswith("app.entry.") and name not in {"boot", "certificates"}
+    }
+    assert set(workers.values()) == set(health.WORKERS.values())
+    assert set(workers) == {f"app.entry.{name}" for name in dev.WORKERS}
+    assert set(workers) < set(script("supervisord").SHARED)

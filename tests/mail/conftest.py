@@ -14,7 +14,7 @@ from app import config
 from app.config import Settings
 from app.db.session import Database
 from app.db.session import now as database_now
-from app.intake import actions
+from app.intake import mailboxes
 from app.intake.models import InboundMail, Mailbox
 from app.intake.processing import Processor
 from app.intake.reader import Reader
@@ -52,7 +52,7 @@ class Desk:
         """What every start does; the settings it did it with."""
         settings = self.settings(**different)
         with self.database.transaction() as s:
-            actions.ensure_mailbox(s, settings, now=database_now(s))
+            mailboxes.ensure_mailbox(s, settings, now=database_now(s))
         return settings
 
     def mailbox(self) -> Mailbox:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from sqlalchemy import event
 from starlette.testclient import TestClient
 
@@ -42,6 +43,17 @@ class Web:
     app: FastAPI
     desk: Desk
     cast: Cast
+
+    def routes(self) -> list[APIRoute]:
+        """Every route there is."""
+        found: list[APIRoute] = []
+        waiting = list(self.app.router.routes)
+        while waiting:
+            route = waiting.pop()
+            waiting += getattr(getattr(route, "original_router", None), "routes", [])
+            if isinstance(route, APIRoute):
+                found.append(route)
+        return found
 
     def browser(self, person: Person | None = None) -> Browser:
         """At a browser, signed in as `person`."""

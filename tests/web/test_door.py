@@ -19,3 +19,19 @@ def test_somebody_who_only_watches_a_list_is_seen_and_stays_signed_in(web: Web) 
 def last_seen(web: Web) -> datetime:
     with web.desk.db.transaction() as s:
         return s.scalars(select(SignIn.seen_at).order_by(SignIn.id.desc())).one()
+
+
+OPEN = {
+    ("GET", "/"), ("GET", "/sign-in"), ("POST", "/sign-in"), ("GET", "/setup/{token}"), ("POST", "/setup/{token}"),
+    ("POST", "/api/v1/auth/login"), ("POST", "/api/v1/auth/refresh"), ("GET", "/api/v1/health"), ("GET", "/healthz"),
+}  # fmt: skip
+
+
+def test_every_route_says_who_may_pass_but_those_that_let_people_in(web: Web) -> None:
+    unguarded = {
+        (method, route.path)
+        for route in web.routes()
+        if not set(getattr(route, "rules", [])) - {"anybody"}
+        for method in route.methods or ()
+    }
+    assert unguarded == OPEN
