@@ -17,14 +17,14 @@ SERVERS = """
       - initdb -D /tmp/pg -U atum -A trust -N >/dev/null && echo 'host all all all trust' >>/tmp/pg/pg_hba.conf &&
         exec postgres -D /tmp/pg -c listen_addresses='*' -c unix_socket_directories=/tmp
     tmpfs: ["/tmp:exec"]
-    healthcheck: {disable: true}
+    healthcheck: {test: ["CMD", "pg_isready", "-h", "/tmp"], interval: 1s}
     stop_signal: SIGINT
   redis:
     image: atum-desk
     user: redis
     entrypoint: ["redis-server", "--protected-mode", "no", "--save", ""]
     tmpfs: ["/tmp"]
-    healthcheck: {disable: true}
+    healthcheck: {test: ["CMD", "redis-cli", "ping"], interval: 1s}
 """
 SETTINGS = {"DATABASE_URL": "postgresql://atum@postgres/postgres", "REDIS_URL": "redis://redis:6379/0"}
 
