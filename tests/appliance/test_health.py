@@ -84,7 +84,6 @@ def test_a_lost_redis_degrades_and_does_not_stop_the_desk(desk: Appliance) -> No
     eventually(lambda: desk.health()[1].get("status") == "healthy", within=15, otherwise=desk.health)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("program", ["sla-worker", "postgres"])
 def test_a_frozen_part_is_replaced_without_anybodys_help(make: Make, program: str) -> None:
     desk = make().up()
