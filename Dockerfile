@@ -49,12 +49,10 @@ HEALTHCHECK --interval=30s --start-period=10m --start-interval=1s --timeout=5s -
     CMD ["/opt/atum/image/healthcheck"]
 ENTRYPOINT ["/usr/bin/tini", "--", "/opt/atum/image/launcher"]
 
-ARG VERSION=0.0.0
+ARG VERSION=0.1.0
 ARG REVISION=unknown
-ARG SOURCE=""
 LABEL org.opencontainers.image.title="ATUM Desk" \
       org.opencontainers.image.description="A help desk in one container: mail in, tickets, promises kept to the second, answers out" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
-      org.opencontainers.image.source="${SOURCE}" \
       org.opencontainers.image.licenses="Apache-2.0"

@@ -55,5 +55,6 @@ def test_a_lock_names_no_address_and_no_path(name: str) -> None:
     assert re.findall(r"^.*(?:://|--index|--find-links|\s/\w).*$", (ROOT / name).read_text(), re.MULTILINE) == []
 
 
-def test_the_package_and_the_project_say_the_same_version() -> None:
+def test_the_package_the_project_and_the_image_say_the_same_version() -> None:
     assert f'version = "{app.__version__}"' in (ROOT / "pyproject.toml").read_text()
+    assert f"ARG VERSION={app.__version__}\n" in (ROOT / "Dockerfile").read_text()
