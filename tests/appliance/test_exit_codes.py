@@ -108,6 +108,15 @@ def test_a_program_that_dies_five_times_ends_it_with_70_and_its_name(make: Make)
     assert [line for line in desk.logs().splitlines() if "sla-worker" in line and "died 5 times" in line]
 
 
+def test_a_program_that_can_not_start_ends_it_with_70_and_its_last_words(make: Make, tmp_path: Path) -> None:
+    broken = tmp_path / "redis.conf"
+    broken.write_text("no-such-directive yes\n")
+    desk = make(mail=False, more=f'volumes: ["{broken}:/opt/atum/conf/redis/redis.conf:ro"]').up(wait=False)
+    assert desk.exit_code(60) == 70
+    [last] = [line for line in desk.logs().splitlines() if "redis failed for good" in line]
+    assert "no-such-directive" in last
+
+
 def test_a_migration_that_fails_ends_it_with_75_its_name_and_nothing_half_done(make: Make, tmp_path: Path) -> None:
     last = max(path.stem for path in (ROOT / "app/migrations/versions").glob("[0-9]*.py")).partition("_")[0]
     broken = tmp_path / "9999_broken.py"
