@@ -243,3 +243,8 @@ def test_a_customer_who_follows_a_mails_link_comes_to_their_own_page(web: Web) -
     assert web.browser(web.cast.alice).get(f"/my/tickets/{number}").headers["location"] == f"/tickets/{number}"
     assert web.browser(web.cast.carol).get("/tickets").headers["location"] == "/my/tickets"
     assert web.browser(web.cast.carol).get("/tickets/new").headers["location"] == "/my/tickets/new"
+
+
+def test_an_empty_desk_says_what_would_make_the_first_ticket(web: Web) -> None:
+    page = web.browser(web.cast.alice).get("/tickets").text
+    assert "once a mailbox is connected" in page

@@ -81,6 +81,7 @@ def index(
         me=me,
         now=now,
         trouble=trouble.words(c, house.settings),
+        connected=house.settings.imap_host is not None,
         heading=f"{_STATUSES[status]} tickets",
         which=status,
         whose=whose,
