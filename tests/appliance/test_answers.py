@@ -28,13 +28,6 @@ def test_every_answer_has_the_headers_that_protect_it(desk: Appliance, path: str
         assert name == "set-cookie" or len(headers.get_list(name)) == 1, (name, values)
 
 
-def test_the_home_page_answers_get_and_head(desk: Appliance) -> None:
-    with desk.client() as client:
-        got, head = client.http.get("/"), client.http.head("/")
-    assert (got.status_code, head.status_code, head.content) == (200, 200, b"")
-    assert head.headers["content-length"] == got.headers["content-length"]
-
-
 def test_the_image_says_what_it_is() -> None:
     labels = docker.from_env().images.get("atum-desk").labels
     told = {name.removeprefix("org.opencontainers.image."): value for name, value in labels.items()}
