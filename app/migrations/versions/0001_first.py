@@ -57,7 +57,6 @@ def upgrade() -> None:
                 "person.disabled",
                 "person.password_changed",
                 "person.signed_in",
-                "person.sign_in_refused",
                 "person.signed_out",
                 "desk.set_up",
                 name="kind",
