@@ -1,11 +1,14 @@
-"""The people of the tests: Alice (agent), Bob (manager), Carol (customer), Dave (her colleague), Mallory (another company)."""
+"""The people of the tests: Alice (agent), Bob (manager), Carol (customer), Dave (her colleague), Mallory (another company).
+
+Erin is an agent of the team Billing and of no other; Frank is Carol's colleague and only a customer. Alice is in no team.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from app.accounts import actions as accounts
-from app.accounts.models import Organization, Person
-from app.accounts.rules import Role
+from app.accounts.models import Membership, Organization, Person, Team
+from app.accounts.rules import Part, Role
 from app.db.session import Session
 
 PASSWORD = "correct horse battery"
@@ -19,6 +22,9 @@ class Cast:
     dave: Person
     mallory: Person
     root: Person
+    erin: Person
+    frank: Person
+    billing: Team
 
 
 def assemble(s: Session, now: datetime, *, password: str | None = None) -> Cast:
@@ -39,6 +45,12 @@ def assemble(s: Session, now: datetime, *, password: str | None = None) -> Cast:
         dave=person("Dave", "dave@acme.example", Role.CUSTOMER_ADMIN, acme),
         mallory=person("Mallory", "mallory@evil.example", Role.CUSTOMER_ADMIN, evil),
         root=person("Root", "root@desk.example", Role.ADMIN),
+        erin=person("Erin", "erin@desk.example", Role.AGENT),
+        frank=person("Frank", "frank@acme.example", Role.CUSTOMER, acme),
+        billing=Team(name="Billing", created_at=now),
     )
+    s.add(cast.billing)
+    s.flush()
+    s.add(Membership(team_id=cast.billing.id, person_id=cast.erin.id, part=Part.MEMBER, joined_at=now))
     s.flush()
     return cast

@@ -15,6 +15,11 @@ def of_ticket(s: Session, ticket: int) -> Sequence[Entry]:
     return s.scalars(select(Entry).where(Entry.ticket == ticket).order_by(Entry.seq)).all()
 
 
+def told(entry: Entry) -> dict[str, Any]:
+    """An entry as programs are told it."""
+    return {"seq": entry.seq, "at": entry.at, "kind": entry.kind, "actor": entry.actor, "data": entry.data}
+
+
 def first_broken(s: Session) -> int | None:
     """The first entry that was changed, moved or removed; None for a chain that is whole."""
     head = s.execute(select(Head.seq, Head.hash)).one()

@@ -1,11 +1,15 @@
 """Everything that can be refused: one root, the docstring is the default message, the status sits on the class."""
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class DeskError(Exception):
     """The desk refused."""
 
     status = 400
     slug = "refused"
+    more: Mapping[str, Any] = {}  # what a program is told beside the message
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or (type(self).__doc__ or "").strip())
@@ -41,6 +45,13 @@ class Conflict(DeskError):
 
     status = 409
     slug = "conflict"
+
+
+class Stale(DeskError):
+    """Somebody changed this since you read it. Look at what changed, then try again."""
+
+    status = 412
+    slug = "stale"
 
 
 class Invalid(DeskError):

@@ -3,13 +3,14 @@
 A request, a mail, a due clock is one transaction. Lists are read on a connection that commits by itself and may not write.
 """
 
+import select as polling
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, func, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session as Session  # re-exported: every action takes one first
 
@@ -31,14 +32,20 @@ class Database:
             f"-c statement_timeout={patience}s -c lock_timeout=5s -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
         )
         self.dsn = dsn
-        self.engine: Engine = create_engine(
-            sqlalchemy_url(dsn),
-            pool_size=pool,
+        self.engine = self._pool(pool, f"{options} -c default_transaction_read_only=off", name)
+        self._reader = self._pool(pool, f"{options} -c default_transaction_read_only=on", name, isolation_level="AUTOCOMMIT")
+
+    def _pool(self, size: int, options: str, name: str, **more: Any) -> Engine:
+        engine = create_engine(
+            sqlalchemy_url(self.dsn),
+            pool_size=size,
             max_overflow=0,
             pool_timeout=5,
-            pool_pre_ping=True,
             connect_args={"connect_timeout": 5, "application_name": name, "options": options},
+            **more,
         )
+        event.listen(engine, "checkout", _still_there)
+        return engine
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -50,11 +57,20 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection for queries alone: no BEGIN, no ROLLBACK, and it refuses to write."""
-        with plainly(), self.engine.connect() as c:
-            yield c.execution_options(isolation_level="AUTOCOMMIT", postgresql_readonly=True)
+        with plainly(), self._reader.connect() as c:
+            yield c
 
     def close(self) -> None:
         self.engine.dispose()
+        self._reader.dispose()
+
+
+def _still_there(connection: Any, record: Any, proxy: Any) -> None:  # noqa: ARG001 (what SQLAlchemy calls it with)
+    """A server that went away closed its end, so there is something to read: cheaper than asking it each time."""
+    poll = polling.poll()
+    poll.register(connection.pgconn.socket, polling.POLLIN)
+    if poll.poll(0):
+        raise DisconnectionError("the server closed this connection")
 
 
 @contextmanager

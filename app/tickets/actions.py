@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from app.accounts.models import Person
 from app.audit import actions as audit
@@ -16,7 +17,7 @@ from app.files.actions import File
 from app.outbox import actions as outbox
 from app.sla import actions as sla
 from app.sla.rules import Moment
-from app.tickets import notices, queries, rules
+from app.tickets import notices, queries, rules, words
 from app.tickets.models import Channel, Message, Ticket
 from app.tickets.rules import CustomerAnswer, Status
 
@@ -71,6 +72,7 @@ def open(
     now: datetime,
     gate: bool = True,
     follows: int | None = None,
+    team_id: int | None = None,
     acknowledge: bool = True,
 ) -> Ticket:
     """A new ticket with its first message. It waits to be accepted where there is a gate."""
@@ -82,13 +84,16 @@ def open(
         requester=requester,
         organization_id=requester.organization_id,
         follows=follows,
+        team_id=team_id,
+        revision=0,
         created_at=now,
         updated_at=now,
     )
     s.add(ticket)
     s.flush()
+    words.begin(s, ticket)
     first = _say(s, ticket, author=by or requester, body=body, source=source, attached=files, now=now)
-    audit.record(s, Event.TICKET_OPENED, now=now, by=(by or requester).signature, ticket=ticket.number, message=first.id)
+    record(s, ticket, Event.TICKET_OPENED, by=by or requester, now=now, message=first.id)
     sla.happened(s, ticket.number, Moment.CREATED, at=now, priority=ticket.priority)
     if acknowledge and not source.auto and not queries.acknowledged_lately(s, requester.email, now):
         outbox.put(s, notices.acknowledgement(ticket, first), now=now)
@@ -101,7 +106,7 @@ def accept(s: Session, ticket: Ticket, *, by: Person | None, now: datetime) -> N
     """Take the ticket through the gate: from here on its clocks run."""
     _step(ticket, Status.ACCEPTED, now)
     ticket.accepted_at = now
-    audit.record(s, Event.TICKET_ACCEPTED, now=now, by=by.signature if by else None, ticket=ticket.number)
+    record(s, ticket, Event.TICKET_ACCEPTED, by=by, now=now)
     sla.happened(s, ticket.number, Moment.ACCEPTED, at=now, priority=ticket.priority)
 
 
@@ -109,23 +114,17 @@ def assign(s: Session, ticket: Ticket, *, to: Person | None, by: Person, now: da
     """Make it somebody's, or nobody's."""
     if to is not None and (not to.staff or to.disabled_at):
         raise Invalid(f"{to.name} can't be given tickets: only agents, managers and administrators can.")
+    before = ticket.assignee
     ticket.assignee, ticket.updated_at = to, now
-    audit.record(s, Event.TICKET_ASSIGNED, now=now, by=by.signature, ticket=ticket.number, to=to.email if to else None)
+    names = {"before": before.email if before else None, "to": to.email if to else None}
+    record(s, ticket, Event.TICKET_ASSIGNED, by=by, now=now, **names)
 
 
 def prioritise(s: Session, ticket: Ticket, *, to: Priority, by: Person, now: datetime) -> None:
     """Change how much it hurries; its clocks are reckoned again from their own start."""
     if to is ticket.priority:
         return
-    audit.record(
-        s,
-        Event.TICKET_PRIORITY_CHANGED,
-        now=now,
-        by=by.signature,
-        ticket=ticket.number,
-        before=ticket.priority.value,
-        after=to.value,
-    )
+    record(s, ticket, Event.TICKET_PRIORITY_CHANGED, by=by, now=now, before=ticket.priority.value, after=to.value)
     ticket.priority, ticket.updated_at = to, now
     sla.happened(s, ticket.number, Moment.PRIORITY_CHANGED, at=now, priority=to)
 
@@ -149,7 +148,8 @@ def reply(
     message = _say(s, ticket, author=by, body=body, source=source, attached=files, now=now)
     message.mail_id = outbox.new_mail_id(ticket.number, message.id)
     s.flush()
-    audit.record(s, Event.TICKET_REPLIED, now=now, by=by.signature, ticket=ticket.number, message=message.id)
+    ticket.first_replied_at = ticket.first_replied_at or now
+    record(s, ticket, Event.TICKET_REPLIED, by=by, now=now, message=message.id)
     sla.happened(s, ticket.number, Moment.AGENT_ANSWERED, at=now, priority=ticket.priority)
     outbox.put(s, notices.reply(ticket, message, queries.conversation_ids(s, ticket)), now=now)
     if then is not None and then is not ticket.status:
@@ -162,7 +162,7 @@ def note(
 ) -> Message:
     """Words between agents, that no customer ever sees."""
     message = _say(s, ticket, author=by, body=body, source=source, attached=files, now=now, internal=True)
-    audit.record(s, Event.TICKET_NOTED, now=now, by=by.signature, ticket=ticket.number, message=message.id)
+    record(s, ticket, Event.TICKET_NOTED, by=by, now=now, message=message.id)
     return message
 
 
@@ -185,7 +185,7 @@ def customer_reply(
     if effect is CustomerAnswer.FOLLOW_UP and not source.auto:
         return _follow_up(s, ticket, by=by, body=body, source=source, attached=files, now=now, gate=gate)
     message = _say(s, ticket, author=by, body=body, source=source, attached=files, now=now)
-    audit.record(s, Event.TICKET_REPLIED, now=now, by=by.signature, ticket=ticket.number, message=message.id, auto=source.auto)
+    record(s, ticket, Event.TICKET_REPLIED, by=by, now=now, message=message.id, auto=source.auto)
     if source.auto:
         return ticket
     if effect is CustomerAnswer.REOPEN:
@@ -214,6 +214,12 @@ _MOMENTS = {
 }
 
 
+def record(s: Session, ticket: Ticket, event: Event, *, by: Person | None, now: datetime, **data: Any) -> None:
+    """Write down what happened to a ticket, which thereby has a new revision."""
+    ticket.revision += 1
+    audit.record(s, event, now=now, by=by.signature if by else None, ticket=ticket.number, revision=ticket.revision, **data)
+
+
 def _move(s: Session, ticket: Ticket, to: Status, *, by: Person, now: datetime) -> None:
     before = ticket.status
     _step(ticket, to, now)
@@ -221,15 +227,7 @@ def _move(s: Session, ticket: Ticket, to: Status, *, by: Person, now: datetime) 
         ticket.resolved_at = now
     elif to in {Status.CLOSED, Status.CANCELLED}:
         ticket.closed_at = now
-    audit.record(
-        s,
-        Event.TICKET_STATUS_CHANGED,
-        now=now,
-        by=by.signature,
-        ticket=ticket.number,
-        before=before.value,
-        after=to.value,
-    )
+    record(s, ticket, Event.TICKET_STATUS_CHANGED, by=by, now=now, before=before.value, after=to.value)
     moment = _MOMENTS.get(to) or (Moment.RESUMED if before is Status.WAITING_CUSTOMER else None)
     if moment:
         sla.happened(s, ticket.number, moment, at=now, priority=ticket.priority)
@@ -239,7 +237,7 @@ def _reopen(s: Session, ticket: Ticket, *, by: Person, now: datetime) -> None:
     before = ticket.status
     _step(ticket, Status.IN_PROGRESS, now)
     ticket.resolved_at = ticket.closed_at = None
-    audit.record(s, Event.TICKET_REOPENED, now=now, by=by.signature, ticket=ticket.number, before=before.value)
+    record(s, ticket, Event.TICKET_REOPENED, by=by, now=now, before=before.value)
     sla.happened(s, ticket.number, Moment.REOPENED, at=now, priority=ticket.priority)
 
 
@@ -258,7 +256,7 @@ def _follow_up(
         gate=gate,
         follows=ticket.number,
     )
-    audit.record(s, Event.TICKET_FOLLOWED_UP, now=now, by=by.signature, ticket=ticket.number, follow_up=fresh.number)
+    record(s, ticket, Event.TICKET_FOLLOWED_UP, by=by, now=now, follow_up=fresh.number)
     return fresh
 
 
@@ -298,6 +296,7 @@ def _say(
     s.add(message)
     s.flush()
     files.attach(s, attached, message_id=message.id, now=now)
+    words.add(s, message, attached, ticket=ticket.conversation or ticket.number)
     if not internal:  # a customer's list must not tell that there is a note
         ticket.updated_at = now
     return message

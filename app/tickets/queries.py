@@ -24,12 +24,15 @@ ACKNOWLEDGE_AGAIN = timedelta(hours=1)
 
 
 def visible_to(actor: Actor) -> ColumnElement[bool]:
-    """The condition that holds for exactly the tickets this person may see."""
-    if actor.role.staff:
+    """The condition that holds for exactly the tickets this person may see (`rules.may(actor, Verb.SEE, ticket)`)."""
+    if actor.role.manages:
         return true()
+    if actor.role.staff:
+        return or_(Ticket.team_id.is_(None), Ticket.team_id.in_(sorted(actor.teams)))
+    mine: ColumnElement[bool] = Ticket.requester_id == actor.id
     if actor.role is Role.CUSTOMER_ADMIN and actor.organization_id is not None:
-        return or_(Ticket.requester_id == actor.id, Ticket.organization_id == actor.organization_id)
-    return Ticket.requester_id == actor.id
+        mine = or_(mine, Ticket.organization_id == actor.organization_id)
+    return and_(mine, Ticket.trashed_at.is_(None))
 
 
 def by_number(s: Session, number: int, *, lock: bool = False) -> Ticket | None:
@@ -47,9 +50,15 @@ def by_mail_id(s: Session, ids: Sequence[str]) -> Ticket | None:
     return None if number is None else by_number(s, number)
 
 
+def conversation(ticket: int) -> ColumnElement[bool]:
+    """The condition that holds for the messages of a ticket and of those that were merged into it."""
+    merged = select(Ticket.number).where(Ticket.conversation == ticket)
+    return or_(Message.ticket == ticket, Message.ticket.in_(merged))
+
+
 def messages(s: Session, ticket: Ticket, *, notes: bool) -> Sequence[Message]:
     """What was said, oldest first; internal notes only where `notes`."""
-    query = select(Message).where(Message.ticket == ticket.number).order_by(Message.id)
+    query = select(Message).where(conversation(ticket.number)).order_by(Message.id)
     return s.scalars(query if notes else query.where(Message.internal.is_(False))).all()
 
 

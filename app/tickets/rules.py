@@ -18,6 +18,41 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
+class WatcherKind(StrEnum):
+    """How somebody follows a ticket."""
+
+    CC = "cc"
+    AGENT = "agent"
+
+
+class LinkKind(StrEnum):
+    """How one ticket stands to another, read from the first to the second."""
+
+    PARENT = "parent"
+    DUPLICATE = "duplicate"
+    RELATED = "related"
+    BLOCKS = "blocks"
+
+
+class FieldKind(StrEnum):
+    """What a custom field holds."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    DATE = "date"
+    CHOICE = "choice"
+    MULTI_CHOICE = "multi_choice"
+    CHECKBOX = "checkbox"
+
+
+class Required(StrEnum):
+    """Where a ticket needs a value in a field: nowhere, to be accepted, or to be resolved."""
+
+    NEVER = "never"
+    TO_ACCEPT = "to_accept"
+    TO_RESOLVE = "to_resolve"
+
+
 OPEN = frozenset({Status.NEW, Status.ACCEPTED, Status.IN_PROGRESS, Status.WAITING_CUSTOMER})
 DONE = frozenset({Status.RESOLVED, Status.CLOSED, Status.CANCELLED})
 

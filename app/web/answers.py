@@ -17,6 +17,15 @@ class Json(Response):
         return to_json(content)
 
 
+class Told(Response):
+    """JSON that PostgreSQL wrote."""
+
+    media_type = "application/json"
+
+    def render(self, content: str) -> bytes:
+        return content.encode()
+
+
 class Problem(Response):
     """What went wrong, as RFC 9457 has it. `type` is stable: programs may rely on it."""
 
@@ -30,4 +39,4 @@ class Problem(Response):
 def problem(wrong: DeskError, **more: Any) -> Problem:
     """The problem document of a refusal."""
     title = (type(wrong).__doc__ or "Refused.").strip().splitlines()[0]
-    return Problem(wrong.status, wrong.slug, title, wrong.message, **more)
+    return Problem(wrong.status, wrong.slug, title, wrong.message, **wrong.more, **more)

@@ -3,6 +3,9 @@
 A route is a plain function whose annotations say what it needs: `me: Agent`, `ticket: TicketToWork`, `s: Tx`, `now: Now`. The
 door hands these in, in the same thread as the function itself, commits when it returns and rolls back when it raises. FastAPI's
 own dependencies would cost two more changes of thread for each of them; the framework sees only what comes from the request.
+
+A route that only reads takes `c: Reader` and `me: Asker`: a connection that commits by itself and refuses to write, and who is
+asking as one light row.
 """
 
 import inspect
@@ -16,20 +19,43 @@ from typing import Annotated, Any, get_args, get_origin
 from fastapi import Request
 from fastapi.routing import APIRoute
 from sqlalchemy import Connection
+from sqlalchemy.orm.attributes import set_committed_value
 from starlette.convertors import Convertor, register_url_convertor
 
-from app.accounts import actions as accounts
+from app.accounts import identity
+from app.accounts.identity import Identity
 from app.accounts.models import Person, SignIn
-from app.accounts.rules import Door, Role, Verb, may
-from app.core.errors import Forbidden, NotFound, NotSignedIn
+from app.accounts.rules import Actor, Role, Scope, Verb, may
+from app.core.errors import Conflict, Forbidden, NotFound, NotSignedIn
 from app.db.session import Session
 from app.db.session import now as database_now
 from app.tickets import queries as tickets
 from app.tickets.models import Ticket
-from app.web import origin
+from app.web import origin, repeats
 from app.web.desk import Desk, desk_of
+from app.web.origin import SAFE
+from app.web.stale import IfMatch
 
 COOKIE = "__Host-sid"
+ACCOUNT = "account"  # the area of what everybody does with their own account: no API token, and any session
+
+
+class SecondFactorNeeded(Forbidden):
+    """Your role needs a second factor. Set one up first; nothing else works until then."""
+
+    slug = "second-factor-needed"
+
+
+class ScopeMissing(Forbidden):
+    """This token was not given the scope for that."""
+
+    slug = "scope-missing"
+
+
+class InTrash(Conflict):
+    """This ticket is in the trash. Take it out first."""
+
+    slug = "in-trash"
 
 
 class Key(Convertor[int]):
@@ -48,48 +74,79 @@ register_url_convertor("key", Key())
 
 
 class Call:
-    """One request on its way through the door; what is asked for is found once."""
+    """One request on its way through the door; what is asked for is found once. `area` is what scopes are given for."""
 
-    def __init__(self, request: Request, s: Session) -> None:
+    def __init__(self, request: Request, s: Session, area: str | None = None) -> None:
         self.request = request
         self.s = s
         self.desk = desk_of(request)
-        self._session: SignIn | None = None
+        self.area = area
+        self.known: Identity | None = None
+        self._me: Person | None = None
 
     @property
     def now(self) -> datetime:
         return database_now(self.s)
 
     @property
-    def session(self) -> SignIn:
-        """The session this request belongs to. Raises NotSignedIn."""
-        if self._session is None:
-            self._session = self._find_session()
-        return self._session
+    def asker(self) -> Identity:
+        """Who is asking. Raises NotSignedIn, ScopeMissing, SecondFactorNeeded."""
+        if self.known is None:
+            self.known = self._let_in(self._find())
+            self.s.info["now"] = self.known.now
+        return self.known
 
     @property
     def me(self) -> Person:
-        return self.session.person
+        """The same, as a row that can be changed and pointed to."""
+        if self._me is None:
+            found = self.s.get(Person, self.asker.id)
+            assert found is not None
+            set_committed_value(found, "parts", {str(team): part.value for team, part in self.asker.teams.items()})
+            self._me = found
+        return self._me
 
-    def ticket(self, number: int, verb: Verb) -> Ticket:
-        """The ticket, if I may do this to it. What I may not even see does not exist."""
-        me = self.me
-        found = tickets.by_number(self.s, number, lock=verb is not Verb.SEE)
-        if found is None or not may(me, Verb.SEE, found):
-            raise NotFound(f"There is no ticket {number} here.")
-        if not may(self.me, verb, found):
-            raise Forbidden(f"Your role ({self.me.role}) may not {verb}.")
+    @property
+    def session(self) -> SignIn:
+        """The session this request belongs to; an API token has none."""
+        found = self.s.get(SignIn, self.asker.session_id) if self.asker.session_id else None
+        if found is None:
+            raise Forbidden("This takes a session; an API token has none.")
         return found
 
-    def _find_session(self) -> SignIn:
+    def ticket(self, number: int, verb: Verb, *, trashed: bool = False) -> Ticket:
+        """The ticket, if I may do this to it. What I may not even see does not exist."""
+        who, changes = self.asker, self.request.method not in SAFE
+        found = tickets.by_number(self.s, number, lock=changes)
+        if found is None or not may(who, Verb.SEE, found):
+            raise NotFound(f"There is no ticket {number} here.")
+        if not may(who, verb, found):
+            raise Forbidden(f"Your role ({who.role}) may not {verb}.")
+        if changes and found.trashed_at and not trashed:
+            raise InTrash
+        if changes:
+            IfMatch(self.request).check_ticket(self.s, found)
+        return found
+
+    def _find(self) -> Identity:
+        c = self.s.connection()
         kind, _, token = self.request.headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer" and token:
-            return accounts.signed_in(self.s, token.strip(), door=Door.API, now=self.now)
+            return identity.of_bearer(c, token.strip())
         cookie = self.request.cookies.get(COOKIE)
         if not cookie:
             raise NotSignedIn
         origin.refuse_foreign(self.request)
-        return accounts.signed_in(self.s, cookie, door=Door.PAGE, now=self.now)
+        return identity.of_cookie(c, cookie)
+
+    def _let_in(self, who: Identity) -> Identity:
+        if who.restricted and self.area != ACCOUNT:
+            raise SecondFactorNeeded
+        if who.scopes is not None:
+            wanted = f"{self.area}:{'read' if self.request.method in SAFE else 'write'}"
+            if wanted not in list(Scope) or not who.allows(Scope(wanted)):
+                raise ScopeMissing(f"This token was not given the scope {wanted}.")
+        return who
 
 
 @dataclass(frozen=True)
@@ -103,16 +160,28 @@ class Provide:
 
 def _role(least: Role) -> Provide:
     def provide(call: Call) -> Person:
-        if call.me.role.rank < least.rank:
-            raise Forbidden(f"Your role ({call.me.role}) may not do this; it takes {least} or more.")
+        _require(call.asker, least)
         return call.me
 
     return Provide(provide, rule=least.value)
 
 
-def _ticket(verb: Verb) -> Provide:
+def _asker(least: Role) -> Provide:
+    def provide(call: Call) -> Identity:
+        _require(call.asker, least)
+        return call.asker
+
+    return Provide(provide, rule=least.value)
+
+
+def _require(actor: Actor, least: Role) -> None:
+    if actor.role.rank < least.rank:
+        raise Forbidden(f"Your role ({actor.role}) may not do this; it takes {least} or more.")
+
+
+def _ticket(verb: Verb, *, trashed: bool = False) -> Provide:
     def provide(call: Call, number: int) -> Ticket:
-        return call.ticket(number, verb)
+        return call.ticket(number, verb, trashed=trashed)
 
     return Provide(provide, path="number", rule=verb.value)
 
@@ -128,59 +197,71 @@ Tx = Annotated[Session, Provide(lambda call: call.s)]
 Reader = Annotated[Connection, Provide(lambda call: call.s.connection())]
 Now = Annotated[datetime, Provide(lambda call: call.now)]
 House = Annotated[Desk, Provide(lambda call: call.desk)]
+Match = Annotated[IfMatch, Provide(lambda call: IfMatch(call.request))]
 Current = Annotated[SignIn, Provide(lambda call: call.session, rule=Role.CUSTOMER.value)]
 Visitor = Annotated[Person | None, Provide(_visitor)]
 Anyone = Annotated[Person, _role(Role.CUSTOMER)]
 Agent = Annotated[Person, _role(Role.AGENT)]
 Manager = Annotated[Person, _role(Role.MANAGER)]
+Admin = Annotated[Person, _role(Role.ADMIN)]
+Asker = Annotated[Identity, _asker(Role.CUSTOMER)]
+CustomerAdminAsker = Annotated[Identity, _asker(Role.CUSTOMER_ADMIN)]
+AgentAsker = Annotated[Identity, _asker(Role.AGENT)]
+ManagerAsker = Annotated[Identity, _asker(Role.MANAGER)]
+AdminAsker = Annotated[Identity, _asker(Role.ADMIN)]
 TicketToSee = Annotated[Ticket, _ticket(Verb.SEE)]
 TicketToAnswer = Annotated[Ticket, _ticket(Verb.ANSWER)]
+TicketToNote = Annotated[Ticket, _ticket(Verb.NOTE)]
 TicketToWork = Annotated[Ticket, _ticket(Verb.WORK)]
+TicketInTrash = Annotated[Ticket, _ticket(Verb.WORK, trashed=True)]
 
 
 class Route(APIRoute):
-    """A route that goes through the door. `rules` are who may pass, for the matrix of roles."""
+    """A route that goes through the door. `rules` are who may pass, for the matrix of roles; `area` is its first tag."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         self.rules = sorted({p.rule for p in _provided(inspect.signature(endpoint, eval_str=True)).values()})
+        self.area = str((options.get("tags") or [""])[0]) or None
         options.setdefault("response_model", None)
-        super().__init__(path, through_the_door(endpoint), **options)
+        super().__init__(path, through_the_door(endpoint, self.area), **options)
 
 
-def through_the_door(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+def through_the_door(endpoint: Callable[..., Any], area: str | None = None) -> Callable[..., Any]:
     """`endpoint` as FastAPI sees it: only what comes from the request, with ours handed in behind its back."""
     signature = inspect.signature(endpoint, eval_str=True)
     ours = _provided(signature)
     reads_only = any(p.annotation is Reader for p in signature.parameters.values())
     wants_request = "request" in signature.parameters
+    paths = {p.path for p in ours.values() if p.path}
 
     @wraps(endpoint)
     def door(request: Request, **given: Any) -> Any:
-        with _call(request, reads_only) as call:
-            path = {name: given.pop(name) for name in {p.path for p in ours.values() if p.path}}
+        with _call(request, area, reads_only) as call, repeats.once(call, given) as before:
+            if before.answer is not None:
+                return before.answer
+            path = {name: given.pop(name) for name in paths}
             for name, p in ours.items():
                 given[name] = p.by(call, path[p.path]) if p.path else p.by(call)
             if wants_request:
                 given["request"] = request
-            return endpoint(**given)
+            return before.keep(endpoint(**given))
 
     door.__signature__ = _seen_by_the_framework(signature, ours)  # type: ignore[attr-defined]
     return door
 
 
 @contextmanager
-def _call(request: Request, reads_only: bool) -> Iterator[Call]:
+def _call(request: Request, area: str | None, reads_only: bool) -> Iterator[Call]:
     db = desk_of(request).db
     if reads_only:
         with db.reading() as c, Session(c, autoflush=False) as s:
-            yield Call(request, s)
-            seen_again = bool(s.dirty)  # the session was, and can't be written down here
-        if seen_again:
-            with db.transaction() as s:
-                _ = Call(request, s).session
+            yield (call := Call(request, s, area))
     else:
         with db.transaction() as s:
-            yield Call(request, s)
+            yield (call := Call(request, s, area))
+    if call.known and call.known.seen_again:
+        with db.transaction() as s:
+            identity.note_seen(s.connection(), call.known)
 
 
 def _provided(signature: inspect.Signature) -> dict[str, Provide]:

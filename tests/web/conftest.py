@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from app import config
 from app.accounts import actions as accounts
+from app.accounts import sessions
 from app.accounts.models import Person
 from app.accounts.rules import Door
 from app.core.signing import Signer
@@ -96,7 +97,7 @@ class Web:
 
     def _token(self, person: Person, door: Door) -> str:
         with self.desk.db.transaction() as s:
-            return accounts.sign_in(s, s.merge(person), door=door, source="test", now=database_now(s)).access
+            return sessions.sign_in(s, s.merge(person), door=door, source="test", now=database_now(s)).access
 
     @staticmethod
     def _found(s: Session, number: int) -> Ticket:

@@ -5,14 +5,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from app.accounts import actions as accounts
-from app.accounts.actions import Tokens
+from app.accounts import sessions
 from app.accounts.models import Person
 from app.accounts.rules import ACCESS_LIFE, Door
+from app.accounts.sessions import Tokens
 from app.web.answers import Json
 from app.web.door import Anyone, Current, House, Now, Route, Tx
 
-router = APIRouter(prefix="/api/v1/auth", tags=["auth"], route_class=Route)
+router = APIRouter(prefix="/api/v1/auth", tags=["account"], route_class=Route)
 
 
 class Refresh(BaseModel):
@@ -28,20 +28,20 @@ def login(
 ) -> Json:
     """Tokens for an address and its password."""
     source = request.client.host if request.client else ""
-    person = accounts.check_password(s, house.counters, email=username, password=password, source=source)
-    return _answer(accounts.sign_in(s, person, door=Door.API, source=source, now=now))
+    person = sessions.check_password(s, house.counters, email=username, password=password, source=source)
+    return _answer(sessions.sign_in(s, person, door=Door.API, source=source, now=now))
 
 
 @router.post("/refresh")
 def refresh(s: Tx, now: Now, body: Refresh) -> Json:
     """New tokens for a refresh token, which is worthless from then on."""
-    return _answer(accounts.refresh(s, body.refresh_token, now=now)[1])
+    return _answer(sessions.refresh(s, body.refresh_token, now=now)[1])
 
 
 @router.post("/logout", status_code=204)
 def logout(s: Tx, now: Now, session: Current) -> Response:
     """End this session; its tokens are worthless from then on."""
-    accounts.sign_out(s, session, now=now)
+    sessions.sign_out(s, session, now=now)
     return Response(status_code=204)
 
 

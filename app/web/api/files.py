@@ -9,7 +9,7 @@ from app.files.rules import OTHER
 from app.tickets import queries
 from app.web.door import Anyone, House, Route, Tx
 
-router = APIRouter(prefix="/api/v1/attachments", tags=["attachments"], route_class=Route)
+router = APIRouter(prefix="/api/v1/attachments", tags=["tickets"], route_class=Route)
 
 
 @router.get("/{id}")

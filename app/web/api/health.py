@@ -4,10 +4,9 @@ import ipaddress
 
 from fastapi import APIRouter, Request
 
-from app.accounts import actions as accounts
-from app.accounts.rules import Door, Role
+from app.accounts import identity
+from app.accounts.rules import Role
 from app.core.errors import DeskError
-from app.db.session import now
 from app.web.answers import Json
 from app.web.desk import Desk, desk_of
 from app.web.door import COOKIE
@@ -38,12 +37,12 @@ def _inside(request: Request) -> bool:
 
 def _administrator(request: Request, desk: Desk) -> bool:
     kind, _, token = request.headers.get("authorization", "").partition(" ")
-    door = Door.API if kind.lower() == "bearer" else Door.PAGE
-    token = token.strip() if door is Door.API else request.cookies.get(COOKIE, "")
+    bearer = kind.lower() == "bearer"
+    token = token.strip() if bearer else request.cookies.get(COOKIE, "")
     if not token:
         return False
     try:
-        with desk.db.transaction() as s:
-            return accounts.signed_in(s, token, door=door, now=now(s)).person.role is Role.ADMIN
+        with desk.db.reading() as c:
+            return (identity.of_bearer if bearer else identity.of_cookie)(c, token).role is Role.ADMIN
     except DeskError:
         return False

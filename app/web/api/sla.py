@@ -9,10 +9,10 @@ from app.sla import actions as sla
 from app.sla import queries
 from app.sla.models import Policy
 from app.web.answers import Json
-from app.web.api import shapes
 from app.web.door import Agent, Manager, Now, Route, Tx
+from app.web.shapes import sla as shapes
 
-router = APIRouter(prefix="/api/v1/sla", tags=["service levels"], route_class=Route)
+router = APIRouter(prefix="/api/v1/sla", tags=["desk"], route_class=Route)
 
 
 @router.get("/policies")

@@ -1,14 +1,14 @@
 """Tickets, for programs."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
 from app.accounts import actions as accounts
 from app.accounts.models import Person
 from app.accounts.rules import Verb, may
 from app.audit import queries as audit
-from app.core.errors import Forbidden, Invalid
+from app.core.errors import Forbidden
 from app.core.priority import Priority
 from app.db.session import Session
 from app.files.models import Attachment
@@ -19,30 +19,14 @@ from app.tickets import actions as tickets
 from app.tickets import queries
 from app.tickets.actions import Body, Source
 from app.tickets.models import Channel, Message, Ticket
-from app.tickets.queries import Wanted
 from app.tickets.rules import Status, allowed
 from app.web.answers import Json
-from app.web.api import shapes
 from app.web.api.auth import person
-from app.web.door import Agent, Anyone, House, Now, Reader, Route, TicketToAnswer, TicketToSee, TicketToWork, Tx
+from app.web.door import Agent, Anyone, House, Now, Route, TicketToAnswer, TicketToSee, TicketToWork, Tx
+from app.web.shapes import tickets as shapes
 
 router = APIRouter(prefix="/api/v1/tickets", tags=["tickets"], route_class=Route)
 BY_API = Source(Channel.API)
-
-
-@router.get("")
-def index(
-    me: Anyone,
-    c: Reader,
-    status: Annotated[list[Status] | None, Query()] = None,
-    assignee_id: int | None = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 50,
-    cursor: str | None = None,
-) -> Json:
-    """Tickets I may see, last changed first."""
-    wanted = Wanted(status=tuple(status or ()), assignee_id=assignee_id)
-    found = queries.listing(c, me, wanted, limit=limit, cursor=cursor)
-    return Json({"items": found.items, "next": found.next})
 
 
 @router.post("", status_code=201)
@@ -65,38 +49,6 @@ def create(me: Anyone, s: Tx, now: Now, house: House, body: shapes.NewTicket) ->
 @router.get("/{number}")
 def show(ticket: TicketToSee, me: Anyone, s: Tx) -> Json:
     """One ticket."""
-    return Json(told(s, ticket, me))
-
-
-@router.patch("/{number}")
-def change(ticket: TicketToWork, me: Agent, s: Tx, now: Now, body: shapes.Change) -> Json:
-    """Change how much it hurries."""
-    if body.priority is not None:
-        tickets.prioritise(s, ticket, to=body.priority, by=me, now=now)
-    return Json(told(s, ticket, me))
-
-
-@router.post("/{number}/acceptance", status_code=201)
-def accept(ticket: TicketToWork, me: Agent, s: Tx, now: Now) -> Json:
-    """Take it through the gate: its clocks run from here on."""
-    tickets.change_status(s, ticket, to=Status.ACCEPTED, by=me, now=now)
-    return Json(told(s, ticket, me), status_code=201)
-
-
-@router.post("/{number}/assignment")
-def assign(ticket: TicketToWork, me: Agent, s: Tx, now: Now, body: shapes.Assignment) -> Json:
-    """Make it somebody's."""
-    to = None if body.assignee_id is None else s.get(Person, body.assignee_id)
-    if body.assignee_id is not None and to is None:
-        raise Invalid(f"There is no person {body.assignee_id}.")
-    tickets.assign(s, ticket, to=to, by=me, now=now)
-    return Json(told(s, ticket, me))
-
-
-@router.post("/{number}/status")
-def status(ticket: TicketToWork, me: Agent, s: Tx, now: Now, body: shapes.NewStatus) -> Json:
-    """Move it on; a step that isn't allowed is 409 and names those that are."""
-    tickets.change_status(s, ticket, to=body.status, by=me, now=now)
     return Json(told(s, ticket, me))
 
 

@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from app.accounts import actions as accounts
-from app.accounts import queries
-from app.accounts.actions import WrongPassword
+from app.accounts import queries, sessions
 from app.accounts.models import Person, SignIn
 from app.accounts.rules import Door
+from app.accounts.sessions import WrongPassword
 from app.core.errors import DeskError, Invalid, NotFound, NotSignedIn, TooMany
 from app.web.door import COOKIE, Call, Current, House, Now, Provide, Route, Tx, Visitor
 from app.web.forms import Text, address, checked, page
@@ -55,19 +55,19 @@ def sign_in(
     refuse_foreign(request)
     source = _source(request)
     try:
-        person = accounts.check_password(s, house.counters, email=email, password=password, source=source)
+        person = sessions.check_password(s, house.counters, email=email, password=password, source=source)
     except (WrongPassword, TooMany) as wrong:
         return _form(request, s, next=next, email=email, refusal=wrong)
     if before:
-        accounts.sign_out(s, before, now=now)
-    token = accounts.sign_in(s, person, door=Door.PAGE, source=source, now=now).access
+        sessions.sign_out(s, before, now=now)
+    token = sessions.sign_in(s, person, door=Door.PAGE, source=source, now=now).access
     return _with_cookie(see_other(next if local_path(next) != "/" else _tickets_of(person)), token)
 
 
 @router.post("/sign-out", dependencies=[Depends(checked)])
 def sign_out(s: Tx, now: Now, session: Current) -> Response:
     """End this session, here and on the desk."""
-    accounts.sign_out(s, session, now=now)
+    sessions.sign_out(s, session, now=now)
     answer = see_other("/")
     answer.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
     return answer
@@ -101,7 +101,7 @@ def set_up(
     except DeskError as wrong:
         s.rollback()
         return page(request, "sign_in/setup.html", me=None, status=wrong.status, refusal=wrong.message, name=name, email=email)
-    tokens = accounts.sign_in(s, person, door=Door.PAGE, source=_source(request), now=now)
+    tokens = sessions.sign_in(s, person, door=Door.PAGE, source=_source(request), now=now)
     return _with_cookie(see_other("/tickets"), tokens.access)
 
 

@@ -1,25 +1,10 @@
-"""What programs send. Fields we don't know are refused."""
+"""Tickets and messages."""
 
-from typing import Annotated
-
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from app.core.priority import Priority
-from app.core.text import is_address
-from app.sla.rules import Start
 from app.tickets.rules import Status
-
-
-class Shape(BaseModel):
-    """The root of all of them."""
-
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
-
-
-def _address(raw: str) -> str:
-    if not is_address(raw):
-        raise ValueError("that is not an e-mail address; write it like name@example.com")
-    return raw
+from app.web.shapes import Address, Shape
 
 
 class NewTicket(Shape):
@@ -28,7 +13,7 @@ class NewTicket(Shape):
     subject: str = Field(min_length=1, max_length=500)
     body: str = Field(min_length=1, max_length=1_000_000)
     priority: Priority = Priority.MEDIUM
-    requester: Annotated[str, AfterValidator(_address)] | None = None
+    requester: Address | None = None
 
 
 class NewMessage(Shape):
@@ -55,10 +40,3 @@ class Assignment(Shape):
     """Whose it becomes: a person's id, or null for nobody's."""
 
     assignee_id: int | None = Field(strict=True)
-
-
-class PolicyChange(Shape):
-    """Targets in seconds by metric and priority; what is left out stays."""
-
-    targets: dict[str, dict[Priority, int]] = Field(default_factory=dict)
-    starts: Start | None = None

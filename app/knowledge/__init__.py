@@ -1,0 +1,1 @@
+"""What the staff knows and says again: canned replies."""

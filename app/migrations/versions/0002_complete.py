@@ -1,0 +1,561 @@
+"""The desk is complete: teams, sign-in by more than a password, what tickets carry, search, views, macros."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0002"
+down_revision = "0001"
+
+# Words are compared without case and accents. A text that is too much for a tsvector is left out rather than refused: a mail
+# that can't be searched for is a nuisance, one that can't be stored is lost.
+SEARCH = r"""
+CREATE FUNCTION desk_plain(text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT regexp_replace(normalize(left($1, 100000), NFKD), '[\u0300-\u036f]', '', 'g')
+$$;
+CREATE FUNCTION desk_words(words text) RETURNS tsvector LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN to_tsvector('pg_catalog.simple', desk_plain(words));
+EXCEPTION WHEN program_limit_exceeded THEN
+    RETURN '';
+END $$;
+CREATE FUNCTION desk_words_joined(known tsvector, more tsvector) RETURNS tsvector LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN known || more;
+EXCEPTION WHEN program_limit_exceeded THEN
+    RETURN known;
+END $$;
+CREATE AGGREGATE desk_words_sum(tsvector) (SFUNC = desk_words_joined, STYPE = tsvector, INITCOND = '');
+"""
+
+# A name like "price-list_2026.pdf" or an address is found whole and by each of its words.
+FILL = r"""
+INSERT INTO ticket_text (ticket, shown, whole)
+SELECT t.number,
+       desk_words_joined(desk_words(head.words), coalesce(said.shown, '')),
+       desk_words_joined(desk_words(head.words), coalesce(said.whole, ''))
+FROM ticket t
+JOIN person p ON p.id = t.requester_id
+CROSS JOIN LATERAL (
+    SELECT names || ' ' || translate(names, '@._-/', '     ') AS words
+    FROM (SELECT concat_ws(' ', t.number, t.subject, p.name, p.email) AS names) AS plain
+) AS head
+LEFT JOIN LATERAL (
+    SELECT desk_words_sum(desk_words(m.text)) FILTER (WHERE NOT m.internal) AS shown,
+           desk_words_sum(desk_words(m.text)) AS whole
+    FROM message m WHERE m.ticket = t.number
+) AS said ON true
+"""
+
+
+def upgrade() -> None:
+    op.create_table(
+        "audit_checkpoint",
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("signature", sa.LargeBinary(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("day", name=op.f("audit_checkpoint_pkey")),
+    )
+    op.create_table(
+        "role_policy",
+        sa.Column(
+            "role",
+            sa.Enum(
+                "customer",
+                "customer_admin",
+                "agent",
+                "manager",
+                "admin",
+                name="role",
+                native_enum=False,
+                create_constraint=True,
+                length=40,
+            ),
+            nullable=False,
+        ),
+        sa.Column("second_factor_required", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("role", name=op.f("role_policy_pkey")),
+    )
+    op.create_table(
+        "settings_seen",
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("settings", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("settings_seen_pkey")),
+    )
+    op.create_table(
+        "spent_challenge",
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("hash", name=op.f("spent_challenge_pkey")),
+    )
+    op.create_index(op.f("spent_challenge_expires_at_idx"), "spent_challenge", ["expires_at"], unique=False)
+    op.create_table(
+        "tag",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), server_default="", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("tag_pkey")),
+    )
+    op.create_table(
+        "team",
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), server_default="", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("archived_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("revision", sa.BigInteger(), server_default="1", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("team_pkey")),
+        sa.UniqueConstraint("name", name=op.f("team_name_key")),
+    )
+    op.create_table(
+        "custom_field",
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("label", sa.Text(), nullable=False),
+        sa.Column(
+            "kind",
+            sa.Enum(
+                "text",
+                "number",
+                "date",
+                "choice",
+                "multi_choice",
+                "checkbox",
+                name="kind",
+                native_enum=False,
+                create_constraint=True,
+                length=40,
+            ),
+            nullable=False,
+        ),
+        sa.Column("team_id", sa.BigInteger(), nullable=True),
+        sa.Column("choices", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
+        sa.Column(
+            "required",
+            sa.Enum("never", "to_accept", "to_resolve", name="required", native_enum=False, create_constraint=True, length=40),
+            nullable=False,
+        ),
+        sa.Column("shown_to_customers", sa.Boolean(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("archived_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("revision", sa.BigInteger(), server_default="1", nullable=False),
+        sa.ForeignKeyConstraint(["team_id"], ["team.id"], name=op.f("custom_field_team_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("custom_field_pkey")),
+        sa.UniqueConstraint("key", name=op.f("custom_field_key_key")),
+    )
+    op.create_index(op.f("custom_field_team_id_idx"), "custom_field", ["team_id"], unique=False)
+    op.create_table(
+        "organization_domain",
+        sa.Column("domain", sa.Text(), nullable=False),
+        sa.Column("organization_id", sa.BigInteger(), nullable=False),
+        sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organization.id"], name=op.f("organization_domain_organization_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("domain", name=op.f("organization_domain_pkey")),
+    )
+    op.create_index(op.f("organization_domain_organization_id_idx"), "organization_domain", ["organization_id"], unique=False)
+    op.create_table(
+        "api_token",
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("person_id", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("prefix", sa.Text(), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("scopes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("api_token_person_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("api_token_pkey")),
+        sa.UniqueConstraint("token_hash", name=op.f("api_token_token_hash_key")),
+    )
+    op.create_index(op.f("api_token_person_id_idx"), "api_token", ["person_id"], unique=False)
+    op.create_table(
+        "bulk",
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("change", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("made_by_id", sa.BigInteger(), nullable=False),
+        sa.Column("reverted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reverted_by_id", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["made_by_id"], ["person.id"], name=op.f("bulk_made_by_id_fkey")),
+        sa.ForeignKeyConstraint(["reverted_by_id"], ["person.id"], name=op.f("bulk_reverted_by_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("bulk_pkey")),
+    )
+    op.create_index(op.f("bulk_made_by_id_idx"), "bulk", ["made_by_id"], unique=False)
+    op.create_table(
+        "canned_reply",
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("shortcut", sa.Text(), nullable=True),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("owner_id", sa.BigInteger(), nullable=True),
+        sa.Column("team_id", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("revision", sa.BigInteger(), server_default="1", nullable=False),
+        sa.ForeignKeyConstraint(["owner_id"], ["person.id"], name=op.f("canned_reply_owner_id_fkey")),
+        sa.ForeignKeyConstraint(["team_id"], ["team.id"], name=op.f("canned_reply_team_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("canned_reply_pkey")),
+    )
+    op.create_index(op.f("canned_reply_owner_id_idx"), "canned_reply", ["owner_id"], unique=False)
+    op.create_index(op.f("canned_reply_shortcut_idx"), "canned_reply", ["shortcut"], unique=False)
+    op.create_index(op.f("canned_reply_team_id_idx"), "canned_reply", ["team_id"], unique=False)
+    op.create_table(
+        "idempotency",
+        sa.Column("person_id", sa.BigInteger(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
+        sa.Column("status", sa.BigInteger(), nullable=False),
+        sa.Column("headers", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("idempotency_person_id_fkey")),
+        sa.PrimaryKeyConstraint("person_id", "key", name=op.f("idempotency_pkey")),
+    )
+    op.create_index(op.f("idempotency_answered_at_idx"), "idempotency", ["answered_at"], unique=False)
+    op.create_table(
+        "macro",
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("steps", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("owner_id", sa.BigInteger(), nullable=True),
+        sa.Column("team_id", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("revision", sa.BigInteger(), server_default="1", nullable=False),
+        sa.ForeignKeyConstraint(["owner_id"], ["person.id"], name=op.f("macro_owner_id_fkey")),
+        sa.ForeignKeyConstraint(["team_id"], ["team.id"], name=op.f("macro_team_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("macro_pkey")),
+    )
+    op.create_index(op.f("macro_owner_id_idx"), "macro", ["owner_id"], unique=False)
+    op.create_index(op.f("macro_team_id_idx"), "macro", ["team_id"], unique=False)
+    op.create_table(
+        "membership",
+        sa.Column("team_id", sa.BigInteger(), nullable=False),
+        sa.Column("person_id", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "part",
+            sa.Enum("reader", "member", "lead", name="part", native_enum=False, create_constraint=True, length=40),
+            nullable=False,
+        ),
+        sa.Column("joined_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("membership_person_id_fkey")),
+        sa.ForeignKeyConstraint(["team_id"], ["team.id"], name=op.f("membership_team_id_fkey")),
+        sa.PrimaryKeyConstraint("team_id", "person_id", name=op.f("membership_pkey")),
+    )
+    op.create_index(op.f("membership_person_id_idx"), "membership", ["person_id"], unique=False)
+    op.create_table(
+        "one_time_link",
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "purpose",
+            sa.Enum("invite", "reset", "email", name="purpose", native_enum=False, create_constraint=True, length=40),
+            nullable=False,
+        ),
+        sa.Column("person_id", sa.BigInteger(), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("one_time_link_person_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("one_time_link_pkey")),
+        sa.UniqueConstraint("token_hash", name=op.f("one_time_link_token_hash_key")),
+    )
+    op.create_index(op.f("one_time_link_person_id_idx"), "one_time_link", ["person_id"], unique=False)
+    op.create_table(
+        "passkey",
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("person_id", sa.BigInteger(), nullable=False),
+        sa.Column("credential_id", sa.LargeBinary(), nullable=False),
+        sa.Column("public_key", sa.LargeBinary(), nullable=False),
+        sa.Column("sign_count", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("passkey_person_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("passkey_pkey")),
+        sa.UniqueConstraint("credential_id", name=op.f("passkey_credential_id_key")),
+    )
+    op.create_index(op.f("passkey_person_id_idx"), "passkey", ["person_id"], unique=False)
+    op.create_table(
+        "recovery_code",
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("person_id", sa.BigInteger(), nullable=False),
+        sa.Column("code_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("recovery_code_person_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("recovery_code_pkey")),
+        sa.UniqueConstraint("code_hash", name=op.f("recovery_code_code_hash_key")),
+    )
+    op.create_index(op.f("recovery_code_person_id_idx"), "recovery_code", ["person_id"], unique=False)
+    op.create_table(
+        "totp",
+        sa.Column("person_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("secret", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_step", sa.BigInteger(), server_default="0", nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("totp_person_id_fkey")),
+        sa.PrimaryKeyConstraint("person_id", name=op.f("totp_pkey")),
+    )
+    op.create_table(
+        "view",
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("query", sa.Text(), nullable=False),
+        sa.Column("sort", sa.Text(), nullable=False),
+        sa.Column("owner_id", sa.BigInteger(), nullable=True),
+        sa.Column("team_id", sa.BigInteger(), nullable=True),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("revision", sa.BigInteger(), server_default="1", nullable=False),
+        sa.ForeignKeyConstraint(["owner_id"], ["person.id"], name=op.f("view_owner_id_fkey")),
+        sa.ForeignKeyConstraint(["team_id"], ["team.id"], name=op.f("view_team_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("view_pkey")),
+    )
+    op.create_index(op.f("view_owner_id_idx"), "view", ["owner_id"], unique=False)
+    op.create_index(op.f("view_team_id_idx"), "view", ["team_id"], unique=False)
+    op.create_table(
+        "bulk_ticket",
+        sa.Column("bulk_id", sa.BigInteger(), nullable=False),
+        sa.Column("ticket", sa.BigInteger(), nullable=False),
+        sa.Column("before", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("after", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("refusal", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["bulk_id"], ["bulk.id"], name=op.f("bulk_ticket_bulk_id_fkey"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["ticket"], ["ticket.number"], name=op.f("bulk_ticket_ticket_fkey")),
+        sa.PrimaryKeyConstraint("bulk_id", "ticket", name=op.f("bulk_ticket_pkey")),
+    )
+    op.create_table(
+        "merge",
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("source", sa.BigInteger(), nullable=False),
+        sa.Column("target", sa.BigInteger(), nullable=False),
+        sa.Column("detail", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("merged_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("merged_by_id", sa.BigInteger(), nullable=False),
+        sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("undone_by_id", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["merged_by_id"], ["person.id"], name=op.f("merge_merged_by_id_fkey")),
+        sa.ForeignKeyConstraint(["source"], ["ticket.number"], name=op.f("merge_source_fkey")),
+        sa.ForeignKeyConstraint(["target"], ["ticket.number"], name=op.f("merge_target_fkey")),
+        sa.ForeignKeyConstraint(["undone_by_id"], ["person.id"], name=op.f("merge_undone_by_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("merge_pkey")),
+    )
+    op.create_index(op.f("merge_source_idx"), "merge", ["source"], unique=False)
+    op.create_index(op.f("merge_target_idx"), "merge", ["target"], unique=False)
+    op.create_table(
+        "spent_refresh",
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("sign_in_id", sa.BigInteger(), nullable=False),
+        sa.Column("spent_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["sign_in_id"], ["sign_in.id"], name=op.f("spent_refresh_sign_in_id_fkey"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("spent_refresh_pkey")),
+    )
+    op.create_index(op.f("spent_refresh_sign_in_id_idx"), "spent_refresh", ["sign_in_id"], unique=False)
+    op.create_table(
+        "ticket_link",
+        sa.Column("ticket", sa.BigInteger(), nullable=False),
+        sa.Column("other", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "kind",
+            sa.Enum(
+                "parent", "duplicate", "related", "blocks", name="kind", native_enum=False, create_constraint=True, length=40
+            ),
+            nullable=False,
+        ),
+        sa.Column("linked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("linked_by_id", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["linked_by_id"], ["person.id"], name=op.f("ticket_link_linked_by_id_fkey")),
+        sa.ForeignKeyConstraint(["other"], ["ticket.number"], name=op.f("ticket_link_other_fkey")),
+        sa.ForeignKeyConstraint(["ticket"], ["ticket.number"], name=op.f("ticket_link_ticket_fkey")),
+        sa.PrimaryKeyConstraint("ticket", "other", "kind", name=op.f("ticket_link_pkey")),
+    )
+    op.create_index(op.f("ticket_link_other_idx"), "ticket_link", ["other"], unique=False)
+    op.create_table(
+        "ticket_text",
+        sa.Column("ticket", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("shown", postgresql.TSVECTOR(), nullable=False),
+        sa.Column("whole", postgresql.TSVECTOR(), nullable=False),
+        sa.ForeignKeyConstraint(["ticket"], ["ticket.number"], name=op.f("ticket_text_ticket_fkey")),
+        sa.PrimaryKeyConstraint("ticket", name=op.f("ticket_text_pkey")),
+    )
+    op.create_index("ticket_text_shown_idx", "ticket_text", ["shown"], unique=False, postgresql_using="gin")
+    op.create_index("ticket_text_whole_idx", "ticket_text", ["whole"], unique=False, postgresql_using="gin")
+    op.create_table(
+        "watcher",
+        sa.Column("ticket", sa.BigInteger(), nullable=False),
+        sa.Column("person_id", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "kind", sa.Enum("cc", "agent", name="kind", native_enum=False, create_constraint=True, length=40), nullable=False
+        ),
+        sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("watcher_person_id_fkey")),
+        sa.ForeignKeyConstraint(["ticket"], ["ticket.number"], name=op.f("watcher_ticket_fkey")),
+        sa.PrimaryKeyConstraint("ticket", "person_id", name=op.f("watcher_pkey")),
+    )
+    op.create_index(op.f("watcher_person_id_idx"), "watcher", ["person_id"], unique=False)
+    op.create_table(
+        "mention",
+        sa.Column("message_id", sa.BigInteger(), nullable=False),
+        sa.Column("person_id", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["message_id"], ["message.id"], name=op.f("mention_message_id_fkey")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("mention_person_id_fkey")),
+        sa.PrimaryKeyConstraint("message_id", "person_id", name=op.f("mention_pkey")),
+    )
+    op.create_index(op.f("mention_person_id_idx"), "mention", ["person_id"], unique=False)
+    op.create_index("audit_event_actor_idx", "audit_event", ["actor_id", "seq"], unique=False)
+    op.create_index("audit_event_kind_idx", "audit_event", ["kind", "seq"], unique=False)
+    op.add_column("organization", sa.Column("notes", sa.Text(), server_default="", nullable=False))
+    op.add_column("organization", sa.Column("revision", sa.BigInteger(), server_default="1", nullable=False))
+    op.add_column("person", sa.Column("revision", sa.BigInteger(), server_default="1", nullable=False))
+    op.add_column("sign_in", sa.Column("agent", sa.Text(), server_default="", nullable=False))
+    op.add_column("sign_in", sa.Column("source", sa.Text(), server_default="", nullable=False))
+    op.add_column("sign_in", sa.Column("restricted", sa.Boolean(), server_default=sa.text("false"), nullable=False))
+    op.add_column("ticket", sa.Column("team_id", sa.BigInteger(), nullable=True))
+    op.add_column("ticket", sa.Column("tags", sa.ARRAY(sa.Text()), server_default="{}", nullable=False))
+    op.add_column("ticket", sa.Column("fields", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False))
+    op.add_column("ticket", sa.Column("merged_into", sa.BigInteger(), nullable=True))
+    op.add_column("ticket", sa.Column("conversation", sa.BigInteger(), nullable=True))
+    op.add_column("ticket", sa.Column("revision", sa.BigInteger(), server_default="1", nullable=False))
+    op.add_column("ticket", sa.Column("first_replied_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("ticket", sa.Column("snoozed_until", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("ticket", sa.Column("trashed_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("ticket", sa.Column("trashed_by_id", sa.BigInteger(), nullable=True))
+    op.add_column("ticket", sa.Column("trash_reason", sa.Text(), nullable=True))
+    op.drop_index(op.f("ticket_assignee_id_idx"), table_name="ticket")
+    op.drop_index(op.f("ticket_organization_id_idx"), table_name="ticket")
+    op.drop_index(op.f("ticket_requester_id_idx"), table_name="ticket")
+    op.create_index("ticket_assignee_idx", "ticket", ["assignee_id", "updated_at", "number"], unique=False)
+    op.create_index(
+        "ticket_conversation_idx", "ticket", ["conversation"], unique=False, postgresql_where=sa.text("conversation IS NOT NULL")
+    )
+    op.create_index("ticket_created_idx", "ticket", ["created_at", "number"], unique=False)
+    op.create_index(
+        "ticket_fields_idx",
+        "ticket",
+        ["fields"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"fields": "jsonb_path_ops"},
+    )
+    op.create_index("ticket_organization_idx", "ticket", ["organization_id", "updated_at", "number"], unique=False)
+    op.create_index("ticket_requester_idx", "ticket", ["requester_id", "updated_at", "number"], unique=False)
+    op.create_index(
+        "ticket_snoozed_idx", "ticket", ["snoozed_until"], unique=False, postgresql_where=sa.text("snoozed_until IS NOT NULL")
+    )
+    op.create_index("ticket_status_idx", "ticket", ["status", "updated_at", "number"], unique=False)
+    op.create_index("ticket_tags_idx", "ticket", ["tags"], unique=False, postgresql_using="gin")
+    op.create_index("ticket_team_idx", "ticket", ["team_id", "updated_at", "number"], unique=False)
+    op.create_index(
+        "ticket_trashed_idx", "ticket", ["trashed_at"], unique=False, postgresql_where=sa.text("trashed_at IS NOT NULL")
+    )
+    op.create_foreign_key(op.f("ticket_merged_into_fkey"), "ticket", "ticket", ["merged_into"], ["number"])
+    op.create_foreign_key(op.f("ticket_trashed_by_id_fkey"), "ticket", "person", ["trashed_by_id"], ["id"])
+    op.create_foreign_key(op.f("ticket_conversation_fkey"), "ticket", "ticket", ["conversation"], ["number"])
+    op.create_foreign_key(op.f("ticket_team_id_fkey"), "ticket", "team", ["team_id"], ["id"])
+    op.drop_constraint(op.f("sign_in_door_check"), "sign_in", type_="check")
+    op.execute(SEARCH)
+    op.execute(FILL)
+
+
+def downgrade() -> None:
+    op.execute("DROP AGGREGATE desk_words_sum(tsvector)")
+    op.execute("DROP FUNCTION desk_words_joined(tsvector, tsvector)")
+    op.execute("DROP FUNCTION desk_words(text)")
+    op.execute("DROP FUNCTION desk_plain(text)")
+
+    op.drop_constraint(op.f("ticket_team_id_fkey"), "ticket", type_="foreignkey")
+    op.drop_constraint(op.f("ticket_conversation_fkey"), "ticket", type_="foreignkey")
+    op.drop_constraint(op.f("ticket_trashed_by_id_fkey"), "ticket", type_="foreignkey")
+    op.drop_constraint(op.f("ticket_merged_into_fkey"), "ticket", type_="foreignkey")
+    op.drop_index("ticket_trashed_idx", table_name="ticket", postgresql_where=sa.text("trashed_at IS NOT NULL"))
+    op.drop_index("ticket_team_idx", table_name="ticket")
+    op.drop_index("ticket_tags_idx", table_name="ticket", postgresql_using="gin")
+    op.drop_index("ticket_status_idx", table_name="ticket")
+    op.drop_index("ticket_snoozed_idx", table_name="ticket", postgresql_where=sa.text("snoozed_until IS NOT NULL"))
+    op.drop_index("ticket_requester_idx", table_name="ticket")
+    op.drop_index("ticket_organization_idx", table_name="ticket")
+    op.drop_index("ticket_fields_idx", table_name="ticket", postgresql_using="gin", postgresql_ops={"fields": "jsonb_path_ops"})
+    op.drop_index("ticket_created_idx", table_name="ticket")
+    op.drop_index("ticket_conversation_idx", table_name="ticket", postgresql_where=sa.text("conversation IS NOT NULL"))
+    op.drop_index("ticket_assignee_idx", table_name="ticket")
+    op.create_index(op.f("ticket_requester_id_idx"), "ticket", ["requester_id"], unique=False)
+    op.create_index(op.f("ticket_organization_id_idx"), "ticket", ["organization_id"], unique=False)
+    op.create_index(op.f("ticket_assignee_id_idx"), "ticket", ["assignee_id"], unique=False)
+    op.drop_column("ticket", "trash_reason")
+    op.drop_column("ticket", "trashed_by_id")
+    op.drop_column("ticket", "trashed_at")
+    op.drop_column("ticket", "snoozed_until")
+    op.drop_column("ticket", "first_replied_at")
+    op.drop_column("ticket", "revision")
+    op.drop_column("ticket", "conversation")
+    op.drop_column("ticket", "merged_into")
+    op.drop_column("ticket", "fields")
+    op.drop_column("ticket", "tags")
+    op.drop_column("ticket", "team_id")
+    op.drop_column("sign_in", "restricted")
+    op.drop_column("sign_in", "source")
+    op.drop_column("sign_in", "agent")
+    op.drop_column("person", "revision")
+    op.drop_column("organization", "revision")
+    op.drop_column("organization", "notes")
+    op.drop_index("audit_event_kind_idx", table_name="audit_event")
+    op.drop_index("audit_event_actor_idx", table_name="audit_event")
+    op.drop_index(op.f("mention_person_id_idx"), table_name="mention")
+    op.drop_table("mention")
+    op.drop_index(op.f("watcher_person_id_idx"), table_name="watcher")
+    op.drop_table("watcher")
+    op.drop_index("ticket_text_whole_idx", table_name="ticket_text", postgresql_using="gin")
+    op.drop_index("ticket_text_shown_idx", table_name="ticket_text", postgresql_using="gin")
+    op.drop_table("ticket_text")
+    op.drop_index(op.f("ticket_link_other_idx"), table_name="ticket_link")
+    op.drop_table("ticket_link")
+    op.drop_index(op.f("spent_refresh_sign_in_id_idx"), table_name="spent_refresh")
+    op.drop_table("spent_refresh")
+    op.drop_index(op.f("merge_target_idx"), table_name="merge")
+    op.drop_index(op.f("merge_source_idx"), table_name="merge")
+    op.drop_table("merge")
+    op.drop_table("bulk_ticket")
+    op.drop_index(op.f("view_team_id_idx"), table_name="view")
+    op.drop_index(op.f("view_owner_id_idx"), table_name="view")
+    op.drop_table("view")
+    op.drop_table("totp")
+    op.drop_index(op.f("recovery_code_person_id_idx"), table_name="recovery_code")
+    op.drop_table("recovery_code")
+    op.drop_index(op.f("passkey_person_id_idx"), table_name="passkey")
+    op.drop_table("passkey")
+    op.drop_index(op.f("one_time_link_person_id_idx"), table_name="one_time_link")
+    op.drop_table("one_time_link")
+    op.drop_index(op.f("membership_person_id_idx"), table_name="membership")
+    op.drop_table("membership")
+    op.drop_index(op.f("macro_team_id_idx"), table_name="macro")
+    op.drop_index(op.f("macro_owner_id_idx"), table_name="macro")
+    op.drop_table("macro")
+    op.drop_index(op.f("idempotency_answered_at_idx"), table_name="idempotency")
+    op.drop_table("idempotency")
+    op.drop_index(op.f("canned_reply_team_id_idx"), table_name="canned_reply")
+    op.drop_index(op.f("canned_reply_shortcut_idx"), table_name="canned_reply")
+    op.drop_index(op.f("canned_reply_owner_id_idx"), table_name="canned_reply")
+    op.drop_table("canned_reply")
+    op.drop_index(op.f("bulk_made_by_id_idx"), table_name="bulk")
+    op.drop_table("bulk")
+    op.drop_index(op.f("api_token_person_id_idx"), table_name="api_token")
+    op.drop_table("api_token")
+    op.drop_index(op.f("organization_domain_organization_id_idx"), table_name="organization_domain")
+    op.drop_table("organization_domain")
+    op.drop_index(op.f("custom_field_team_id_idx"), table_name="custom_field")
+    op.drop_table("custom_field")
+    op.drop_table("team")
+    op.drop_table("tag")
+    op.drop_index(op.f("spent_challenge_expires_at_idx"), table_name="spent_challenge")
+    op.drop_table("spent_challenge")
+    op.drop_table("settings_seen")
+    op.drop_table("role_policy")
+    op.drop_table("audit_checkpoint")

@@ -1,0 +1,1 @@
+"""People by mail: invitations, forgotten passwords, new addresses."""

@@ -1,0 +1,7 @@
+"""Macros, for programs."""
+
+from fastapi import APIRouter
+
+from app.web.door import Route
+
+router = APIRouter(prefix="/api/v1/macros", tags=["desk"], route_class=Route)

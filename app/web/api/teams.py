@@ -1,0 +1,7 @@
+"""Teams, for programs."""
+
+from fastapi import APIRouter
+
+from app.web.door import Route
+
+router = APIRouter(prefix="/api/v1/teams", tags=["people"], route_class=Route)

@@ -1,0 +1,7 @@
+"""Saved searches, for programs."""
+
+from fastapi import APIRouter
+
+from app.web.door import Route
+
+router = APIRouter(prefix="/api/v1/views", tags=["desk"], route_class=Route)

@@ -1,0 +1,103 @@
+"""Idempotency-Key: the same request sent twice acts once, and is answered the same (draft-ietf-httpapi-idempotency-key-header).
+
+The answer is kept in the transaction that it is the answer of, so there is never one without the other. A refusal changes
+nothing and is not kept: the request can be tried again.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from fastapi import Response, UploadFile
+from pydantic import BaseModel
+from sqlalchemy import delete
+
+from app.core.errors import Invalid
+from app.db import locks
+from app.web.models import Repeat
+from app.web.origin import SAFE
+
+if TYPE_CHECKING:
+    from app.web.door import Call
+
+KEPT = timedelta(hours=24)
+HEADERS = ("location", "etag")
+
+
+class KeyReused(Invalid):
+    """This Idempotency-Key came with another request before. Use a new key for each thing you want done."""
+
+    slug = "idempotency-key-reused"
+
+
+@dataclass
+class Before:
+    """What is known of a request: its kept `answer`, if it was here before."""
+
+    call: "Call"
+    key: str | None = None
+    fingerprint: bytes = b""
+    answer: Response | None = None
+
+    def keep(self, answer: Any) -> Any:
+        """Remember this answer, where the request has a key."""
+        if self.key is not None and isinstance(answer, Response):
+            headers = {name: answer.headers[name] for name in HEADERS if name in answer.headers}
+            if answer.media_type:
+                headers["content-type"] = answer.media_type
+            row = Repeat(person_id=self.call.asker.id, key=self.key, fingerprint=self.fingerprint, status=answer.status_code)
+            row.headers, row.body, row.answered_at = headers, bytes(answer.body), self.call.now
+            self.call.s.add(row)
+        return answer
+
+
+@contextmanager
+def once(call: "Call", given: Mapping[str, Any]) -> Iterator[Before]:
+    """Around an action: finds the answer it had before, and holds off the same key's second request until the first is done."""
+    key = call.request.headers.get("idempotency-key")
+    if key is None or call.request.method in SAFE or not call.request.url.path.startswith("/api/") or not _signed_in(call):
+        yield Before(call)
+        return
+    if not 1 <= len(key) <= 255 or not key.isprintable():
+        raise Invalid("An Idempotency-Key has 1 to 255 printable characters.")
+    before = Before(call, key, _fingerprint(call, given))
+    locks.take_in_transaction(call.s, f"idempotency:{call.asker.id}:{key}")
+    found = call.s.get(Repeat, (call.asker.id, key))
+    if found is not None and found.answered_at < call.now - KEPT:
+        call.s.execute(delete(Repeat).where(Repeat.person_id == call.asker.id, Repeat.answered_at < call.now - KEPT))
+        call.s.expunge(found)
+    elif found is not None:
+        if found.fingerprint != before.fingerprint:
+            raise KeyReused
+        before.answer = Response(found.body, found.status, {**found.headers, "Idempotency-Replayed": "true"})
+    yield before
+
+
+def _signed_in(call: "Call") -> bool:
+    headers = call.request.headers
+    return "authorization" in headers or "cookie" in headers
+
+
+def _fingerprint(call: "Call", given: Mapping[str, Any]) -> bytes:
+    digest = hashlib.sha256(f"{call.request.method} {call.request.url.path}?{call.request.url.query}".encode())
+    for name in sorted(given):
+        digest.update(b"\0" + name.encode() + b"\0")
+        for piece in _pieces(given[name]):
+            digest.update(piece)
+    return digest.digest()
+
+
+def _pieces(value: Any) -> Iterator[bytes]:
+    if isinstance(value, BaseModel):
+        yield value.model_dump_json().encode()
+    elif isinstance(value, UploadFile):
+        yield (value.filename or "").encode() + hashlib.sha256(value.file.read()).digest()
+        value.file.seek(0)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _pieces(each)
+    else:
+        yield repr(value).encode("utf-8", "surrogatepass")
