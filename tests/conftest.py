@@ -10,9 +10,10 @@ from datetime import datetime
 import psycopg
 import pytest
 from psycopg import sql
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session as RawSession
 
-from app.db.session import Database, Session
+from app.db.session import Database, Session, sqlalchemy_url
 from app.db.session import now as database_now
 from app.ops import migrate
 from tests.cast import Cast, assemble
@@ -23,6 +24,11 @@ START = (
     " && echo 'host all all all trust' >> /tmp/pg/pg_hba.conf"
     " && exec /usr/lib/postgresql/17/bin/postgres -D /tmp/pg -c listen_addresses='*' -c fsync=off -c unix_socket_directories=/tmp"
 )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-roles", action="store_true", help="write tests/web/roles.csv anew instead of comparing with it")
+    parser.addoption("--examples", type=int, default=8, help="how many made-up requests each operation of the API is sent")
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +92,14 @@ def shared_database(server: str, template: str) -> Iterator[Database]:
 def database(server: str, template: str) -> Iterator[Database]:
     """A database of the test's own, for what really commits."""
     yield from _copy(server, template)
+
+
+@pytest.fixture
+def owner(database: Database) -> Iterator[Engine]:
+    """The same database as its tables' owner, who migrates it and may change everything."""
+    engine = create_engine(sqlalchemy_url(database.dsn))
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture

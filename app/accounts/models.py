@@ -151,7 +151,10 @@ class ApiToken(Table):
 
 
 class Totp(Table):
-    """An authenticator app (RFC 6238). `secret` is sealed; `last_step` is the last time step used, which never works again."""
+    """An authenticator app (RFC 6238). `secret` is sealed; `last_step` is the last time step used, which never works again.
+
+    `tries` are wrong codes since `tried_from`. They stand here and not in Redis, so that no two guesses count as one.
+    """
 
     __tablename__ = "totp"
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True, autoincrement=False)
@@ -159,6 +162,8 @@ class Totp(Table):
     created_at: Mapped[datetime]
     confirmed_at: Mapped[datetime | None]
     last_step: Mapped[int] = mapped_column(server_default="0", default=0)
+    tries: Mapped[int] = mapped_column(server_default="0", default=0)
+    tried_from: Mapped[datetime | None]
 
 
 class RecoveryCode(Table):
@@ -231,3 +236,5 @@ class SetupLink(Table):
 
 
 Index("person_name_idx", func.lower(Person.name))
+Index("organization_lower_name_idx", func.lower(Organization.name))
+Index("team_lower_name_idx", func.lower(Team.name))

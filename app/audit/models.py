@@ -22,7 +22,6 @@ class Event(StrEnum):
     TICKET_NOTED = "ticket.noted"
     TICKET_REOPENED = "ticket.reopened"
     TICKET_FOLLOWED_UP = "ticket.followed_up"
-    TICKET_CHANGED = "ticket.changed"
     TICKET_TEAM_CHANGED = "ticket.team_changed"
     TICKET_SUBJECT_CHANGED = "ticket.subject_changed"
     TICKET_TAGGED = "ticket.tagged"
@@ -39,6 +38,7 @@ class Event(StrEnum):
     TICKET_UNDELETED = "ticket.undeleted"
     TICKET_SNOOZED = "ticket.snoozed"
     TICKET_AWOKEN = "ticket.awoken"
+    TICKET_MACRO_APPLIED = "ticket.macro_applied"
     BULK_CHANGED = "bulk.changed"
     BULK_REVERTED = "bulk.reverted"
     ATTACHMENT_READ = "attachment.read"
@@ -97,6 +97,7 @@ class Entry(Table):
         Index("audit_event_ticket_idx", "ticket", "seq"),
         Index("audit_event_actor_idx", "actor_id", "seq"),
         Index("audit_event_kind_idx", "kind", "seq"),
+        Index("audit_event_at_idx", "at", postgresql_using="brin"),
     )
 
 

@@ -10,6 +10,7 @@ class DeskError(Exception):
     status = 400
     slug = "refused"
     more: Mapping[str, Any] = {}  # what a program is told beside the message
+    kept = False  # whether what was written before the refusal stays: a wrong code counts, a stolen token ends its session
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or (type(self).__doc__ or "").strip())

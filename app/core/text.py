@@ -3,7 +3,10 @@
 import re
 import unicodedata
 
+import idna
+
 _ADDRESS = re.compile(r"[^@\s<>,;\"\x00-\x1f\x7f]{1,64}@[^@\s<>,;\"\x00-\x1f\x7f]{1,255}")
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})  # two addresses that differ by one of these look the same
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -20,7 +23,8 @@ def printable(text: str) -> str:
 def file_name(name: str | None, *, otherwise: str = "attachment") -> str:
     """A name that is only a name: no folder, no control or direction characters, at most 200 characters."""
     bare = one_line(unicodedata.normalize("NFC", name or "")).replace("\\", "/").rsplit("/", 1)[-1]
-    bare = "".join(c for c in bare if unicodedata.category(c) not in {"Cf", "Cc", "Cs"}).strip(" .")
+    bare = "".join(c for c in bare if unicodedata.category(c) not in {"Cf", "Cc", "Cs"})
+    bare = " ".join(bare.split()).strip(" .")
     if len(bare) > 200:
         stem, dot, ending = bare.rpartition(".")
         bare = stem[: 199 - len(ending)] + dot + ending if dot and len(ending) < 16 else bare[:200]
@@ -28,13 +32,30 @@ def file_name(name: str | None, *, otherwise: str = "attachment") -> str:
 
 
 def address(raw: str) -> str:
-    """An e-mail address as it is compared and stored: stripped, in lower case.
+    """An e-mail address as it is compared and stored: stripped, in lower case, its domain in one form.
 
-    Not casefolded: ß.example and ss.example belong to different people.
+    Not casefolded: ß.example and ss.example belong to different people. Nor are letters that look alike made one.
     """
-    return unicodedata.normalize("NFC", raw).strip().lower()
+    local, at, domain = _lower(raw).rpartition("@")
+    return local + at + mail_domain(domain) if at else domain
+
+
+def mail_domain(raw: str) -> str:
+    """A mail domain as it is compared and stored: as people read it (xn--… in letters), without a dot at its end."""
+    plain = _lower(raw).rstrip(".")
+    if plain.isascii() and "xn--" not in plain:
+        return plain
+    try:
+        return idna.decode(idna.encode(plain, uts46=True))
+    except UnicodeError:  # what is no domain stays what it is
+        return plain
 
 
 def is_address(raw: str) -> bool:
     """Whether this could be the address of somebody new. What a mail's sender is called is not asked that way."""
-    return _ADDRESS.fullmatch(raw.strip()) is not None
+    seen = all(unicodedata.category(c) not in _UNSEEN for c in raw.strip())
+    return seen and _ADDRESS.fullmatch(raw.strip()) is not None
+
+
+def _lower(raw: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", raw).strip().lower())

@@ -9,12 +9,22 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session as Session  # re-exported: every action takes one first
 
-from app.core.errors import Unavailable
+from app.core.errors import DeskError, Unavailable
+
+# The role without rights to change the audit, once it is there, usable, and was given its rights here (ops/roles.py).
+_BECOME = """
+SELECT set_config('role', r.rolname, false) FROM pg_roles r
+WHERE r.rolname = session_user || '_app'
+  AND NOT (r.rolcanlogin OR r.rolsuper OR r.rolcreaterole OR r.rolcreatedb OR r.rolbypassrls)
+  AND pg_has_role(r.oid, CASE WHEN current_setting('server_version_num')::int < 160000 THEN 'MEMBER' ELSE 'SET' END)
+  AND has_table_privilege(r.oid, to_regclass('audit_event'), 'INSERT')
+"""
 
 
 class DatabaseGone(Unavailable):
@@ -24,7 +34,7 @@ class DatabaseGone(Unavailable):
 class Database:
     """One PostgreSQL, by its libpq URL, with a pool of `pool` connections.
 
-    `patience` bounds one statement, in seconds.
+    `patience` bounds one statement, in seconds. Every connection takes the role that can't change the audit.
     """
 
     def __init__(self, dsn: str, *, pool: int = 5, patience: int = 10, name: str = "atum") -> None:
@@ -33,7 +43,13 @@ class Database:
         )
         self.dsn = dsn
         self.engine = self._pool(pool, f"{options} -c default_transaction_read_only=off", name)
-        self._reader = self._pool(pool, f"{options} -c default_transaction_read_only=on", name, isolation_level="AUTOCOMMIT")
+        self._reader = self._pool(
+            pool,
+            f"{options} -c default_transaction_read_only=on",
+            name,
+            isolation_level="AUTOCOMMIT",
+            skip_autocommit_rollback=True,
+        )
 
     def _pool(self, size: int, options: str, name: str, **more: Any) -> Engine:
         engine = create_engine(
@@ -44,14 +60,20 @@ class Database:
             connect_args={"connect_timeout": 5, "application_name": name, "options": options},
             **more,
         )
+        event.listen(engine, "connect", _become)
         event.listen(engine, "checkout", _still_there)
         return engine
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """A session that commits when the block ends well and rolls back when it doesn't."""
+        """A session that commits when the block ends well, or in a refusal that is `kept`, and rolls back otherwise."""
         with plainly(), Session(self.engine, expire_on_commit=False) as s:
-            yield s
+            try:
+                yield s
+            except DeskError as refusal:
+                if refusal.kept:
+                    s.commit()
+                raise
             s.commit()
 
     @contextmanager
@@ -65,8 +87,18 @@ class Database:
         self._reader.dispose()
 
 
+def _become(connection: Any, record: Any) -> None:  # noqa: ARG001 (what SQLAlchemy calls it with)
+    """Outside of any transaction: a ROLLBACK would take the role away again."""
+    before = connection.autocommit
+    connection.autocommit = True
+    connection.execute(_BECOME)
+    connection.autocommit = before
+
+
 def _still_there(connection: Any, record: Any, proxy: Any) -> None:  # noqa: ARG001 (what SQLAlchemy calls it with)
     """A server that went away closed its end, so there is something to read: cheaper than asking it each time."""
+    if connection.closed:
+        raise DisconnectionError("this connection is closed")
     poll = polling.poll()
     poll.register(connection.pgconn.socket, polling.POLLIN)
     if poll.poll(0):
@@ -78,7 +110,7 @@ def plainly() -> Iterator[None]:
     """Say it in our words when the database can't be reached: DatabaseGone."""
     try:
         yield
-    except (OperationalError, PoolTimeout) as wrong:
+    except (OperationalError, psycopg.OperationalError, PoolTimeout) as wrong:
         raise DatabaseGone from wrong
 
 

@@ -40,6 +40,7 @@ class Letter(Table):
 
     `mail_id` and what `in_reply_to` and `references` hold of ours are bare Message-IDs, others' are whole ("<…>"): see
     House. `next_at` is set while the letter is queued and only then. `doubts` counts how often its fate stayed unknown.
+    `link` is the page of a one-time link, which the sender makes from the letter's id: its token is stored nowhere.
     """
 
     __tablename__ = "outbox"
@@ -54,6 +55,7 @@ class Letter(Table):
     from_name: Mapped[str]
     subject: Mapped[str]
     text: Mapped[str]
+    link: Mapped[str | None]
     mail_id: Mapped[str] = mapped_column(index=True)
     in_reply_to: Mapped[str | None]
     references: Mapped[list[Any]] = mapped_column("reference_ids")

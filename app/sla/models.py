@@ -54,7 +54,8 @@ class Target(Table):
 
 
 class Clock(Table):
-    """One promise on one ticket: its `cycle`-th of this metric. Open as long as `outcome` is null.
+    """One promise on one ticket: its `cycle`-th of this metric. Open as long as `outcome` is null. While the ticket is merged or
+    in the trash (`merged`, `trashed`) nothing runs, and `state` is what it goes on with.
 
     `consumed` is the business time used up to `anchor_at`, where the present stretch began. `next_at` is the instant of
     `next_threshold`, the next one not dealt with. `epoch` counts the changes of the row.
@@ -90,6 +91,7 @@ class Clock(Table):
         ),
         Index("sla_clock_due", "next_at", postgresql_where=text("next_at IS NOT NULL")),
         Index("sla_clock_open", "id", postgresql_where=text("outcome IS NULL")),
+        Index("sla_clock_soonest_idx", "due_at", "ticket", postgresql_where=text("outcome IS NULL AND due_at IS NOT NULL")),
         {"postgresql_with": {"fillfactor": 80, "autovacuum_vacuum_scale_factor": 0.02}},
     )
 

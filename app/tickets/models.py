@@ -14,6 +14,13 @@ from app.core.priority import Priority
 from app.db.types import Table, words
 from app.tickets.rules import FieldKind, LinkKind, Required, Status, WatcherKind
 
+# As lists are sorted by them.
+_RANK_OF_PRIORITY = "array_position(ARRAY['low', 'medium', 'high', 'urgent'], CAST(priority AS text))"
+_RANK_OF_STATUS = (
+    "array_position(ARRAY['new', 'accepted', 'in_progress', 'waiting_customer', 'resolved', 'closed', 'cancelled'],"
+    " CAST(status AS text))"
+)
+
 
 class Channel(StrEnum):
     """How a ticket or a message came."""
@@ -73,6 +80,16 @@ class Ticket(Table):
         Index("ticket_status_idx", "status", "updated_at", "number"),
         Index("ticket_tags_idx", "tags", postgresql_using="gin"),
         Index("ticket_fields_idx", "fields", postgresql_using="gin", postgresql_ops={"fields": "jsonb_path_ops"}),
+        Index("ticket_teamless_idx", "updated_at", "number", postgresql_where=sql("team_id IS NULL")),
+        Index(
+            "ticket_open_idx",
+            "updated_at",
+            "number",
+            postgresql_where=sql("status IN ('new', 'accepted', 'in_progress', 'waiting_customer')"),
+        ),
+        Index("ticket_priority_idx", sql(_RANK_OF_PRIORITY), "number"),
+        Index("ticket_state_idx", sql(_RANK_OF_STATUS), "number"),
+        Index("ticket_subject_idx", sql('lower("left"(subject, 100))'), "number"),
         Index("ticket_snoozed_idx", "snoozed_until", postgresql_where=sql("snoozed_until IS NOT NULL")),
         Index("ticket_conversation_idx", "conversation", postgresql_where=sql("conversation IS NOT NULL")),
         Index("ticket_trashed_idx", "trashed_at", postgresql_where=sql("trashed_at IS NOT NULL")),
@@ -110,12 +127,12 @@ class Message(Table):
 
 
 class Watcher(Table):
-    """Somebody who follows a ticket: a `cc` gets a copy of every answer from then on, an `agent` a notice of whatever happens."""
+    """Somebody who follows a ticket: a `cc` gets a copy of every answer from then on, an `agent` a notice of what others say."""
 
     __tablename__ = "watcher"
     ticket: Mapped[int] = mapped_column(ForeignKey("ticket.number"), primary_key=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True, index=True)
-    kind: Mapped[WatcherKind] = mapped_column(words(WatcherKind, "kind"))
+    kind: Mapped[WatcherKind] = mapped_column(words(WatcherKind, "kind"), primary_key=True)
     added_at: Mapped[datetime]
 
     person: Mapped[Person] = relationship(lazy="joined", innerjoin=True)
@@ -194,7 +211,10 @@ class Bulk(Table):
 
 
 class BulkTicket(Table):
-    """What a bulk change did to one ticket: the values before and after, or why it was refused."""
+    """What a bulk change did to one ticket: the values before and after, or why it was refused.
+
+    `kept` is why reverting it left this ticket alone.
+    """
 
     __tablename__ = "bulk_ticket"
     bulk_id: Mapped[int] = mapped_column(ForeignKey("bulk.id", ondelete="CASCADE"), primary_key=True)
@@ -202,6 +222,7 @@ class BulkTicket(Table):
     before: Mapped[dict[str, Any]]
     after: Mapped[dict[str, Any]]
     refusal: Mapped[str | None]
+    kept: Mapped[str | None]
 
 
 class View(Table):
@@ -228,6 +249,6 @@ class TicketText(Table):
     whole: Mapped[str] = mapped_column(TSVECTOR)
 
     __table_args__ = (
-        Index("ticket_text_shown_idx", "shown", postgresql_using="gin"),
-        Index("ticket_text_whole_idx", "whole", postgresql_using="gin"),
+        Index("ticket_text_shown_idx", "shown", postgresql_using="gin", postgresql_with={"gin_pending_list_limit": 256}),
+        Index("ticket_text_whole_idx", "whole", postgresql_using="gin", postgresql_with={"gin_pending_list_limit": 256}),
     )

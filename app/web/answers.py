@@ -17,6 +17,13 @@ class Json(Response):
         return to_json(content)
 
 
+class ShownOnce(Json):
+    """JSON with a secret in it, which nothing keeps: whoever repeats the request is told so and hears it no second time."""
+
+    def __init__(self, content: Any, status_code: int = 200) -> None:
+        super().__init__(content, status_code, headers={"Cache-Control": "no-store"})
+
+
 class Told(Response):
     """JSON that PostgreSQL wrote."""
 

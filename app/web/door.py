@@ -18,26 +18,28 @@ from typing import Annotated, Any, get_args, get_origin
 
 from fastapi import Request
 from fastapi.routing import APIRoute
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
+from sqlalchemy.orm import make_transient_to_detached
 from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.orm.util import identity_key
 from starlette.convertors import Convertor, register_url_convertor
 
 from app.accounts import identity
 from app.accounts.identity import Identity
 from app.accounts.models import Person, SignIn
 from app.accounts.rules import Actor, Role, Scope, Verb, may
-from app.core.errors import Conflict, Forbidden, NotFound, NotSignedIn
+from app.core.errors import Forbidden, NotFound, NotSignedIn
 from app.db.session import Session
-from app.db.session import now as database_now
 from app.tickets import queries as tickets
+from app.tickets.holding import InTrash, refuse_merged, with_its_end
 from app.tickets.models import Ticket
 from app.web import origin, repeats
 from app.web.desk import Desk, desk_of
 from app.web.origin import SAFE
+from app.web.repeats import ACCOUNT
 from app.web.stale import IfMatch
 
 COOKIE = "__Host-sid"
-ACCOUNT = "account"  # the area of what everybody does with their own account: no API token, and any session
 
 
 class SecondFactorNeeded(Forbidden):
@@ -50,12 +52,6 @@ class ScopeMissing(Forbidden):
     """This token was not given the scope for that."""
 
     slug = "scope-missing"
-
-
-class InTrash(Conflict):
-    """This ticket is in the trash. Take it out first."""
-
-    slug = "in-trash"
 
 
 class Key(Convertor[int]):
@@ -76,35 +72,61 @@ register_url_convertor("key", Key())
 class Call:
     """One request on its way through the door; what is asked for is found once. `area` is what scopes are given for."""
 
-    def __init__(self, request: Request, s: Session, area: str | None = None) -> None:
+    def __init__(
+        self, request: Request, *, s: Session | None = None, c: Connection | None = None, area: str | None = None
+    ) -> None:
         self.request = request
-        self.s = s
+        self._s, self._c = s, c
         self.desk = desk_of(request)
         self.area = area
         self.known: Identity | None = None
         self._me: Person | None = None
 
     @property
+    def writes(self) -> bool:
+        """Whether there is anything that a second request could do twice."""
+        return self._s is not None and self.request.method not in SAFE
+
+    @property
+    def s(self) -> Session:
+        """The transaction of a route that writes."""
+        assert self._s is not None, "a route with a Reader has no transaction"
+        return self._s
+
+    @property
+    def c(self) -> Connection:
+        """The connection, whether the route writes or reads."""
+        return self._c if self._c is not None else self.s.connection()
+
+    @property
     def now(self) -> datetime:
-        return database_now(self.s)
+        return self.known.now if self.known else self.c.execute(select(func.now())).scalar_one()
 
     @property
     def asker(self) -> Identity:
         """Who is asking. Raises NotSignedIn, ScopeMissing, SecondFactorNeeded."""
         if self.known is None:
             self.known = self._let_in(self._find())
-            self.s.info["now"] = self.known.now
+            if self._s is not None:
+                self._s.info["now"] = self.known.now
         return self.known
 
     @property
     def me(self) -> Person:
         """The same, as a row that can be changed and pointed to."""
         if self._me is None:
-            found = self.s.get(Person, self.asker.id)
-            assert found is not None
-            set_committed_value(found, "parts", {str(team): part.value for team, part in self.asker.teams.items()})
-            self._me = found
+            self._me = self._row(self.asker)
         return self._me
+
+    def _row(self, who: Identity) -> Person:
+        """A row of this session without reading it again; what the identity doesn't say is read when it is asked for."""
+        found = self.s.identity_map.get(identity_key(Person, who.id))
+        if found is None:
+            found = Person(id=who.id, email=who.email, name=who.name, role=who.role, organization_id=who.organization_id)
+            make_transient_to_detached(found)
+            self.s.add(found)
+        set_committed_value(found, "parts", {str(team): part.value for team, part in who.teams.items()})
+        return found
 
     @property
     def session(self) -> SignIn:
@@ -117,27 +139,28 @@ class Call:
     def ticket(self, number: int, verb: Verb, *, trashed: bool = False) -> Ticket:
         """The ticket, if I may do this to it. What I may not even see does not exist."""
         who, changes = self.asker, self.request.method not in SAFE
-        found = tickets.by_number(self.s, number, lock=changes)
+        found = with_its_end(self.s, number) if changes else tickets.by_number(self.s, number)
         if found is None or not may(who, Verb.SEE, found):
             raise NotFound(f"There is no ticket {number} here.")
         if not may(who, verb, found):
             raise Forbidden(f"Your role ({who.role}) may not {verb}.")
         if changes and found.trashed_at and not trashed:
             raise InTrash
-        if changes:
+        if changes and verb is not Verb.ANSWER:  # what a customer answers lands where the ticket went
+            refuse_merged(found)
+        if changes and who.staff:  # a customer has no revision: it would count notes, and what changed would name them
             IfMatch(self.request).check_ticket(self.s, found)
         return found
 
     def _find(self) -> Identity:
-        c = self.s.connection()
         kind, _, token = self.request.headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer" and token:
-            return identity.of_bearer(c, token.strip())
+            return identity.of_bearer(self.c, token.strip())
         cookie = self.request.cookies.get(COOKIE)
         if not cookie:
             raise NotSignedIn
         origin.refuse_foreign(self.request)
-        return identity.of_cookie(c, cookie)
+        return identity.of_cookie(self.c, cookie)
 
     def _let_in(self, who: Identity) -> Identity:
         if who.restricted and self.area != ACCOUNT:
@@ -194,7 +217,7 @@ def _visitor(call: Call) -> Person | None:
 
 
 Tx = Annotated[Session, Provide(lambda call: call.s)]
-Reader = Annotated[Connection, Provide(lambda call: call.s.connection())]
+Reader = Annotated[Connection, Provide(lambda call: call.c)]
 Now = Annotated[datetime, Provide(lambda call: call.now)]
 House = Annotated[Desk, Provide(lambda call: call.desk)]
 Match = Annotated[IfMatch, Provide(lambda call: IfMatch(call.request))]
@@ -236,7 +259,8 @@ def through_the_door(endpoint: Callable[..., Any], area: str | None = None) -> C
 
     @wraps(endpoint)
     def door(request: Request, **given: Any) -> Any:
-        with _call(request, area, reads_only) as call, repeats.once(call, given) as before:
+        with _call(request, area, reads_only) as call:
+            before = repeats.before(call, given)
             if before.answer is not None:
                 return before.answer
             path = {name: given.pop(name) for name in paths}
@@ -254,11 +278,11 @@ def through_the_door(endpoint: Callable[..., Any], area: str | None = None) -> C
 def _call(request: Request, area: str | None, reads_only: bool) -> Iterator[Call]:
     db = desk_of(request).db
     if reads_only:
-        with db.reading() as c, Session(c, autoflush=False) as s:
-            yield (call := Call(request, s, area))
+        with db.reading() as c:
+            yield (call := Call(request, c=c, area=area))
     else:
         with db.transaction() as s:
-            yield (call := Call(request, s, area))
+            yield (call := Call(request, s=s, area=area))
     if call.known and call.known.seen_again:
         with db.transaction() as s:
             identity.note_seen(s.connection(), call.known)

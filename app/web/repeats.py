@@ -5,32 +5,40 @@ nothing and is not kept: the request can be tried again.
 """
 
 import hashlib
+import hmac
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from fastapi import Response, UploadFile
+from fastapi import Response
 from pydantic import BaseModel
 from sqlalchemy import delete
+from starlette.datastructures import UploadFile  # a list of files holds these, and not FastAPI's own kind of them
 
-from app.core.errors import Invalid
+from app.core.errors import Conflict, Invalid
 from app.db import locks
+from app.web.answers import ShownOnce, problem
 from app.web.models import Repeat
-from app.web.origin import SAFE
 
 if TYPE_CHECKING:
     from app.web.door import Call
 
 KEPT = timedelta(hours=24)
 HEADERS = ("location", "etag")
+ACCOUNT = "account"  # the area of what everybody does with their own account
 
 
 class KeyReused(Invalid):
     """This Idempotency-Key came with another request before. Use a new key for each thing you want done."""
 
     slug = "idempotency-key-reused"
+
+
+class AnsweredOnce(Conflict):
+    """This was done before, and its answer held a secret, which is shown once. If it was lost, make another."""
+
+    slug = "shown-once"
 
 
 @dataclass
@@ -45,35 +53,36 @@ class Before:
     def keep(self, answer: Any) -> Any:
         """Remember this answer, where the request has a key."""
         if self.key is not None and isinstance(answer, Response):
-            headers = {name: answer.headers[name] for name in HEADERS if name in answer.headers}
-            if answer.media_type:
-                headers["content-type"] = answer.media_type
-            row = Repeat(person_id=self.call.asker.id, key=self.key, fingerprint=self.fingerprint, status=answer.status_code)
-            row.headers, row.body, row.answered_at = headers, bytes(answer.body), self.call.now
+            kept = problem(AnsweredOnce()) if isinstance(answer, ShownOnce) else answer
+            headers = {name: kept.headers[name] for name in HEADERS if name in kept.headers}
+            if kept.media_type:
+                headers["content-type"] = kept.media_type
+            row = Repeat(person_id=self.call.asker.id, key=self.key, fingerprint=self.fingerprint, status=kept.status_code)
+            row.headers, row.body, row.answered_at = headers, bytes(kept.body), self.call.now
             self.call.s.add(row)
         return answer
 
 
-@contextmanager
-def once(call: "Call", given: Mapping[str, Any]) -> Iterator[Before]:
-    """Around an action: finds the answer it had before, and holds off the same key's second request until the first is done."""
+def before(call: "Call", given: Mapping[str, Any]) -> Before:
+    """What is known of a request before it is acted on; a second one with the same key waits here until the first is done."""
     key = call.request.headers.get("idempotency-key")
-    if key is None or call.request.method in SAFE or not call.request.url.path.startswith("/api/") or not _signed_in(call):
-        yield Before(call)
-        return
+    if key is None or not call.writes or not call.request.url.path.startswith("/api/") or not _signed_in(call):
+        return Before(call)
     if not 1 <= len(key) <= 255 or not key.isprintable():
         raise Invalid("An Idempotency-Key has 1 to 255 printable characters.")
-    before = Before(call, key, _fingerprint(call, given))
+    known = Before(call, key, _fingerprint(call, given))
     locks.take_in_transaction(call.s, f"idempotency:{call.asker.id}:{key}")
     found = call.s.get(Repeat, (call.asker.id, key))
-    if found is not None and found.answered_at < call.now - KEPT:
-        call.s.execute(delete(Repeat).where(Repeat.person_id == call.asker.id, Repeat.answered_at < call.now - KEPT))
+    if found is None:
+        return known
+    if found.answered_at < call.now - KEPT:
         call.s.expunge(found)
-    elif found is not None:
-        if found.fingerprint != before.fingerprint:
-            raise KeyReused
-        before.answer = Response(found.body, found.status, {**found.headers, "Idempotency-Replayed": "true"})
-    yield before
+        call.s.execute(delete(Repeat).where(Repeat.person_id == call.asker.id, Repeat.answered_at < call.now - KEPT))
+        return known
+    if found.fingerprint != known.fingerprint:
+        raise KeyReused
+    known.answer = Response(found.body, found.status, {**found.headers, "Idempotency-Replayed": "true"})
+    return known
 
 
 def _signed_in(call: "Call") -> bool:
@@ -82,7 +91,9 @@ def _signed_in(call: "Call") -> bool:
 
 
 def _fingerprint(call: "Call", given: Mapping[str, Any]) -> bytes:
-    digest = hashlib.sha256(f"{call.request.method} {call.request.url.path}?{call.request.url.query}".encode())
+    key = call.desk.signer.derived("idempotency")  # what was sent may be a password, and a plain hash of one is soon undone
+    digest = hmac.new(key, digestmod=hashlib.sha256)
+    digest.update(f"{call.request.method} {call.request.url.path}?{call.request.url.query}".encode())
     for name in sorted(given):
         digest.update(b"\0" + name.encode() + b"\0")
         for piece in _pieces(given[name]):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import Engine, inspect, text
 
 from app import config
 from app.config import Settings
@@ -31,11 +31,13 @@ def upgrade() -> None:
 @pytest.fixture
 def settings(database: Database, tmp_path: Path) -> Settings:
     environ = {"DATABASE_URL": database.dsn, "RUN_DIR": str(tmp_path / "run"), "DATA_DIR": str(tmp_path)}
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "secret_key").write_text("ab" * 32)
     return config.load(environ, secrets=tmp_path)
 
 
-def at_revision(database: Database, revision: str) -> None:
-    with database.engine.begin() as c:
+def at_revision(owner: Engine, revision: str) -> None:
+    with owner.begin() as c:
         c.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
 
 
@@ -49,15 +51,15 @@ def test_a_database_of_this_version_is_left_alone(database: Database) -> None:
     assert migrate.up(database.dsn) == []
 
 
-def test_data_from_a_newer_version_is_recognised_and_not_touched(database: Database, settings: Settings) -> None:
-    at_revision(database, "9999")
+def test_data_from_a_newer_version_is_recognised_and_not_touched(owner: Engine, settings: Settings) -> None:
+    at_revision(owner, "9999")
     with pytest.raises(boot.GaveUp, match="9999") as gave_up:
         boot.bring_up_to_date(settings)
     assert gave_up.value.code == 65
 
 
-def test_two_that_start_at_once_migrate_once(server: str, database: Database) -> None:
-    with database.engine.begin() as c:
+def test_two_that_start_at_once_migrate_once(database: Database, owner: Engine) -> None:
+    with owner.begin() as c:
         c.execute(text("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
     done: list[list[str]] = []
     threads = [threading.Thread(target=lambda: done.append(migrate.up(database.dsn))) for _ in range(2)]

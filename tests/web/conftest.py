@@ -13,9 +13,9 @@ from starlette.testclient import TestClient
 
 from app import config
 from app.accounts import actions as accounts
-from app.accounts import sessions
-from app.accounts.models import Person
-from app.accounts.rules import Door
+from app.accounts import sessions, tokens
+from app.accounts.models import Person, Team
+from app.accounts.rules import Door, Scope
 from app.core.signing import Signer
 from app.db.redis import Counters
 from app.db.session import Database, Session
@@ -58,11 +58,11 @@ class Web:
 
     def browser(self, person: Person | None = None) -> Browser:
         """At a browser, signed in as `person`."""
-        return Browser(self.app, {COOKIE: self._token(person, Door.PAGE)} if person else None)
+        return Browser(self.app, {COOKIE: self.token(person, Door.PAGE)} if person else None)
 
     def program(self, person: Person | None = None) -> TestClient:
         """A program that speaks to the API for `person`."""
-        headers = {"Authorization": f"Bearer {self._token(person, Door.API)}"} if person else None
+        headers = {"Authorization": f"Bearer {self.token(person, Door.API)}"} if person else None
         return TestClient(self.app, base_url="https://localhost", follow_redirects=False, headers=headers)
 
     def ticket(self, by: Person, subject: str = "Printer", text: str = "It smokes.", *, accepted: bool = False) -> int:
@@ -80,6 +80,11 @@ class Web:
             alice = s.merge(self.cast.alice)
             tickets.note(s, self._found(s, number), by=alice, body=Body(text), source=BY_MAIL, now=database_now(s))
 
+    def to_team(self, number: int, team: Team) -> None:
+        """Make a ticket a team's, past all rules."""
+        with self.desk.db.transaction() as s:
+            self._found(s, number).team_id = team.id
+
     def status(self, number: int) -> str:
         """Where a ticket stands."""
         with self.desk.db.transaction() as s:
@@ -93,11 +98,18 @@ class Web:
     def set_password(self, person: Person, password: str) -> None:
         """Let somebody sign in by the front door."""
         with self.desk.db.transaction() as s:
-            accounts.set_password(s, s.merge(person), password, by=None, now=database_now(s))
+            accounts.set_password(s, s.get_one(Person, person.id), password, by=None, now=database_now(s))
 
-    def _token(self, person: Person, door: Door) -> str:
+    def token(self, person: Person, door: Door) -> str:
+        """What a session of this person's shows."""
         with self.desk.db.transaction() as s:
-            return sessions.sign_in(s, s.merge(person), door=door, source="test", now=database_now(s)).access
+            return sessions.sign_in(s, s.get_one(Person, person.id), door=door, source="test", now=database_now(s)).access
+
+    def api_token(self, person: Person, scopes: list[str]) -> str:
+        """A program's key in somebody's name."""
+        with self.desk.db.transaction() as s:
+            wanted = [Scope(scope) for scope in scopes]
+            return tokens.make(s, s.get_one(Person, person.id), name="test", scopes=wanted, days=None, now=database_now(s))[1]
 
     @staticmethod
     def _found(s: Session, number: int) -> Ticket:

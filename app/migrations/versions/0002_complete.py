@@ -7,44 +7,108 @@ from sqlalchemy.dialects import postgresql
 revision = "0002"
 down_revision = "0001"
 
-# Words are compared without case and accents. A text that is too much for a tsvector is left out rather than refused: a mail
-# that can't be searched for is a nuisance, one that can't be stored is lost.
+# Words are compared without case and accents, and every sign between letters and digits parts them, so that a name like
+# "price-list_2026.pdf" or an address is found by each of its words, and whole, as words that follow each other. A text that is
+# too much for a tsvector is found by its beginning: a mail that can't be searched for is a nuisance, one that can't be stored
+# is lost.
+#
+# Marks are words that nobody can type: whose a ticket is (requester, organization, team), and which 1024, 8192 and 65536 numbers
+# its own is among. With them the index alone answers which of the newest tickets that somebody may see have some words, however
+# many have them in all.
 SEARCH = r"""
 CREATE FUNCTION desk_plain(text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT regexp_replace(normalize(left($1, 100000), NFKD), '[\u0300-\u036f]', '', 'g')
+    SELECT regexp_replace(regexp_replace(
+        replace(normalize(translate(left($1, 100000), 'łŁøØđĐ', 'lLoOdD'), NFKD), 'ß', 'ss'),
+        '[\u0300-\u036f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]', '', 'g'),
+        '[\u0001-/:-@\u005b-`{-\u00bf\u00d7\u00f7\u1680\u180e\u2000-\u206f\u2e00-\u2e7f\u3000-\u303f\ufe30-\ufe4f]+', ' ', 'g')
 $$;
-CREATE FUNCTION desk_words(words text) RETURNS tsvector LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+CREATE FUNCTION desk_words(words text) RETURNS tsvector LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
     RETURN to_tsvector('pg_catalog.simple', desk_plain(words));
 EXCEPTION WHEN program_limit_exceeded THEN
-    RETURN '';
+    BEGIN
+        RETURN to_tsvector('pg_catalog.simple', desk_plain(left(words, 5000)));
+    EXCEPTION WHEN program_limit_exceeded THEN
+        RETURN '';
+    END;
 END $$;
-CREATE FUNCTION desk_words_joined(known tsvector, more tsvector) RETURNS tsvector LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+CREATE FUNCTION desk_words_joined(known tsvector, more tsvector) RETURNS tsvector LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
-    RETURN known || more;
+    RETURN CASE WHEN length(known) > 50000 THEN known ELSE known || more END;
 EXCEPTION WHEN program_limit_exceeded THEN
     RETURN known;
 END $$;
 CREATE AGGREGATE desk_words_sum(tsvector) (SFUNC = desk_words_joined, STYPE = tsvector, INITCOND = '');
+CREATE FUNCTION desk_query(words text, beginning boolean) RETURNS tsquery LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN beginning AND trim(desk_plain(words)) <> ''
+        THEN to_tsquery('pg_catalog.simple', '''' || desk_plain(words) || ''':*')
+        ELSE phraseto_tsquery('pg_catalog.simple', desk_plain(words)) END
+$$;
+CREATE FUNCTION desk_marks(number bigint, requester bigint, organization bigint, team bigint)
+RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT array_to_tsvector(ARRAY['/a' || (number >> 10), '/b' || (number >> 13), '/c' || (number >> 16),
+        '/r' || requester, '/o' || coalesce(organization, 0), '/t' || coalesce(team, 0)])
+$$;
+CREATE FUNCTION desk_among(mark text, stretch bigint) RETURNS tsquery LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT ('''' || mark || stretch || ''' | ''' || mark || (stretch - 1) || '''')::tsquery
+$$;
+CREATE FUNCTION desk_marks_moved() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    before text[] := tsvector_to_array(desk_marks(OLD.number, OLD.requester_id, OLD.organization_id, OLD.team_id));
+    after tsvector := desk_marks(NEW.number, NEW.requester_id, NEW.organization_id, NEW.team_id);
+BEGIN
+    UPDATE ticket_text SET shown = ts_delete(shown, before) || after, whole = ts_delete(whole, before) || after
+    WHERE ticket = NEW.number;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER ticket_marks_moved AFTER UPDATE OF requester_id, organization_id, team_id ON ticket FOR EACH ROW
+WHEN ((OLD.requester_id, OLD.organization_id, OLD.team_id) IS DISTINCT FROM (NEW.requester_id, NEW.organization_id, NEW.team_id))
+EXECUTE FUNCTION desk_marks_moved();
 """
 
-# A name like "price-list_2026.pdf" or an address is found whole and by each of its words.
 FILL = r"""
 INSERT INTO ticket_text (ticket, shown, whole)
-SELECT t.number,
-       desk_words_joined(desk_words(head.words), coalesce(said.shown, '')),
-       desk_words_joined(desk_words(head.words), coalesce(said.whole, ''))
+SELECT t.number, desk_words_joined(head.words, coalesce(said.shown, '')), desk_words_joined(head.words, coalesce(said.whole, ''))
 FROM ticket t
 JOIN person p ON p.id = t.requester_id
 CROSS JOIN LATERAL (
-    SELECT names || ' ' || translate(names, '@._-/', '     ') AS words
-    FROM (SELECT concat_ws(' ', t.number, t.subject, p.name, p.email) AS names) AS plain
+    SELECT desk_marks(t.number, t.requester_id, t.organization_id, t.team_id)
+        || desk_words(concat_ws(' ', t.number, t.subject, p.name, p.email)) AS words
 ) AS head
 LEFT JOIN LATERAL (
-    SELECT desk_words_sum(desk_words(m.text)) FILTER (WHERE NOT m.internal) AS shown,
-           desk_words_sum(desk_words(m.text)) AS whole
-    FROM message m WHERE m.ticket = t.number
+    SELECT desk_words_sum(desk_words(m.words)) FILTER (WHERE NOT m.internal) AS shown,
+           desk_words_sum(desk_words(m.words)) AS whole
+    FROM (
+        SELECT message.internal, concat_ws(' ', author.name, author.email, files.names, message.text) AS words
+        FROM message
+        JOIN person author ON author.id = message.author_id
+        LEFT JOIN LATERAL (
+            SELECT string_agg(a.name, ' ') AS names FROM attachment a WHERE a.message_id = message.id
+        ) AS files ON true
+        WHERE message.ticket = t.number
+    ) AS m
 ) AS said ON true
+"""
+
+CLOCKS_AWAY = """
+    ALTER TABLE sla_clock DROP CONSTRAINT sla_clock_outcome_check, ADD CONSTRAINT sla_clock_outcome_check CHECK (outcome IN (
+        'met', 'late', 'closed_unanswered', 'resolved', 'ended', 'moved', 'no_policy', 'merged', 'trashed'));
+    ALTER TABLE sla_segment DROP CONSTRAINT sla_segment_kind_check, ADD CONSTRAINT sla_segment_kind_check CHECK (kind IN (
+        'run', 'pause', 'resolved', 'away'));
+"""
+CLOCKS_STOPPED = """
+    UPDATE sla_clock SET outcome = CASE outcome WHEN 'merged' THEN 'merged' ELSE 'ended' END, state = 'stopped'
+    WHERE outcome IN ('moved', 'merged', 'trashed');
+    UPDATE sla_segment SET kind = 'pause' WHERE kind = 'away';
+    ALTER TABLE sla_clock DROP CONSTRAINT sla_clock_outcome_check, ADD CONSTRAINT sla_clock_outcome_check CHECK (outcome IN (
+        'met', 'late', 'closed_unanswered', 'resolved', 'ended', 'merged', 'no_policy'));
+    ALTER TABLE sla_segment DROP CONSTRAINT sla_segment_kind_check, ADD CONSTRAINT sla_segment_kind_check CHECK (kind IN (
+        'run', 'pause', 'resolved'));
+"""
+
+CHECKPOINTS_STAY = """
+CREATE TRIGGER audit_checkpoint_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_checkpoint
+    FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only();
 """
 
 
@@ -301,6 +365,8 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_step", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("tries", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("tried_from", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("totp_person_id_fkey")),
         sa.PrimaryKeyConstraint("person_id", name=op.f("totp_pkey")),
     )
@@ -328,6 +394,7 @@ def upgrade() -> None:
         sa.Column("before", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("after", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("refusal", sa.Text(), nullable=True),
+        sa.Column("kept", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["bulk_id"], ["bulk.id"], name=op.f("bulk_ticket_bulk_id_fkey"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["ticket"], ["ticket.number"], name=op.f("bulk_ticket_ticket_fkey")),
         sa.PrimaryKeyConstraint("bulk_id", "ticket", name=op.f("bulk_ticket_pkey")),
@@ -386,8 +453,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["ticket"], ["ticket.number"], name=op.f("ticket_text_ticket_fkey")),
         sa.PrimaryKeyConstraint("ticket", name=op.f("ticket_text_pkey")),
     )
-    op.create_index("ticket_text_shown_idx", "ticket_text", ["shown"], unique=False, postgresql_using="gin")
-    op.create_index("ticket_text_whole_idx", "ticket_text", ["whole"], unique=False, postgresql_using="gin")
+    pending = {"gin_pending_list_limit": 256}
+    for name in ("shown", "whole"):
+        op.create_index(f"ticket_text_{name}_idx", "ticket_text", [name], postgresql_using="gin", postgresql_with=pending)
     op.create_table(
         "watcher",
         sa.Column("ticket", sa.BigInteger(), nullable=False),
@@ -398,7 +466,7 @@ def upgrade() -> None:
         sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("watcher_person_id_fkey")),
         sa.ForeignKeyConstraint(["ticket"], ["ticket.number"], name=op.f("watcher_ticket_fkey")),
-        sa.PrimaryKeyConstraint("ticket", "person_id", name=op.f("watcher_pkey")),
+        sa.PrimaryKeyConstraint("ticket", "person_id", "kind", name=op.f("watcher_pkey")),
     )
     op.create_index(op.f("watcher_person_id_idx"), "watcher", ["person_id"], unique=False)
     op.create_table(
@@ -412,8 +480,10 @@ def upgrade() -> None:
     op.create_index(op.f("mention_person_id_idx"), "mention", ["person_id"], unique=False)
     op.create_index("audit_event_actor_idx", "audit_event", ["actor_id", "seq"], unique=False)
     op.create_index("audit_event_kind_idx", "audit_event", ["kind", "seq"], unique=False)
+    op.create_index("audit_event_at_idx", "audit_event", ["at"], unique=False, postgresql_using="brin")
     op.add_column("organization", sa.Column("notes", sa.Text(), server_default="", nullable=False))
     op.add_column("organization", sa.Column("revision", sa.BigInteger(), server_default="1", nullable=False))
+    op.add_column("outbox", sa.Column("link", sa.Text(), nullable=True))
     op.add_column("person", sa.Column("revision", sa.BigInteger(), server_default="1", nullable=False))
     op.add_column("sign_in", sa.Column("agent", sa.Text(), server_default="", nullable=False))
     op.add_column("sign_in", sa.Column("source", sa.Text(), server_default="", nullable=False))
@@ -451,6 +521,21 @@ def upgrade() -> None:
         "ticket_snoozed_idx", "ticket", ["snoozed_until"], unique=False, postgresql_where=sa.text("snoozed_until IS NOT NULL")
     )
     op.create_index("ticket_status_idx", "ticket", ["status", "updated_at", "number"], unique=False)
+    op.create_index("ticket_teamless_idx", "ticket", ["updated_at", "number"], postgresql_where=sa.text("team_id IS NULL"))
+    open_work = sa.text("status IN ('new', 'accepted', 'in_progress', 'waiting_customer')")
+    op.create_index("ticket_open_idx", "ticket", ["updated_at", "number"], postgresql_where=open_work)
+    ranks = {
+        "priority": "array_position(ARRAY['low', 'medium', 'high', 'urgent'], CAST(priority AS text))",
+        "state": "array_position(ARRAY['new', 'accepted', 'in_progress', 'waiting_customer', 'resolved', 'closed', 'cancelled'],"
+        " CAST(status AS text))",
+        "subject": 'lower("left"(subject, 100))',
+    }
+    for name, rank in ranks.items():
+        op.create_index(f"ticket_{name}_idx", "ticket", [sa.text(rank), "number"])
+    for table in ("organization", "team"):
+        op.create_index(f"{table}_lower_name_idx", table, [sa.text("lower(name)")])
+    due = sa.text("outcome IS NULL AND due_at IS NOT NULL")
+    op.create_index("sla_clock_soonest_idx", "sla_clock", ["due_at", "ticket"], postgresql_where=due)
     op.create_index("ticket_tags_idx", "ticket", ["tags"], unique=False, postgresql_using="gin")
     op.create_index("ticket_team_idx", "ticket", ["team_id", "updated_at", "number"], unique=False)
     op.create_index(
@@ -461,14 +546,22 @@ def upgrade() -> None:
     op.create_foreign_key(op.f("ticket_conversation_fkey"), "ticket", "ticket", ["conversation"], ["number"])
     op.create_foreign_key(op.f("ticket_team_id_fkey"), "ticket", "team", ["team_id"], ["id"])
     op.drop_constraint(op.f("sign_in_door_check"), "sign_in", type_="check")
+    op.execute(CLOCKS_AWAY)
     op.execute(SEARCH)
     op.execute(FILL)
+    op.execute(CHECKPOINTS_STAY)
 
 
 def downgrade() -> None:
+    op.execute(CLOCKS_STOPPED)
+    op.execute("DROP TRIGGER ticket_marks_moved ON ticket")
+    op.execute("DROP FUNCTION desk_marks_moved()")
+    op.execute("DROP FUNCTION desk_marks(bigint, bigint, bigint, bigint)")
     op.execute("DROP AGGREGATE desk_words_sum(tsvector)")
     op.execute("DROP FUNCTION desk_words_joined(tsvector, tsvector)")
     op.execute("DROP FUNCTION desk_words(text)")
+    op.execute("DROP FUNCTION desk_query(text, boolean)")
+    op.execute("DROP FUNCTION desk_among(text, bigint)")
     op.execute("DROP FUNCTION desk_plain(text)")
 
     op.drop_constraint(op.f("ticket_team_id_fkey"), "ticket", type_="foreignkey")
@@ -477,6 +570,12 @@ def downgrade() -> None:
     op.drop_constraint(op.f("ticket_merged_into_fkey"), "ticket", type_="foreignkey")
     op.drop_index("ticket_trashed_idx", table_name="ticket", postgresql_where=sa.text("trashed_at IS NOT NULL"))
     op.drop_index("ticket_team_idx", table_name="ticket")
+    op.drop_index("ticket_teamless_idx", table_name="ticket")
+    for name in ("priority", "state", "subject"):
+        op.drop_index(f"ticket_{name}_idx", table_name="ticket")
+    op.drop_index("organization_lower_name_idx", table_name="organization")
+    op.drop_index("sla_clock_soonest_idx", table_name="sla_clock")
+    op.drop_index("ticket_open_idx", table_name="ticket")
     op.drop_index("ticket_tags_idx", table_name="ticket", postgresql_using="gin")
     op.drop_index("ticket_status_idx", table_name="ticket")
     op.drop_index("ticket_snoozed_idx", table_name="ticket", postgresql_where=sa.text("snoozed_until IS NOT NULL"))
@@ -504,8 +603,10 @@ def downgrade() -> None:
     op.drop_column("sign_in", "source")
     op.drop_column("sign_in", "agent")
     op.drop_column("person", "revision")
+    op.drop_column("outbox", "link")
     op.drop_column("organization", "revision")
     op.drop_column("organization", "notes")
+    op.drop_index("audit_event_at_idx", table_name="audit_event", postgresql_using="brin")
     op.drop_index("audit_event_kind_idx", table_name="audit_event")
     op.drop_index("audit_event_actor_idx", table_name="audit_event")
     op.drop_index(op.f("mention_person_id_idx"), table_name="mention")
