@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import LiteralString
 
 from sqlalchemy import Connection, text
 
@@ -11,26 +11,26 @@ from app.accounts import rules
 from app.accounts.rules import Door, Part, Role, Scope
 from app.core import ids
 from app.core.errors import NotSignedIn
+from app.db.plain import rows
 
-_SESSION = text(
-    """
-    SELECT now() AS now, s.id AS session_id, NULL::bigint AS token_id, s.restricted, s.created_at, s.seen_at,
-           NULL::jsonb AS scopes, p.id, p.email, p.name, p.role, p.organization_id,
-           (SELECT jsonb_object_agg(m.team_id, m.part) FROM membership m WHERE m.person_id = p.id) AS parts
-    FROM sign_in s JOIN person p ON p.id = s.person_id
-    WHERE s.token_hash = :hash AND s.door = :door AND s.ended_at IS NULL AND s.expires_at > now() AND p.disabled_at IS NULL
-    """
-)
-_TOKEN = text(
-    """
-    SELECT now() AS now, NULL::bigint AS session_id, t.id AS token_id, false AS restricted, t.created_at,
-           coalesce(t.used_at, t.created_at) AS seen_at, t.scopes, p.id, p.email, p.name, p.role, p.organization_id,
-           (SELECT jsonb_object_agg(m.team_id, m.part) FROM membership m WHERE m.person_id = p.id) AS parts
-    FROM api_token t JOIN person p ON p.id = t.person_id
-    WHERE t.token_hash = :hash AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())
-      AND p.disabled_at IS NULL
-    """
-)
+_SESSION = """
+SELECT now() AS now, s.id AS session_id, NULL::bigint AS token_id, s.restricted, s.created_at, s.seen_at,
+       NULL::jsonb AS scopes, p.id, p.email, p.name, p.role, p.organization_id,
+       (SELECT jsonb_object_agg(m.team_id, m.part) FROM membership m WHERE m.person_id = p.id) AS parts
+FROM sign_in s JOIN person p ON p.id = s.person_id
+WHERE s.token_hash = %(hash)s AND s.door = %(door)s AND s.ended_at IS NULL AND s.expires_at > now() AND p.disabled_at IS NULL
+"""
+_KEY = """
+SELECT now() AS now, NULL::bigint AS session_id, t.id AS token_id,
+       coalesce((SELECT r.second_factor_required FROM role_policy r WHERE r.role = p.role), false)
+         AND NOT EXISTS (SELECT FROM totp f WHERE f.person_id = p.id AND f.confirmed_at IS NOT NULL)
+         AND NOT EXISTS (SELECT FROM passkey k WHERE k.person_id = p.id) AS restricted,
+       t.created_at, coalesce(t.used_at, t.created_at) AS seen_at, t.scopes, p.id, p.email, p.name, p.role, p.organization_id,
+       (SELECT jsonb_object_agg(m.team_id, m.part) FROM membership m WHERE m.person_id = p.id) AS parts
+FROM api_token t JOIN person p ON p.id = t.person_id
+WHERE t.token_hash = %(hash)s AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())
+  AND p.disabled_at IS NULL
+"""
 _SEEN_SESSION = text("UPDATE sign_in SET seen_at = :now, expires_at = :expires_at WHERE id = :id AND ended_at IS NULL")
 _SEEN_TOKEN = text("UPDATE api_token SET used_at = :now WHERE id = :id")
 
@@ -83,7 +83,10 @@ def of_cookie(c: Connection, token: str) -> Identity:
 def of_bearer(c: Connection, token: str) -> Identity:
     """Whose program this is: a session's access token or an API token. Raises NotSignedIn."""
     if token.startswith(rules.TOKEN_PREFIX):
-        return _identity(c, _TOKEN, Door.TOKEN, token)
+        words, check = token[: -ids.CHECKSUM], token[-ids.CHECKSUM :]
+        if ids.checksum(words) != check:  # mistyped or made up: not worth a query
+            raise NotSignedIn
+        return _identity(c, _KEY, Door.TOKEN, token)
     return _identity(c, _SESSION, Door.API, token)
 
 
@@ -96,23 +99,24 @@ def note_seen(c: Connection, who: Identity) -> None:
         c.execute(_SEEN_TOKEN, {"id": who.token_id, "now": who.now})
 
 
-def _identity(c: Connection, query: Any, door: Door, token: str) -> Identity:
-    row = c.execute(query, {"hash": ids.fingerprint(token), "door": door.value}).one_or_none()
-    if row is None:
+def _identity(c: Connection, query: LiteralString, door: Door, token: str) -> Identity:
+    found = rows(c, query, {"hash": ids.fingerprint(token), "door": door.value})
+    if not found:
         raise NotSignedIn
+    now, session_id, token_id, restricted, created_at, seen_at, scopes, id, email, name, role, organization_id, parts = found[0]
     return Identity(
-        id=row.id,
-        email=row.email,
-        name=row.name,
-        role=Role(row.role),
-        organization_id=row.organization_id,
-        teams={int(team): Part(part) for team, part in (row.parts or {}).items()},
+        id=id,
+        email=email,
+        name=name,
+        role=Role(role),
+        organization_id=organization_id,
+        teams={int(team): Part(part) for team, part in (parts or {}).items()},
         door=door,
-        session_id=row.session_id,
-        token_id=row.token_id,
-        scopes=None if row.scopes is None else frozenset(Scope(scope) for scope in row.scopes),
-        restricted=row.restricted,
-        created_at=row.created_at,
-        seen_at=row.seen_at,
-        now=row.now,
+        session_id=session_id,
+        token_id=token_id,
+        scopes=None if scopes is None else frozenset(Scope(scope) for scope in scopes),
+        restricted=restricted,
+        created_at=created_at,
+        seen_at=seen_at,
+        now=now,
     )

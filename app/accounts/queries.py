@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import exists, select
+from sqlalchemy import Connection, exists, select
 
-from app.accounts.models import Person, SignIn
-from app.accounts.rules import Role
+from app.accounts.models import Organization, Person, SignIn
+from app.accounts.rules import Actor, Role
 from app.core import ids, text
 from app.db.session import Session
 
@@ -18,6 +18,12 @@ def by_email(s: Session, email: str) -> Person | None:
     return s.scalar(select(Person).where(Person.email == text.address(email)))
 
 
+def by_id(s: Session, id: int) -> Person | None:
+    """The person with this number, held until the transaction ends: they are going to be changed."""
+    held = select(Person).where(Person.id == id).with_for_update(of=Person, key_share=True)
+    return s.scalar(held.execution_options(populate_existing=True))
+
+
 def staff(s: Session) -> Sequence[Person]:
     """Everybody a ticket can be assigned to."""
     return s.scalars(select(Person).where(Person.role.in_(STAFF), Person.disabled_at.is_(None)).order_by(Person.name)).all()
@@ -27,6 +33,13 @@ def managers(s: Session) -> Sequence[Person]:
     """Whom to tell when a deadline is missed: the managers, or the administrators where there is no manager."""
     found = s.scalars(select(Person).where(Person.role.in_(MANAGERS), Person.disabled_at.is_(None)).order_by(Person.id)).all()
     return [p for p in found if p.role is Role.MANAGER] or found
+
+
+def organization_of(c: Connection, actor: Actor) -> str | None:
+    """The name of the organization that somebody answers for, if they do."""
+    if actor.role is not Role.CUSTOMER_ADMIN or actor.organization_id is None:
+        return None
+    return c.scalar(select(Organization.name).where(Organization.id == actor.organization_id))
 
 
 def has_administrator(s: Session) -> bool:

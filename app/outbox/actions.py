@@ -2,8 +2,10 @@
 
 import logging
 import secrets
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -26,6 +28,8 @@ log = logging.getLogger(__name__)
 class Draft:
     """A letter to be sent. `mail_id` is bare, and so are ours among the ids it answers; others' are whole ("<…>").
 
+    With `link`, the page of a one-time link, the sender writes that link where the text has compose.LINK.
+
     The outbox takes one letter for each `dedupe_key`, ever.
     """
 
@@ -41,6 +45,7 @@ class Draft:
     in_reply_to: str | None
     references: tuple[str, ...]
     mail_id: str
+    link: str | None = None
 
 
 def new_mail_id(ticket: int, message: int) -> str:
@@ -50,7 +55,27 @@ def new_mail_id(ticket: int, message: int) -> str:
 
 def put(s: Session, draft: Draft, *, now: datetime) -> bool:
     """Queue a letter and wake the sender; False when its dedupe key is known. What can't be mailed fails at once."""
-    problem = _problem(draft.to_address)
+    return put_all(s, [draft], now=now) == 1
+
+
+def put_all(s: Session, drafts: Iterable[Draft], *, now: datetime) -> int:
+    """The same for many letters in one go; answers how many were new."""
+    by_key = {draft.dedupe_key: (draft, _problem(draft.to_address)) for draft in drafts}
+    if not by_key:
+        return 0
+    rows = [_row(draft, problem, now) for draft, problem in by_key.values()]
+    query = insert(Letter).values(rows).on_conflict_do_nothing(index_elements=["dedupe_key"])
+    made = s.execute(query.returning(Letter.id, Letter.dedupe_key)).all()
+    for id, key in made:
+        draft, problem = by_key[key]
+        if problem:
+            _tell(s, id, draft.ticket, draft.to_address, problem, now)
+    if made:
+        s.execute(select(func.pg_notify(WAKE, "")))
+    return len(made)
+
+
+def _row(draft: Draft, problem: str | None, now: datetime) -> dict[Any, Any]:
     values = {
         **asdict(draft),
         "state": State.FAILED if problem else State.QUEUED,
@@ -60,14 +85,7 @@ def put(s: Session, draft: Draft, *, now: datetime) -> bool:
         "doubts": 0,
         "last_error": problem,
     }
-    columns = {getattr(Letter, name): value for name, value in values.items()}
-    made = s.scalar(insert(Letter).values(columns).on_conflict_do_nothing(index_elements=["dedupe_key"]).returning(Letter.id))
-    if made is None:
-        return False
-    if problem:
-        _tell(s, made, draft.ticket, draft.to_address, problem, now)
-    s.execute(select(func.pg_notify(WAKE, "")))
-    return True
+    return {getattr(Letter, name): value for name, value in values.items()}
 
 
 def claim(s: Session, *, relay: str) -> Letter | None:

@@ -16,6 +16,7 @@ from app.outbox.house import House
 from app.outbox.models import Kind, Letter
 from app.outbox.rules import wire_address
 
+LINK = "{link}"  # where a letter that has one says its one-time link
 MOST_REFERENCES = 998  # characters: the longest line RFC 5322 allows, and more than any reader needs
 _FOREIGN_ID = re.compile(r"<[!-;=?-~]{1,250}>")
 _AUTO_SUBMITTED = {Kind.ACKNOWLEDGEMENT: "auto-replied", Kind.NOTICE: "auto-generated"}
@@ -67,8 +68,9 @@ def compose(letter: Letter, house: House, enclosures: Sequence[Enclosure] = ()) 
     for name, value in _headers(letter, house):
         message[name] = value
     link = house.ticket_url(letter.ticket) if letter.ticket else None
-    message.set_content(_plain(letter.text, link))
-    message.add_alternative(_html(letter.text, link), subtype="html")
+    once = house.one_time_url(letter.link, letter.mail_id) if letter.link else None
+    message.set_content(_plain(letter.text, link, once))
+    message.add_alternative(_html(letter.text, link, once), subtype="html")
     for file in enclosures:
         main, _, sub = file.media_type.partition("/")
         message.add_attachment(file.content, maintype=main, subtype=sub, filename=text.file_name(file.name))
@@ -121,16 +123,22 @@ def _capped(ids: list[str]) -> list[str]:
     return [ids[0], *reversed(kept)]
 
 
-def _plain(body: str, link: str | None) -> str:
+def _plain(body: str, link: str | None, once: str | None) -> str:
     lines = text.printable(body).rstrip()
+    lines = lines.replace(LINK, once) if once else lines
     return f"{lines}\n\n-- \n{link}\n" if link else f"{lines}\n"
 
 
-def _html(body: str, link: str | None) -> str:
+def _html(body: str, link: str | None, once: str | None) -> str:
     paragraphs = re.split(r"\n{2,}", html.escape(text.printable(body).strip()))
     shown = "".join("<p>" + one.replace("\n", "<br>\n") + "</p>\n" for one in paragraphs)
-    footer = f'<p style="color:#666"><a href="{html.escape(link)}">{html.escape(link)}</a></p>\n' if link else ""
+    shown = shown.replace(LINK, _anchor(once)) if once else shown
+    footer = f'<p style="color:#666">{_anchor(link)}</p>\n' if link else ""
     return f'<!doctype html>\n<html><head><meta charset="utf-8"></head><body>\n{shown}{footer}</body></html>\n'
+
+
+def _anchor(url: str) -> str:
+    return f'<a href="{html.escape(url)}">{html.escape(url)}</a>'
 
 
 def _name_boundaries(message: EmailMessage, letter: Letter) -> None:

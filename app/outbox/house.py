@@ -53,16 +53,25 @@ class House:
         """The page of a ticket."""
         return f"{self.url}/tickets/{ticket}"
 
+    def one_time_url(self, page: str, bare: str) -> str:
+        """The one-time link of the letter with this bare Message-ID."""
+        return f"{self.url}/{page}/{one_time_token(self.signer, bare)}"
 
-def house(settings: Settings) -> House:
+
+def house(settings: Settings, signer: Signer | None = None) -> House:
     """The house of these settings. Raises FileNotFoundError before the first boot has made the desk's key."""
     return House(
         url=settings.atum_url,
         name=NAME,
         address=settings.smtp_from or f"desk@{settings.host}",
         mail_host=settings.mail_host,
-        signer=Signer(config.secret_key(settings)),
+        signer=signer or Signer(config.secret_key(settings)),
     )
+
+
+def one_time_token(signer: Signer, bare: str) -> str:
+    """255 bits that follow from a letter's bare Message-ID for whoever has the desk's key, and for nobody else."""
+    return signer.sign("one-time-link", bare, bits=255)
 
 
 def _issued(ticket: int, recipient: str) -> str:

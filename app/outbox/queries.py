@@ -10,6 +10,7 @@ from app.db.session import Session
 from app.files.models import Attachment
 from app.outbox.models import Kind, Letter, Relay, RelayState, State
 
+_WORSE = (State.SENT, State.SENDING, State.QUEUED, State.UNKNOWN, State.FAILED)
 NO_SERVER = "no SMTP server is set (SMTP_HOST)"
 
 
@@ -43,13 +44,17 @@ def enclosed(s: Session, letter: Letter) -> Sequence[Attachment]:
 
 
 def fates(c: Connection | Session, ticket: int, *, configured: bool) -> dict[int, Fate]:
-    """What became of a ticket's messages, by message. `configured`: whether there is an SMTP server at all."""
+    """What became of a ticket's messages, by message. `configured`: whether there is an SMTP server at all.
+
+    Of a message that went to several people the worst is told; of equal fates the first, which is the requester's.
+    """
     query = select(Letter.message_id, Letter.state, Letter.last_error, Letter.next_at, Letter.sent_at, Letter.created_at)
-    rows = c.execute(query.where(Letter.ticket == ticket, Letter.message_id.is_not(None)).order_by(Letter.id)).all()
+    rows = c.execute(query.where(Letter.ticket == ticket, Letter.message_id.is_not(None)).order_by(Letter.id.desc())).all()
     trouble = c.execute(select(Relay.reason)).scalar_one_or_none() if configured else NO_SERVER
+    worst_last = sorted(rows, key=lambda row: _WORSE.index(row.state))
     return {
         message: Fate(state, _words(state, error, next_at, trouble), sent_at or created_at)
-        for message, state, error, next_at, sent_at, created_at in rows
+        for message, state, error, next_at, sent_at, created_at in worst_last
         if message is not None
     }
 

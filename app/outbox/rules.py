@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+import idna
+
 MOST_DOUBTS = 3
 _GIVE_UP = timedelta(days=2)
 _AGAIN = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=60))
@@ -65,8 +67,8 @@ def wire_address(address: str) -> str:
         raise ValueError("addresses that end in .invalid never get mail (RFC 2606)")
     if len(local) > 64 or not _LOCAL.fullmatch(local):
         raise ValueError("the part before the @ is not one that mail can be sent to")
-    try:
-        ascii_domain = domain.encode("idna").decode("ascii")
+    try:  # Python's own codec (IDNA 2003) would send the mail for straße.example to strasse.example
+        ascii_domain = domain if domain.isascii() else idna.encode(domain, uts46=True).decode("ascii")
     except UnicodeError:
         ascii_domain = ""
     if not _DOMAIN.fullmatch(ascii_domain):

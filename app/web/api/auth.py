@@ -3,49 +3,49 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
-from pydantic import BaseModel, ConfigDict
 
-from app.accounts import sessions
+from app.accounts import factors, sessions, throttle
 from app.accounts.models import Person
 from app.accounts.rules import ACCESS_LIFE, Door
 from app.accounts.sessions import Tokens
-from app.web.answers import Json
+from app.core.sealing import Sealer
+from app.web import visit
+from app.web.answers import Json, ShownOnce
 from app.web.door import Anyone, Current, House, Now, Route, Tx
+from app.web.shapes import answers
+from app.web.shapes import sign_in as shapes
 
 router = APIRouter(prefix="/api/v1/auth", tags=["account"], route_class=Route)
 
 
-class Refresh(BaseModel):
-    """A refresh token, to be changed for new tokens."""
+@router.post("/login", responses=answers(shapes.SessionTokens))
+def login(s: Tx, now: Now, house: House, request: Request, form: Annotated[shapes.Login, Form()]) -> Json:
+    """Tokens for an address and its password.
 
-    model_config = ConfigDict(extra="forbid")
-    refresh_token: str
-
-
-@router.post("/login")
-def login(
-    s: Tx, now: Now, house: House, request: Request, username: Annotated[str, Form()], password: Annotated[str, Form()]
-) -> Json:
-    """Tokens for an address and its password."""
-    source = request.client.host if request.client else ""
-    person = sessions.check_password(s, house.counters, email=username, password=password, source=source)
-    return _answer(sessions.sign_in(s, person, door=Door.API, source=source, now=now))
+    An account with an authenticator app takes a code too: the answer is then 401 with `…:otp-required`, and after a wrong one
+    `…:wrong-otp`. A recovery code does as well, once.
+    """
+    source = visit.source(request)
+    person = sessions.check_password(s, house.counters, email=form.username, password=form.password, source=source, now=now)
+    factors.check(s, Sealer(house.signer), person, form.otp, now=now, source=source)
+    throttle.succeeded(house.counters, email=person.email, source=source)
+    return told(sessions.sign_in(s, person, door=Door.API, source=source, agent=visit.agent(request), now=now))
 
 
-@router.post("/refresh")
-def refresh(s: Tx, now: Now, body: Refresh) -> Json:
-    """New tokens for a refresh token, which is worthless from then on."""
-    return _answer(sessions.refresh(s, body.refresh_token, now=now)[1])
+@router.post("/refresh", responses=answers(shapes.SessionTokens))
+def refresh(s: Tx, now: Now, request: Request, body: shapes.Refresh) -> Json:
+    """New tokens for a refresh token, which is worthless from then on. One that was exchanged before ends its session."""
+    return told(sessions.refresh(s, body.refresh_token, now=now, source=visit.source(request))[1])
 
 
-@router.post("/logout", status_code=204)
+@router.post("/logout", status_code=204, responses=answers(None, status=204))
 def logout(s: Tx, now: Now, session: Current) -> Response:
     """End this session; its tokens are worthless from then on."""
     sessions.sign_out(s, session, now=now)
     return Response(status_code=204)
 
 
-@router.get("/me")
+@router.get("/me", responses=answers(shapes.Me))
 def me(me: Anyone) -> Json:
     """Who I am."""
     return Json(person(me))
@@ -57,11 +57,13 @@ def person(of: Person) -> dict[str, Any]:
     return {"id": of.id, "email": of.email, "name": of.name, "role": of.role, "organization": organization}
 
 
-def _answer(tokens: Tokens) -> Json:
+def told(tokens: Tokens) -> ShownOnce:
+    """Tokens as programs are given them."""
     body = {
         "access_token": tokens.access,
         "refresh_token": tokens.refresh,
         "token_type": "bearer",
         "expires_in": int(ACCESS_LIFE.total_seconds()),
+        "restricted": tokens.restricted,
     }
-    return Json(body, headers={"Cache-Control": "no-store"})
+    return ShownOnce(body)
