@@ -1,7 +1,9 @@
 """Calendars as arithmetic."""
 
 import json
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.hours import rules
@@ -10,7 +12,12 @@ from app.hours.models import CalendarVersion
 
 def hours(version: CalendarVersion) -> rules.Hours:
     """The arithmetic of one version; worked out once a process, since versions never change."""
-    return _worked_out(json.dumps(version.spec, sort_keys=True))
+    return of(version.spec)
+
+
+def of(spec: Mapping[str, Any]) -> rules.Hours:
+    """The arithmetic of what a version says."""
+    return _worked_out(json.dumps(spec, sort_keys=True))
 
 
 @lru_cache(maxsize=64)

@@ -1,6 +1,8 @@
-"""Which ticket a mail belongs to (MAIL.md, "Threading"). Only its requester's own mail ever joins a ticket."""
+"""Which ticket a mail belongs to (MAIL.md, "Threading"): its requester's own, and that of customers who are in copy."""
 
 from collections.abc import Iterator
+
+from sqlalchemy import select
 
 from app.accounts.models import Person
 from app.core import text
@@ -8,19 +10,22 @@ from app.db.session import Session
 from app.intake.rules.mail import Mail
 from app.outbox.house import House
 from app.tickets import queries
-from app.tickets.models import Ticket
+from app.tickets.models import Ticket, Watcher
+from app.tickets.rules import WatcherKind
 
 
 def ticket_for(s: Session, mail: Mail, sender: Person, house: House) -> Ticket | None:
-    """The ticket that this mail goes on, locked; None for a new matter.
+    """The ticket that this mail goes on, locked; None for a new matter. For one that was merged it is what it is part of now.
 
     Whoever is not the requester opens a ticket of their own, whatever signs of ours they show: an address or a Message-ID
-    can be forwarded, and must not open another's ticket.
+    can be forwarded, and must not open another's ticket. Customers in copy join it by the address that was issued to them, as
+    long as they are in copy. Staff never do: their words would look like the desk's, and anybody can write as anybody.
     """
+    issued = {number for address in mail.recipients if (number := house.ticket_of_address(address, sender.email)) is not None}
     for number in _candidates(s, mail, sender, house):
-        ticket = queries.by_number(s, number, lock=True)
-        if ticket and ticket.requester_id == sender.id:
-            return ticket
+        ticket = queries.by_number(s, number)
+        if ticket and (ticket.requester_id == sender.id or (number in issued and _in_copy(s, ticket, sender))):
+            return _held(s, ticket)
     return None
 
 
@@ -54,6 +59,26 @@ def _candidates(s: Session, mail: Mail, sender: Person, house: House) -> Iterato
             yield number
     if answered and not mail.automatic and (ticket := queries.by_mail_id(s, list(answered))):
         yield ticket.number
+
+
+def _in_copy(s: Session, ticket: Ticket, sender: Person) -> bool:
+    if sender.staff or sender.disabled_at is not None:
+        return False
+    here = Watcher.ticket.in_((ticket.number, ticket.conversation or ticket.number))
+    query = select(Watcher.person_id).where(here, Watcher.person_id == sender.id, Watcher.kind == WatcherKind.CC)
+    return s.scalar(query.limit(1)) is not None
+
+
+def _held(s: Session, ticket: Ticket) -> Ticket:
+    """The ticket whose conversation this one's is, locked alone: a merge holds both, in order of number. One that is merged or
+    unmerged while we wait is looked at again, so that nothing lands on a ticket it no longer belongs to.
+    """
+    while True:
+        end = ticket.conversation or ticket.number
+        held = queries.by_number(s, end, lock=True)
+        s.refresh(ticket, ["conversation"])
+        if held is not None and (ticket.conversation or ticket.number) == end:
+            return held
 
 
 def _untagged(address: str) -> str:

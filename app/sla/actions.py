@@ -27,7 +27,7 @@ from app.sla.models import Clock, Happening, Policy, Segment, Target
 from app.sla.queries import seconds_until_next
 from app.sla.rules import Dealt, Kind, Metric, Moment, Start
 
-__all__ = ["Fired", "ensure_defaults", "fire_due", "happened", "seconds_until_next", "set_targets"]
+__all__ = ["Fired", "begin", "ensure_defaults", "fire_due", "happened", "seconds_until_next", "set_targets"]
 
 WAKE = "sla_wake"  # the channel that workers listen on
 LONGEST = 10 * 365 * defaults.DAY  # seconds
@@ -53,10 +53,13 @@ class Fired:
 
 
 def happened(s: Session, ticket: int, moment: Moment, *, at: datetime, priority: Priority) -> None:
-    """Let a ticket's clocks know, in the ticket's own transaction. The caller holds the ticket's row locked."""
+    """Let a ticket's clocks know, in the ticket's own transaction. The caller holds the ticket's row locked.
+
+    What happened earlier is judged by the promises of now.
+    """
     rows = s.scalars(_latest(ticket)).all()
     before = {clock.metric: clock for clock in queries.values(s, rows)}
-    after = rules.after(before, moment, at, queries.plan(s, priority, now=at))
+    after = rules.after(before, moment, at, queries.plan(s, priority, now=max(at, database_now(s))))
     by_metric = {row.metric: row for row in rows}
     for metric, clock in after.items():
         known = before.get(metric)
@@ -65,6 +68,19 @@ def happened(s: Session, ticket: int, moment: Moment, *, at: datetime, priority:
         elif clock != known:
             _write(s, by_metric[metric], clock, known.segments)
     if after != before:
+        s.flush()
+        _wake(s)
+
+
+def begin(s: Session, ticket: int, *moments: Moment, at: datetime, priority: Priority) -> None:
+    """The same for a ticket that has no clocks yet, with all that happens to it at once."""
+    plan = queries.plan(s, priority, now=at)
+    clocks: dict[rules.Metric, rules.Clock] = {}
+    for moment in moments:
+        clocks = rules.after(clocks, moment, at, plan)
+    for clock in clocks.values():
+        _add(s, ticket, clock)
+    if clocks:
         s.flush()
         _wake(s)
 

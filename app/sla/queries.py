@@ -9,12 +9,13 @@ from sqlalchemy import Connection, Interval, and_, func, select, tuple_, type_co
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from app.core.priority import Priority
+from app.db import plain
 from app.db.session import Session
 from app.hours import queries as hours
 from app.hours.models import CalendarVersion
 from app.sla import rules
 from app.sla.models import Clock, Policy, Segment, Target
-from app.sla.rules import Metric
+from app.sla.rules import Metric, Start
 
 
 class Due(TypedDict):
@@ -58,13 +59,28 @@ def policies(s: Session) -> list[Policy]:
     return list(s.scalars(select(Policy).order_by(Policy.position, Policy.id)))
 
 
+_PLAIN = ("id", "name", "position", "version", "active", "starts", "match")
+
+
 def told(s: Session, policy: Policy) -> dict[str, Any]:
     """A policy, ready for JSON, with what it promises now in seconds of working time."""
     found: dict[str, dict[str, int]] = {metric: {} for metric in Metric}
     for target in targets(s, policy):
         found[target.metric][target.priority] = target.seconds
-    plain = ("id", "name", "position", "version", "active", "starts", "match")
-    return {name: getattr(policy, name) for name in plain} | {"targets": found}
+    return {name: getattr(policy, name) for name in _PLAIN} | {"targets": found}
+
+
+def listed(c: Connection) -> list[dict[str, Any]]:
+    """All policies in the order they are tried, ready for JSON, by one statement."""
+    newest = and_(Target.policy_id == Policy.id, Target.version == Policy.version)
+    query = select(*(getattr(Policy, name) for name in _PLAIN), Target.metric, Target.priority, Target.seconds)
+    found: dict[int, dict[str, Any]] = {}
+    for row in c.execute(query.outerjoin(Target, newest).order_by(Policy.position, Policy.id)).mappings():
+        policy = {name: row[name] for name in _PLAIN} | {"targets": {metric: {} for metric in Metric}}
+        targets = found.setdefault(row["id"], policy)["targets"]
+        if row["metric"] is not None:
+            targets[row["metric"]][row["priority"]] = row["seconds"]
+    return list(found.values())
 
 
 def targets(s: Session, policy: Policy) -> Sequence[Target]:
@@ -72,14 +88,42 @@ def targets(s: Session, policy: Policy) -> Sequence[Target]:
     return s.scalars(select(Target).where(Target.policy_id == policy.id, Target.version == policy.version)).all()
 
 
+_PROMISED = """
+SELECT p.id, p.version, p.starts, p.match, t.metric, t.seconds, t.thresholds, t.pauses, v.id, v.spec
+FROM sla_policy p
+LEFT JOIN sla_target t ON t.policy_id = p.id AND t.version = p.version AND t.priority = %(priority)s
+LEFT JOIN LATERAL (
+    SELECT id, spec FROM calendar_version
+    WHERE calendar_id = t.calendar_id AND effective_from <= %(now)s ORDER BY effective_from DESC LIMIT 1
+) v ON true
+WHERE p.active ORDER BY p.position, p.id
+"""
+
+
 def plan(s: Session, priority: Priority, *, now: datetime) -> rules.Plan:
     """What the first policy that fits promises for this priority, by the calendars in force."""
-    policy = next((p for p in policies(s) if p.active and rules.fits(p.match, {"priority": priority})), None)
-    if policy is None:
+    s.flush()
+    found = plain.rows(s.connection(), _PROMISED, {"priority": priority.value, "now": now})
+    first = next((row[0] for row in found if rules.fits(row[3], {"priority": priority})), None)
+    if first is None:
         return rules.NO_PLAN
-    promised = [target for target in targets(s, policy) if target.priority is priority]
-    versions = _calendars_in_force(s, {target.calendar_id for target in promised}, now)
-    return rules.Plan(policy.starts, {target.metric: _goal(target, versions[target.calendar_id]) for target in promised})
+    promised = [row for row in found if row[0] == first]
+    goals = {Metric(row[4]): _promise(priority, row) for row in promised if row[4] is not None}
+    return rules.Plan(Start(promised[0][2]), goals)
+
+
+def _promise(priority: Priority, row: tuple[Any, ...]) -> rules.Goal:
+    policy, version, _, _, _, seconds, thresholds, pauses, calendar, spec = row
+    return rules.Goal(
+        policy=policy,
+        version=version,
+        priority=priority,
+        calendar=calendar,
+        target=timedelta(seconds=seconds),
+        thresholds=tuple(thresholds),
+        pauses=frozenset(pauses),
+        hours=hours.of(spec),
+    )
 
 
 def values(s: Session, rows: Sequence[Clock]) -> list[rules.Clock]:
@@ -116,16 +160,6 @@ def seconds_until_next(s: Session) -> float | None:
     nearest = type_coerce(func.min(Clock.next_at) - func.now(), Interval)
     wait = s.scalar(select(nearest).where(Clock.next_at.is_not(None)))
     return None if wait is None else wait.total_seconds()
-
-
-def _calendars_in_force(s: Session, calendars: Collection[int], now: datetime) -> dict[int, CalendarVersion]:
-    newest = (
-        select(CalendarVersion)
-        .ext(distinct_on(CalendarVersion.calendar_id))
-        .where(CalendarVersion.calendar_id.in_(calendars), CalendarVersion.effective_from <= now)
-        .order_by(CalendarVersion.calendar_id, CalendarVersion.effective_from.desc())
-    )
-    return {version.calendar_id: version for version in s.scalars(newest)}
 
 
 def _segments(s: Session, ids: Iterable[int]) -> dict[int, list[Segment]]:
@@ -179,7 +213,7 @@ def _json(clock: rules.Clock, zone: tzinfo) -> dict[str, Any]:
     return {
         "metric": clock.metric,
         "cycle": clock.cycle,
-        "state": clock.state,
+        "state": rules.State.STOPPED if clock.away else clock.state,
         "outcome": clock.outcome,
         "target_seconds": int(clock.goal.target.total_seconds()),
         **{name: at.isoformat() if (at := getattr(clock, name)) else None for name in instants},

@@ -1,14 +1,18 @@
 """What the desk writes to people. The sender adds the addresses, the reference to the ticket and the link."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from app.accounts.models import Person
+from app.core import text
 from app.outbox import actions as outbox
 from app.outbox.actions import Draft
 from app.outbox.models import Kind
 from app.sla.actions import Fired
 from app.tickets.models import Message, Ticket
 
+MOST = 5_000  # characters of what was said that a notice repeats
+IN_COPY = "You get a copy of this because you are in copy on ticket {number}. What you answer by mail stands on it."
 _METRICS = {"first_response": "first response", "next_response": "next response", "resolution": "resolution"}
 
 
@@ -33,20 +37,24 @@ def acknowledgement(ticket: Ticket, received: Message) -> Draft:
     )
 
 
-def reply(ticket: Ticket, message: Message, references: Sequence[str]) -> Draft:
-    """An agent's words, to the requester, in the same thread."""
+def reply(ticket: Ticket, message: Message, references: Sequence[str], to: Person | None = None) -> Draft:
+    """An agent's words, to the requester or to somebody in copy, in the same thread.
+
+    Every copy has the same Message-ID, as one mail to many has: whoever answers any of them is in the thread.
+    """
     before = [mail_id for mail_id in references if mail_id != message.mail_id]
     assert message.mail_id
+    person = to or ticket.requester
     return Draft(
         kind=Kind.REPLY,
-        dedupe_key=f"reply:{message.id}:{ticket.requester.email}",
+        dedupe_key=f"reply:{message.id}:{person.email}",
         ticket=ticket.number,
         message_id=message.id,
-        to_address=ticket.requester.email,
-        to_name=ticket.requester.name,
+        to_address=person.email,
+        to_name=person.name,
         from_name=message.author.name,
         subject=reply_subject(ticket),
-        text=message.text,
+        text=message.text if to is None else f"{message.text}\n\n{IN_COPY.format(number=ticket.number)}",
         in_reply_to=before[-1] if before else None,
         references=tuple(before),
         mail_id=message.mail_id,
@@ -55,9 +63,38 @@ def reply(ticket: Ticket, message: Message, references: Sequence[str]) -> Draft:
 
 def reply_subject(ticket: Ticket) -> str:
     """Re: the ticket's subject [#number], with one Re: and the number once."""
-    tag = f"[#{ticket.number}]"
-    subject = ticket.subject if tag in ticket.subject else f"{ticket.subject} {tag}"
+    tag, subject = f"[#{ticket.number}]", text.one_line(ticket.subject)
+    subject = subject if tag in subject else f"{subject} {tag}"
     return subject if subject.lower().startswith("re:") else f"Re: {subject}"
+
+
+def heard(ticket: Ticket, message: Message, to: Person, *, mentioned: bool = False) -> Draft:
+    """To one of the staff, what was said on a ticket they follow, or in a note that names them."""
+    what = "an internal note" if message.internal else "an answer"
+    subject = f"Ticket {ticket.number}: {what}" + (" that mentions you" if mentioned else "")
+    lines = [
+        f"{text.one_line(message.author.name)} left {what} on ticket {ticket.number}"
+        + (" and mentioned you:" if mentioned else ", which you follow:"),
+        "",
+        message.text if len(message.text) <= MOST else f"{message.text[:MOST]} […]",
+        "",
+        f"Subject: {text.one_line(ticket.subject)}",
+        "Answer on the ticket's page: an answer to this mail does not get there.",
+    ]
+    return Draft(
+        kind=Kind.NOTICE,
+        dedupe_key=f"heard:{message.id}:{to.email}",
+        ticket=ticket.number,
+        message_id=None,
+        to_address=to.email,
+        to_name=to.name,
+        from_name="",
+        subject=subject,
+        text="\n".join(lines),
+        in_reply_to=None,
+        references=(),
+        mail_id=outbox.new_mail_id(ticket.number, 0),
+    )
 
 
 def deadline(ticket: Ticket, fired: Fired, to: Person) -> Draft:
@@ -66,7 +103,7 @@ def deadline(ticket: Ticket, fired: Fired, to: Person) -> Draft:
     lines = [
         f"The {metric} of ticket {ticket.number} was due at {fired.due_at:%Y-%m-%d %H:%M:%S} UTC and has not come.",
         "",
-        f"Subject: {ticket.subject}",
+        f"Subject: {text.one_line(ticket.subject)}",
         f"Requester: {ticket.requester.name} <{ticket.requester.email}>",
         f"Assignee: {ticket.assignee.name if ticket.assignee else 'nobody'}",
         f"Priority: {ticket.priority.value}",
@@ -84,6 +121,24 @@ def deadline(ticket: Ticket, fired: Fired, to: Person) -> Draft:
         from_name="",
         subject=f"Deadline missed: {metric} of ticket {ticket.number}",
         text="\n".join(lines),
+        in_reply_to=None,
+        references=(),
+        mail_id=outbox.new_mail_id(ticket.number, 0),
+    )
+
+
+def awake(ticket: Ticket, slept_until: datetime, to: Person) -> Draft:
+    """To whoever works on it, that a snoozed ticket is back."""
+    return Draft(
+        kind=Kind.NOTICE,
+        dedupe_key=f"awake:{ticket.number}:{slept_until.isoformat()}:{to.email}",
+        ticket=ticket.number,
+        message_id=None,
+        to_address=to.email,
+        to_name=to.name,
+        from_name="",
+        subject=f"Ticket {ticket.number} is back",
+        text=f"Ticket {ticket.number} was snoozed until {slept_until:%Y-%m-%d %H:%M} UTC.\n\nSubject: {ticket.subject}",
         in_reply_to=None,
         references=(),
         mail_id=outbox.new_mail_id(ticket.number, 0),

@@ -21,6 +21,7 @@ from app.tickets.models import Message, Ticket
 from app.tickets.rules import Status
 
 ACKNOWLEDGE_AGAIN = timedelta(hours=1)
+LISTED = and_(Ticket.trashed_at.is_(None), Ticket.merged_into.is_(None))  # what is merged or in the trash is in no list
 
 
 def visible_to(actor: Actor) -> ColumnElement[bool]:
@@ -39,7 +40,7 @@ def by_number(s: Session, number: int, *, lock: bool = False) -> Ticket | None:
     """A ticket, locked until the transaction ends where it is going to be changed."""
     query = select(Ticket).where(Ticket.number == number)
     if lock:
-        query = query.with_for_update(of=Ticket).execution_options(populate_existing=True)
+        query = query.with_for_update(of=Ticket, key_share=True).execution_options(populate_existing=True)
     return s.scalar(query)
 
 
@@ -63,8 +64,11 @@ def messages(s: Session, ticket: Ticket, *, notes: bool) -> Sequence[Message]:
 
 
 def message(s: Session, actor: Actor, id: int) -> Message | None:
-    """One message, if this person may see its ticket and it."""
-    query = select(Message).join(Ticket, Ticket.number == Message.ticket).where(Message.id == id, visible_to(actor))
+    """One message, if this person may see it and its ticket, or the ticket that this is part of."""
+    home = aliased(Ticket)
+    read_on = or_(Ticket.number == home.number, Ticket.number == home.conversation)
+    seen = select(Ticket.number).join(home, read_on).where(home.number == Message.ticket, visible_to(actor)).exists()
+    query = select(Message).where(Message.id == id, seen)
     return s.scalar(query if actor.role.staff else query.where(Message.internal.is_(False)))
 
 
@@ -143,7 +147,7 @@ def listing(c: Connection, actor: Actor, wanted: Wanted, *, limit: int = 50, cur
         .outerjoin(assignee, assignee.id == Ticket.assignee_id)
         .outerjoin(Organization, Organization.id == Ticket.organization_id)
         .outerjoin(due, true())
-        .where(visible_to(actor), _wanted(wanted), _after(cursor))
+        .where(visible_to(actor), LISTED, _wanted(wanted), _after(cursor))
         .order_by(Ticket.updated_at.desc(), Ticket.number.desc())
         .limit(limit + 1)
     )
@@ -154,7 +158,7 @@ def listing(c: Connection, actor: Actor, wanted: Wanted, *, limit: int = 50, cur
 
 def counts(c: Connection, actor: Actor) -> dict[str, int]:
     """How many tickets this person sees in each status."""
-    rows = c.execute(select(Ticket.status, func.count()).where(visible_to(actor)).group_by(Ticket.status))
+    rows = c.execute(select(Ticket.status, func.count()).where(visible_to(actor), LISTED).group_by(Ticket.status))
     found = {status.value: count for status, count in rows}
     return {status.value: found.get(status.value, 0) for status in Status}
 

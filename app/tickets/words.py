@@ -1,7 +1,7 @@
 """The words a ticket is found by: its number and subject, who wrote, what they wrote, and what their files are called.
 
 Words are kept twice: those that customers may see, and all of them, notes included. A ticket that others were merged into is
-found by their words too.
+found by their words too. How a text becomes words, and what marks are, the migration that made the table says.
 """
 
 from collections.abc import Iterable
@@ -13,8 +13,11 @@ from app.files.actions import File
 from app.tickets.models import Message, Ticket
 
 _OPEN = text(
-    "INSERT INTO ticket_text (ticket, shown, whole) SELECT :ticket, words, words FROM desk_words(:words) AS words"
-    " ON CONFLICT (ticket) DO NOTHING"
+    """
+    INSERT INTO ticket_text (ticket, shown, whole)
+    SELECT :ticket, words, words
+    FROM (SELECT desk_marks(:ticket, :requester, :organization, :team) || desk_words(:words) AS words) AS head
+    """
 )
 _MORE = text(
     """
@@ -25,50 +28,60 @@ _MORE = text(
     """
 )
 _ANEW = text(
-    r"""
+    """
     UPDATE ticket_text SET
-        shown = desk_words_joined(desk_words(head.words), coalesce(said.shown, '')),
-        whole = desk_words_joined(desk_words(head.words), coalesce(said.whole, ''))
+        shown = desk_words_joined(head.words, coalesce(said.shown, '')),
+        whole = desk_words_joined(head.words, coalesce(said.whole, ''))
     FROM ticket t JOIN person p ON p.id = t.requester_id
     CROSS JOIN LATERAL (
-        SELECT names || ' ' || translate(names, '@._-/', '     ') AS words
-        FROM (SELECT concat_ws(' ', t.number, t.subject, p.name, p.email) AS names) AS plain
+        SELECT desk_marks(t.number, t.requester_id, t.organization_id, t.team_id)
+            || desk_words(concat_ws(' ', t.number, t.subject, p.name, p.email)) AS words
     ) AS head
     LEFT JOIN LATERAL (
         SELECT desk_words_sum(desk_words(m.words)) FILTER (WHERE NOT m.internal) AS shown,
                desk_words_sum(desk_words(m.words)) AS whole
         FROM (
-            SELECT message.internal, concat_ws(' ', message.text, author.name, author.email, files.names) AS words
+            SELECT message.internal, concat_ws(' ', author.name, author.email, files.names, left(message.text, 100000)) AS words
             FROM message
             JOIN person author ON author.id = message.author_id
             JOIN ticket part ON part.number = message.ticket
             LEFT JOIN LATERAL (
-                SELECT string_agg(a.name || ' ' || translate(a.name, '@._-/', '     '), ' ') AS names
-                FROM attachment a WHERE a.message_id = message.id
+                SELECT string_agg(a.name, ' ') AS names FROM attachment a WHERE a.message_id = message.id
             ) AS files ON true
             WHERE part.number = t.number OR part.conversation = t.number
+            ORDER BY message.id
         ) AS m
     ) AS said ON true
     WHERE ticket_text.ticket = t.number AND t.number = ANY(:tickets)
     """
 )
-_SPLIT = str.maketrans("@._-/", "     ")
+LONGEST = 100_000  # characters of a message by which it is found
 
 
-def begin(s: Session, ticket: Ticket) -> None:
-    """The words of a new ticket itself."""
-    names = f"{ticket.number} {ticket.subject} {ticket.requester.name} {ticket.requester.email}"
-    s.execute(_OPEN, {"ticket": ticket.number, "words": f"{names} {names.translate(_SPLIT)}"})
+def begin(s: Session, ticket: Ticket, first: Message | None = None, files: Iterable[File] = ()) -> None:
+    """The words of a new ticket, and of its first message where there is one."""
+    head = f"{ticket.number} {ticket.subject} {ticket.requester.name} {ticket.requester.email}"
+    values = {
+        "ticket": ticket.number,
+        "requester": ticket.requester_id,
+        "organization": ticket.organization_id,
+        "team": ticket.team_id,
+        "words": f"{head} {_said(first, files)}" if first else head,
+    }
+    s.execute(_OPEN, values)
 
 
 def add(s: Session, message: Message, files: Iterable[File], *, ticket: int) -> None:
     """The words of a new message, on the ticket whose conversation it is part of."""
-    names = " ".join(f"{file.name} {file.name.translate(_SPLIT)}" for file in files)
-    said = f"{names} {message.author.name} {message.author.email} {message.text[:100_000]}"
-    s.execute(_MORE, {"ticket": ticket, "words": said, "internal": message.internal})
+    s.execute(_MORE, {"ticket": ticket, "words": _said(message, files), "internal": message.internal})
 
 
 def refresh(s: Session, *tickets: int) -> None:
     """Collect the words of these tickets anew: after a merge, a move of messages, another subject or requester."""
     s.flush()
     s.execute(_ANEW, {"tickets": list(tickets)})
+
+
+def _said(message: Message, files: Iterable[File]) -> str:
+    names = " ".join(file.name for file in files)
+    return f"{message.author.name} {message.author.email} {names} {message.text[:LONGEST]}"

@@ -38,8 +38,36 @@ def test_an_address_has_one_form() -> None:
     assert text.address(" Alice@EXAMPLE.com ") == "alice@example.com"
 
 
-def test_addresses_of_different_people_stay_different() -> None:
-    assert text.address("info@straße.example") != text.address("info@strasse.example")
+@pytest.mark.parametrize(
+    "raw",
+    ["Carol@Bücher.example", "carol@XN--BCHER-KVA.example.", "carol@bu\u0308cher.example", "carol@\uff42ücher\u3002example"],
+)
+def test_a_domain_has_one_form_whatever_its_alphabet_is_written_in(raw: str) -> None:
+    assert text.address(raw) == "carol@bücher.example"
+
+
+@given(st.text())
+def test_the_form_of_an_address_is_its_own_form(raw: str) -> None:
+    assert text.address(text.address(raw)) == text.address(raw)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("info@straße.example", "info@strasse.example"), ("admin@acme.example", "\u0430dmin@acme.example"),
+        ("admin@acme.example", "admin@\u0430cme.example"), ("carol@acme.example", "carol+x@acme.example"),
+        ("carol@acme.example", "carol@mail.acme.example"), ("\u0131lk@acme.example", "ilk@acme.example"),
+    ],
+)  # fmt: skip
+def test_addresses_of_different_people_stay_different(one: str, other: str) -> None:
+    assert text.address(one) != text.address(other)
+
+
+@pytest.mark.parametrize(
+    "raw", ["al\u200bice@acme.example", "alice\u202e@acme.example", "alice@ac\u00adme.example", "a\0b@acme.example"]
+)
+def test_an_address_with_letters_that_nobody_sees_is_none(raw: str) -> None:
+    assert not text.is_address(raw)
 
 
 @given(st.text(), st.text())

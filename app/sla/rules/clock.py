@@ -16,6 +16,7 @@ COLLAPSE = timedelta(seconds=1)  # a warning so close to the breach would only d
 REOPEN_WINDOW = timedelta(days=14)
 
 _RUNNING = frozenset({State.RUNNING, State.BREACHED_OPEN})
+_AWAY = frozenset({Outcome.MERGED, Outcome.TRASHED})
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class Segment:
 class Clock:
     """`consumed` is the working time used up to `anchor_at`, where the present stretch began.
 
-    `next_threshold` is the next percent not yet dealt with and `next_at` its instant, where there is one to wait for.
+    `next_threshold` is the next percent not yet dealt with and `next_at` its instant, where there is one to wait for. While its
+    ticket is away it keeps its `state`, to go on with.
     """
 
     metric: Metric
@@ -75,14 +77,25 @@ class Clock:
         return self.outcome is None
 
     @property
+    def away(self) -> bool:
+        """Whether its ticket was merged or put in the trash while it was open."""
+        return self.outcome in _AWAY
+
+    @property
+    def over(self) -> bool:
+        return not self.open and not self.away
+
+    @property
     def running(self) -> bool:
-        return self.state in _RUNNING
+        return self.open and self.state in _RUNNING
 
     @property
     def stretch(self) -> Stretch:
         """What the span since the anchor counts as."""
         if self.running:
             return Stretch.RUN
+        if self.away:
+            return Stretch.AWAY
         return Stretch.PAUSE if self.open else Stretch.RESOLVED
 
     @property
@@ -112,7 +125,7 @@ def pause(clock: Clock, at: datetime) -> Clock:
 
 def resume(clock: Clock, at: datetime) -> Clock:
     """The rest is due from here."""
-    return _go_on(_closed(clock, at)) if clock.state is State.PAUSED else clock
+    return _go_on(_closed(clock, at)) if clock.open and clock.state is State.PAUSED else clock
 
 
 def fulfil(clock: Clock, at: datetime) -> Clock:
@@ -127,6 +140,24 @@ def fulfil(clock: Clock, at: datetime) -> Clock:
 def end(clock: Clock, at: datetime, outcome: Outcome) -> Clock:
     """It stops without having been fulfilled, and can't be missed any more."""
     return _timed(replace(_closed(clock, at), state=State.STOPPED, outcome=outcome)) if clock.open else clock
+
+
+def set_aside(clock: Clock, at: datetime, outcome: Outcome) -> Clock:
+    """Its ticket goes away and may come back: until then nothing of it runs, is missed or is told."""
+    return _timed(replace(_closed(clock, at), outcome=outcome)) if clock.open else clock
+
+
+def take_back(clock: Clock, at: datetime, goal: Goal | None) -> Clock:
+    """It goes on where it stood when its ticket went away, under the promise of now."""
+    if not clock.away:
+        return clock
+    back = replace(_closed(clock, at), outcome=None)
+    return retarget(_timed(back) if back.state is State.PAUSED else _go_on(back), goal, at)
+
+
+def revive(clock: Clock, at: datetime, goal: Goal | None) -> Clock:
+    """It never should have ended: it goes on with what was left, however long ago that was."""
+    return retarget(_go_on(replace(_closed(clock, at), outcome=None, fulfilled_at=None)), goal, at)
 
 
 def reopen(clock: Clock, at: datetime, goal: Goal) -> Clock:
@@ -222,7 +253,7 @@ def _timed(clock: Clock) -> Clock:
 
 
 def _next_at(clock: Clock) -> datetime | None:
-    if clock.next_threshold is None:
+    if clock.next_threshold is None or clock.away:
         return None
     if clock.running:
         return _instant(clock, clock.next_threshold)

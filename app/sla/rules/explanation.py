@@ -8,11 +8,18 @@ from app.sla.rules.words import Outcome, Stretch
 
 TO = "\N{EN DASH}"
 
+_PAUSES = {
+    Stretch.PAUSE: "while waiting for the customer",
+    Stretch.RESOLVED: "while it was resolved",
+    Stretch.AWAY: "while it was merged or in the trash",
+}
 _ENDINGS = {
     Outcome.CLOSED_UNANSWERED: "resolved without an answer",
     Outcome.RESOLVED: "the ticket was resolved",
     Outcome.ENDED: "the ticket was closed",
+    Outcome.MOVED: "the customer's question was moved to another ticket",
     Outcome.MERGED: "the ticket was merged into another",
+    Outcome.TRASHED: "the ticket was put in the trash",
     Outcome.NO_POLICY: "no policy fits the ticket any more",
 }
 
@@ -34,8 +41,7 @@ def _past(segment: Segment, clock: Clock, zone: tzinfo) -> str:
     span = _span(segment, zone)
     if segment.kind is Stretch.RUN:
         return f"ran {span} = {length(clock.goal.hours.elapsed(segment.from_at, segment.to_at))}"
-    reason = "while waiting for the customer" if segment.kind is Stretch.PAUSE else "while it was resolved"
-    return f"paused {span} {reason}"
+    return f"paused {span} {_PAUSES[segment.kind]}"
 
 
 def _present(clock: Clock, zone: tzinfo) -> Iterator[str]:

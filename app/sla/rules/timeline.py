@@ -52,7 +52,7 @@ def _customer_spoke(clocks: Clocks, at: datetime, plan: Plan) -> Clocks:
     """The earliest unanswered message starts the clock; the ones after it move nothing."""
     first, last = clocks.get(Metric.FIRST_RESPONSE), clocks.get(Metric.NEXT_RESPONSE)
     goal = plan.goals.get(Metric.NEXT_RESPONSE)
-    if goal is None or first is None or first.open or (last and last.open):
+    if goal is None or first is None or not first.over or (last and not last.over):
         return {}
     return {Metric.NEXT_RESPONSE: rules.start(Metric.NEXT_RESPONSE, last.cycle + 1 if last else 1, goal, at)}
 
@@ -86,10 +86,40 @@ def _ended(clocks: Clocks, at: datetime, _: Plan) -> Clocks:
     return {m: rules.end(c, at, Outcome.ENDED) for m, c in clocks.items()}
 
 
+def _moved_away(clocks: Clocks, at: datetime, _: Plan) -> Clocks:
+    """The customer's question was moved elsewhere: nobody owes an answer here."""
+    return {m: rules.end(c, at, Outcome.MOVED) for m, c in clocks.items() if m is Metric.NEXT_RESPONSE}
+
+
+def _undone(clocks: Clocks, at: datetime, plan: Plan) -> Clocks:
+    """The ticket's end was a mistake: what it stopped or fulfilled, and nothing that was over before, goes on."""
+    last = max((c.anchor_at for c in clocks.values() if not c.open), default=None)
+    stopped = {m: c for m, c in clocks.items() if c.anchor_at == last and c.outcome in _BY_THE_END[m]}
+    return {m: rules.revive(c, at, plan.goals.get(m)) for m, c in stopped.items()}
+
+
+def _merged(clocks: Clocks, at: datetime, _: Plan) -> Clocks:
+    return {m: rules.set_aside(c, at, Outcome.MERGED) for m, c in clocks.items()}
+
+
+def _set_aside(clocks: Clocks, at: datetime, _: Plan) -> Clocks:
+    return {m: rules.set_aside(c, at, Outcome.TRASHED) for m, c in clocks.items()}
+
+
+def _taken_back(clocks: Clocks, at: datetime, plan: Plan) -> Clocks:
+    return {m: rules.take_back(c, at, plan.goals.get(m)) for m, c in clocks.items()}
+
+
 def _priority_changed(clocks: Clocks, at: datetime, plan: Plan) -> Clocks:  # noqa: ARG001 (the promises of now are all it takes)
     return {}
 
 
+_NOT_DONE = frozenset({Outcome.CLOSED_UNANSWERED, Outcome.RESOLVED, Outcome.ENDED})
+_BY_THE_END = {
+    Metric.FIRST_RESPONSE: _NOT_DONE,
+    Metric.NEXT_RESPONSE: _NOT_DONE,
+    Metric.RESOLUTION: _NOT_DONE | {Outcome.MET, Outcome.LATE},
+}
 _STEPS: dict[Moment, Callable[[Clocks, datetime, Plan], Clocks]] = {
     Moment.CREATED: _created,
     Moment.ACCEPTED: _accepted,
@@ -101,4 +131,9 @@ _STEPS: dict[Moment, Callable[[Clocks, datetime, Plan], Clocks]] = {
     Moment.REOPENED: _reopened,
     Moment.ENDED: _ended,
     Moment.PRIORITY_CHANGED: _priority_changed,
+    Moment.MOVED_AWAY: _moved_away,
+    Moment.UNDONE: _undone,
+    Moment.MERGED: _merged,
+    Moment.SET_ASIDE: _set_aside,
+    Moment.TAKEN_BACK: _taken_back,
 }

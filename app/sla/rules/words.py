@@ -31,6 +31,11 @@ class Moment(StrEnum):
     REOPENED = "reopened"
     ENDED = "ended"
     PRIORITY_CHANGED = "priority_changed"
+    MOVED_AWAY = "moved_away"
+    UNDONE = "undone"
+    MERGED = "merged"
+    SET_ASIDE = "set_aside"
+    TAKEN_BACK = "taken_back"
 
 
 class State(StrEnum):
@@ -45,15 +50,17 @@ class State(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How a clock ended: fulfilled in time or late, or without being fulfilled."""
+    """How a clock ended: fulfilled in time or late, or without being fulfilled. From the last two it may come back."""
 
     MET = "met"
     LATE = "late"
     CLOSED_UNANSWERED = "closed_unanswered"
     RESOLVED = "resolved"
     ENDED = "ended"
-    MERGED = "merged"
+    MOVED = "moved"
     NO_POLICY = "no_policy"
+    MERGED = "merged"
+    TRASHED = "trashed"
 
 
 class Stretch(StrEnum):
@@ -62,6 +69,7 @@ class Stretch(StrEnum):
     RUN = "run"
     PAUSE = "pause"
     RESOLVED = "resolved"
+    AWAY = "away"
 
 
 class Kind(StrEnum):

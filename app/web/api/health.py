@@ -1,8 +1,11 @@
 """Whether the desk is well."""
 
 import ipaddress
+from datetime import datetime
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request
+from pydantic import Field
 
 from app.accounts import identity
 from app.accounts.rules import Role
@@ -10,6 +13,7 @@ from app.core.errors import DeskError
 from app.web.answers import Json
 from app.web.desk import Desk, desk_of
 from app.web.door import COOKIE
+from app.web.shapes import Answer
 
 router = APIRouter()
 
@@ -20,7 +24,16 @@ def alive() -> Json:
     return Json({"status": "alive"})
 
 
-@router.get("/api/v1/health", tags=["health"])
+class Health(Answer):
+    """How the desk is."""
+
+    status: Literal["healthy", "degraded", "unhealthy", "starting"]
+    timestamp: datetime
+    version: str
+    components: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+
+@router.get("/api/v1/health", tags=["health"], responses={200: {"model": Health}, 503: {"model": Health}})
 def health(request: Request) -> Json:
     """healthy, degraded (200) or unhealthy (503). Its parts are told to administrators and inside the container."""
     desk = desk_of(request)

@@ -9,19 +9,20 @@ from app.sla import actions as sla
 from app.sla import queries
 from app.sla.models import Policy
 from app.web.answers import Json
-from app.web.door import Agent, Manager, Now, Route, Tx
+from app.web.door import AgentAsker, Manager, Now, Reader, Route, Tx
+from app.web.shapes import answers
 from app.web.shapes import sla as shapes
 
 router = APIRouter(prefix="/api/v1/sla", tags=["desk"], route_class=Route)
 
 
-@router.get("/policies")
-def policies(me: Agent, s: Tx) -> Json:
+@router.get("/policies", responses=answers(shapes.Policies))
+def policies(me: AgentAsker, c: Reader) -> Json:
     """Every policy, in the order in which they are tried."""
-    return Json({"items": [queries.told(s, policy) for policy in queries.policies(s)], "next": None})
+    return Json({"items": queries.listed(c), "next": None})
 
 
-@router.patch("/policies/{id}")
+@router.patch("/policies/{id}", responses=answers(shapes.Policy, 404))
 def change(id: int, me: Manager, s: Tx, now: Now, body: shapes.PolicyChange) -> Json:
     """Change a policy's targets. Clocks that run are reckoned again with them."""
     policy = s.get(Policy, id)

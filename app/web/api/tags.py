@@ -1,7 +1,53 @@
-"""Tags, for programs."""
+"""Tags, for programs. A tag is made by using it; describing, renaming and deleting takes a manager."""
 
-from fastapi import APIRouter
+from typing import Annotated, Any
 
-from app.web.door import Route
+from fastapi import APIRouter, Query, Response
+
+from app.tickets import tags
+from app.tickets.models import Tag
+from app.web.answers import Json
+from app.web.door import AgentAsker, Manager, Now, Reader, Route, Tx
+from app.web.shapes import answers
+from app.web.shapes import carried as shapes
 
 router = APIRouter(prefix="/api/v1/tags", tags=["desk"], route_class=Route)
+
+
+@router.get("", responses=answers(shapes.Tags))
+def listed(
+    me: AgentAsker,
+    c: Reader,
+    prefix: Annotated[str, Query(max_length=tags.LONGEST)] = "",
+    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+    cursor: Annotated[str | None, Query(max_length=tags.LONGEST)] = None,
+) -> Json:
+    """Tags by name, those that begin with `prefix`; each with how many tickets you see it on."""
+    return Json(tags.listed(c, me, prefix=prefix.lower(), limit=limit, cursor=cursor))
+
+
+@router.post("", status_code=201, responses=answers(shapes.Tag, 409, status=201))
+def make(me: Manager, s: Tx, now: Now, body: shapes.NewTag) -> Json:
+    """Make a tag before anybody uses it."""
+    made = tags.make(s, body.name, description=body.description, by=me, now=now)
+    return Json(_told(made), status_code=201)
+
+
+@router.patch("/{name}", responses=answers(shapes.Tag, 404))
+def change(name: str, me: Manager, s: Tx, now: Now, body: shapes.TagChange) -> Json:
+    """Describe or rename it. A name that exists already makes the two one, on every ticket."""
+    if "description" in body.model_fields_set:
+        tags.describe(s, name, description=body.description, by=me, now=now)
+    tag = tags.rename(s, name, to=body.name if "name" in body.model_fields_set else name, by=me, now=now)
+    return Json(_told(tag))
+
+
+@router.delete("/{name}", status_code=204, responses=answers(None, 404, status=204))
+def drop(name: str, me: Manager, s: Tx, now: Now) -> Response:
+    """Delete it, and take it off every ticket."""
+    tags.drop(s, name, by=me, now=now)
+    return Response(status_code=204)
+
+
+def _told(tag: Tag) -> dict[str, Any]:
+    return {"name": tag.name, "description": tag.description, "created_at": tag.created_at}

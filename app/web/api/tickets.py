@@ -1,8 +1,10 @@
 """Tickets, for programs."""
 
-from typing import Any
+from dataclasses import replace
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query, Response
+from pydantic_core import to_json
 
 from app.accounts import actions as accounts
 from app.accounts.models import Person
@@ -11,27 +13,30 @@ from app.audit import queries as audit
 from app.core.errors import Forbidden
 from app.core.priority import Priority
 from app.db.session import Session
-from app.files.models import Attachment
 from app.outbox import queries as outbox
-from app.outbox.queries import Fate
 from app.sla import queries as sla
 from app.tickets import actions as tickets
-from app.tickets import queries
+from app.tickets import change as changes
+from app.tickets import mentions, queries, reading
 from app.tickets.actions import Body, Source
 from app.tickets.models import Channel, Message, Ticket
-from app.tickets.rules import Status, allowed
-from app.web.answers import Json
-from app.web.api.auth import person
-from app.web.door import Agent, Anyone, House, Now, Route, TicketToAnswer, TicketToSee, TicketToWork, Tx
+from app.tickets.rules import Status
+from app.web.answers import Json, Told
+from app.web.desk import Desk
+from app.web.door import Agent, Anyone, Asker, House, Now, Reader, Route, TicketToNote, TicketToSee, Tx
+from app.web.shapes import answers
+from app.web.shapes import messages as said
 from app.web.shapes import tickets as shapes
+from app.web.stale import etag
+from app.web.telling import answer
 
 router = APIRouter(prefix="/api/v1/tickets", tags=["tickets"], route_class=Route)
 BY_API = Source(Channel.API)
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses=answers(shapes.Ticket, 409, 413, status=201))
 def create(me: Anyone, s: Tx, now: Now, house: House, body: shapes.NewTicket) -> Json:
-    """A new ticket: mine, or for somebody else where I am staff."""
+    """Open a ticket: mine, or for somebody else where I am staff."""
     ticket = tickets.open(
         s,
         requester=_requester(s, me, body.requester, now),
@@ -43,28 +48,36 @@ def create(me: Anyone, s: Tx, now: Now, house: House, body: shapes.NewTicket) ->
         now=now,
         gate=house.settings.accept_gate,
     )
-    return Json(told(s, ticket, me), status_code=201, headers={"Location": f"/api/v1/tickets/{ticket.number}"})
+    if body.carries:
+        if not me.staff:
+            raise Forbidden("Only staff can say whose a new ticket is and what it carries.")
+        changes.apply(s, ticket, changes.Change.of(body.carries), by=me, now=now)
+    return answer(s, ticket, me, status=201, Location=f"/api/v1/tickets/{ticket.number}")
 
 
-@router.get("/{number}")
-def show(ticket: TicketToSee, me: Anyone, s: Tx) -> Json:
-    """One ticket."""
-    return Json(told(s, ticket, me))
+@router.get("/{number}", responses=answers(said.TicketWithMessages, 404))
+def show(number: int, me: Asker, c: Reader, house: House, expand: Literal["messages"] | None = None) -> Response:
+    """Read a ticket, with the first hundred of its messages where `expand` asks for them."""
+    found = reading.ticket(c, me, number)
+    if expand:
+        page = reading.messages(c, me, number, limit=100, trouble=_trouble(house))
+        found = replace(found, json=f'{found.json[:-1]},"messages":{page}}}')
+    return Told(found.json, headers={"ETag": etag(found.revision)} if found.revision else None)
 
 
-@router.get("/{number}/messages")
-def messages(ticket: TicketToSee, me: Anyone, s: Tx, house: House) -> Json:
-    """What was said on it, oldest first."""
-    found = queries.messages(s, ticket, notes=may(me, Verb.SEE_NOTES, ticket))
-    files = queries.attachments(s, found)
-    fates = outbox.fates(s, ticket.number, configured=house.settings.smtp_host is not None)
-    return Json({"items": [message(m, files.get(m.id, []), fates.get(m.id)) for m in found], "next": None})
+@router.get("/{number}/messages", responses=answers(said.Messages, 404))
+def messages(
+    number: int, me: Asker, c: Reader, house: House, limit: Annotated[int, Query(ge=1, le=100)] = 50, cursor: str | None = None
+) -> Response:
+    """Read what was said on a ticket, oldest first."""
+    reading.ticket(c, me, number)
+    return Told(reading.messages(c, me, number, limit=limit, cursor=cursor, trouble=_trouble(house)))
 
 
-@router.post("/{number}/messages", status_code=201)
-def say(ticket: TicketToAnswer, me: Anyone, s: Tx, now: Now, house: House, body: shapes.NewMessage) -> Json:
-    """Answer it (by mail, where I am staff), or leave an internal note."""
-    said = speak(
+@router.post("/{number}/messages", status_code=201, responses=answers(said.SaidMessage, 404, 409, 412, 413, status=201))
+def say(ticket: TicketToSee, me: Anyone, s: Tx, now: Now, house: House, body: shapes.NewMessage) -> Response:
+    """Answer a ticket (by mail, where I am staff), or leave an internal note."""
+    message = speak(
         s,
         ticket,
         me,
@@ -75,24 +88,21 @@ def say(ticket: TicketToAnswer, me: Anyone, s: Tx, now: Now, house: House, body:
         now=now,
         gate=house.settings.accept_gate,
     )
-    return Json(message(said, [], None), status_code=201)
+    s.flush()
+    told = reading.message(s.connection(), me, message.ticket, message.id, trouble=_trouble(house))
+    unheard = to_json(mentions.not_notified(s, message)).decode()
+    return Told(f'{told[:-1]},"not_notified":{unheard}}}', 201)
 
 
-@router.get("/{number}/events")
-def events(ticket: TicketToWork, me: Agent, s: Tx) -> Json:
-    """Everything that happened to it, oldest first."""
-    found = audit.of_ticket(s, ticket.number)
-    return Json(
-        {
-            "items": [{"seq": e.seq, "at": e.at, "kind": e.kind, "actor": e.actor, "data": e.data} for e in found],
-            "next": None,
-        }
-    )
+@router.get("/{number}/events", responses=answers(said.Timeline, 404))
+def events(ticket: TicketToNote, me: Agent, s: Tx) -> Json:
+    """Read everything that happened to a ticket, oldest first."""
+    return Json({"items": [audit.told(entry) for entry in audit.of_ticket(s, ticket.number)], "next": None})
 
 
-@router.get("/{number}/sla")
+@router.get("/{number}/sla", responses=answers(said.Clocks, 404))
 def clocks(ticket: TicketToSee, s: Tx) -> Json:
-    """Its clocks, each with the arithmetic that led to when it is due."""
+    """Read a ticket's clocks, each with the arithmetic that led to when it is due."""
     return Json({"items": sla.clocks(s, ticket.number), "next": None})
 
 
@@ -110,9 +120,10 @@ def speak(
     gate: bool,
 ) -> Message:
     """Say something on a ticket in whichever part I have in it."""
+    if not may(me, Verb.NOTE if internal else Verb.ANSWER, ticket):
+        what = "write internal notes" if internal else "answer this ticket"
+        raise Forbidden(f"Your role ({me.role}) may not {what}.")
     if internal:
-        if not may(me, Verb.SEE_NOTES, ticket):
-            raise Forbidden(f"Your role ({me.role}) may not write internal notes.")
         return tickets.note(s, ticket, by=me, body=body, source=source, files=files, now=now)
     if me.staff and me.id != ticket.requester_id:
         return tickets.reply(s, ticket, by=me, body=body, source=source, files=files, now=now, then=then)
@@ -120,41 +131,8 @@ def speak(
     return queries.messages(s, landed, notes=False)[-1]
 
 
-def told(s: Session, ticket: Ticket, me: Person) -> dict[str, Any]:
-    """A ticket as the API tells it."""
-    return {
-        "number": ticket.number,
-        "subject": ticket.subject,
-        "status": ticket.status,
-        "priority": ticket.priority,
-        "channel": ticket.channel,
-        "requester": person(ticket.requester),
-        "assignee": person(ticket.assignee) if ticket.assignee else None,
-        "organization": {"id": ticket.organization.id, "name": ticket.organization.name} if ticket.organization else None,
-        "follows": ticket.follows,
-        "created_at": ticket.created_at,
-        "updated_at": ticket.updated_at,
-        "accepted_at": ticket.accepted_at,
-        "resolved_at": ticket.resolved_at,
-        "closed_at": ticket.closed_at,
-        "allowed": allowed(ticket.status) if may(me, Verb.WORK, ticket) else (),
-    }
-
-
-def message(of: Message, files: list[Attachment], fate: Fate | None) -> dict[str, Any]:
-    """A message as the API tells it; `delivery` is what became of its mail."""
-    return {
-        "id": of.id,
-        "author": {"id": of.author.id, "name": of.author.name, "email": of.author.email, "staff": of.from_staff},
-        "internal": of.internal,
-        "auto": of.auto,
-        "channel": of.channel,
-        "text": of.text,
-        "html": of.html,
-        "created_at": of.created_at,
-        "attachments": [{"id": f.id, "name": f.name, "media_type": f.media_type, "size": f.size} for f in files],
-        "delivery": {"state": fate.state, "words": fate.words, "at": fate.at} if fate else None,
-    }
+def _trouble(house: Desk) -> str | None:
+    return None if house.settings.smtp_host else outbox.NO_SERVER
 
 
 def _requester(s: Session, me: Person, address: str | None, now: Any) -> Person:

@@ -167,3 +167,24 @@ def test_the_first_policy_that_fits_is_the_tickets_policy(s: Session, now: datet
     assert queries.plan(s, Priority.LOW, now=now).starts == "accepted"
     only_urgent.active = False
     assert queries.plan(s, Priority.URGENT, now=now).starts == "accepted"
+
+
+def test_a_ticket_that_was_away_goes_on_where_it_stood(s: Session, now: datetime) -> None:
+    first = happen(s, now, Moment.ACCEPTED)[Metric.FIRST_RESPONSE]
+    away = happen(s, now + HOUR, Moment.SET_ASIDE)[Metric.FIRST_RESPONSE]
+    assert (away.outcome, away.next_at) == ("trashed", None)
+    assert queries.due(s, [1]) == {}
+    assert [(told["state"], told["outcome"]) for told in queries.clocks(s, 1)] == [("stopped", "trashed")] * 2
+    back = happen(s, now + 11 * HOUR, Moment.TAKEN_BACK)[Metric.FIRST_RESPONSE]
+    assert (back.id, back.outcome, back.state, back.due_at) == (first.id, None, State.RUNNING, now + 18 * HOUR)
+    assert queries.drifts(s, after=0, limit=10) == ([], None)
+    kept = s.scalars(select(Segment).where(Segment.clock_id == back.id).order_by(Segment.from_at))
+    assert [k.kind for k in kept] == ["run", "away"]
+
+
+def test_nothing_is_told_of_a_ticket_that_is_away(s: Session, now: datetime) -> None:
+    happen(s, now - 100 * HOUR, Moment.ACCEPTED)
+    happen(s, now - 99 * HOUR, Moment.MERGED)
+    assert actions.fire_due(s) == []
+    happen(s, now - 90 * HOUR, Moment.TAKEN_BACK)
+    assert {one.metric for one in actions.fire_due(s)} == {Metric.FIRST_RESPONSE, Metric.RESOLUTION}

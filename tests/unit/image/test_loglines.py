@@ -77,6 +77,7 @@ def test_a_record_is_one_line_of_json_whatever_is_in_it() -> None:
     record = parse("api_00", 'a\u2028b\x1b[31m"quoted"', NOW)
     assert json.loads(as_json(record | {"agent": "x\r\ny"}))["agent"] == "x\r\ny"
     assert "\n" not in as_json(record | {"agent": "x\r\ny"})
+    assert as_json(record | {"agent": "\x9b2J \x85 \u202e"}).isprintable()
 
 
 def test_text_for_people_shows_no_control_characters_and_indents_what_pretends_to_be_a_line() -> None:

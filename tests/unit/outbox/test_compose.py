@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.outbox.compose import Enclosure, compose
+from app.outbox.house import one_time_token
 from app.outbox.models import Kind
 from tests.unit.outbox.letters import a_house, a_letter
 
@@ -64,6 +65,21 @@ def test_it_has_a_plain_and_an_html_part_with_the_link_to_the_ticket() -> None:
     html = text_of(message, "html")
     assert "<p>1 &lt; 2 &amp; &lt;script&gt;alert(1)&lt;/script&gt;<br>\nPull the plug.</p>" in html
     assert '<a href="https://desk.example/tickets/7">' in html
+
+
+def test_a_one_time_link_is_made_from_the_letters_id_and_stands_in_no_row() -> None:
+    said = "Open {link} within the hour."
+    message = wire(kind=Kind.NOTICE, ticket=None, text=said, link="reset", mail_id="t.0.0.00ff")
+    link = f"https://desk.example/reset/{one_time_token(HOUSE.signer, 't.0.0.00ff')}"
+    assert len(link.rpartition("/")[2]) == 51  # 255 bits
+    assert text_of(message, "plain") == f"Open {link} within the hour.\n"
+    assert f'<a href="{link}">{link}</a>' in text_of(message, "html")
+
+
+def test_a_person_can_not_write_a_link_into_an_answer() -> None:
+    message = wire(text="Open {link} now.")
+    assert "Open {link} now." in text_of(message, "plain")
+    assert "Open {link} now." in text_of(message, "html")
 
 
 @pytest.mark.parametrize(("kind", "word"), [(Kind.ACKNOWLEDGEMENT, "auto-replied"), (Kind.NOTICE, "auto-generated")])

@@ -37,6 +37,7 @@ def test_an_unreachable_server_is_tried_at_least_every_5_minutes() -> None:
         ("carol@acme.example", "carol@acme.example"),
         ("o'neill+tag@acme.example", "o'neill+tag@acme.example"),
         ("carol@bücher.example", "carol@xn--bcher-kva.example"),
+        ("info@straße.example", "info@xn--strae-oqa.example"),
         ("root@localhost", "root@localhost"),
         ("first..last.@docomo.example", "first..last.@docomo.example"),
     ],

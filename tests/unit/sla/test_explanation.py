@@ -4,7 +4,7 @@ from datetime import UTC, timedelta
 from zoneinfo import ZoneInfo
 
 from app.sla.rules import Metric, explain, fire
-from app.sla.rules.clock import Clock, end, fulfil, pause, reopen, resume, start
+from app.sla.rules.clock import Clock, end, fulfil, pause, reopen, resume, set_aside, start, take_back
 from app.sla.rules.explanation import length
 from app.sla.rules.words import Outcome
 from tests.unit.sla.promises import HOUR, MINUTE, MONDAY, SECOND, goal
@@ -62,3 +62,10 @@ def test_a_length_is_in_hours_minutes_and_seconds_and_never_in_days() -> None:
     assert length(timedelta(days=5)) == "120 h"
     assert length(timedelta(hours=1, minutes=2, seconds=3)) == "1 h 2 min 3 s"
     assert length(timedelta(0)) == "0 s"
+
+
+def test_the_time_its_ticket_was_away_does_not_count() -> None:
+    away = set_aside(begun(), MONDAY + HOUR, Outcome.MERGED)
+    assert explain(away, UTC)[-1] == "stopped Mon 23 Nov 15:00: the ticket was merged into another"
+    back = take_back(away, MONDAY + 2 * HOUR, goal(8 * HOUR))
+    assert explain(back, UTC)[2] == "paused Mon 23 Nov 15:00\N{EN DASH}16:00 while it was merged or in the trash"

@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+import pytest
+
 from app.sla.rules import NO_PLAN, Clock, Metric, Moment, Outcome, Plan, Start, State, after, fire, fits
 from tests.unit.sla.promises import HOUR, MINUTE, MONDAY, plan
 
@@ -191,3 +193,63 @@ def test_a_policy_fits_when_all_it_names_does() -> None:
 def test_the_minutes_before_a_pause_and_after_it_are_one_run() -> None:
     clocks = live((Moment.ACCEPTED, 0 * HOUR), (Moment.PAUSED, 10 * MINUTE), (Moment.RESUMED, HOUR), (Moment.RESOLVED, 2 * HOUR))
     assert clocks[RESOLUTION].consumed == 70 * MINUTE
+
+
+AWAY = [(Moment.MERGED, Outcome.MERGED), (Moment.SET_ASIDE, Outcome.TRASHED)]
+
+
+@pytest.mark.parametrize(("moment", "outcome"), AWAY)
+def test_while_its_ticket_is_away_nothing_runs_and_nothing_is_told(moment: Moment, outcome: Outcome) -> None:
+    clocks = live((Moment.ACCEPTED, 0 * HOUR), (moment, HOUR))
+    assert {(c.outcome, c.running, c.next_at) for c in clocks.values()} == {(outcome, False, None)}
+    assert [fire(c, at(1000)) for c in clocks.values()] == [(c, []) for c in clocks.values()]
+
+
+@pytest.mark.parametrize(("moment", "outcome"), AWAY)
+def test_taken_back_the_same_clocks_go_on_and_the_time_away_does_not_count(moment: Moment, outcome: Outcome) -> None:
+    back = live((Moment.ACCEPTED, 0 * HOUR), (moment, HOUR), (Moment.TAKEN_BACK, 101 * HOUR))
+    assert outcome not in {c.outcome for c in back.values()}
+    assert {m: (c.cycle, c.state, c.due_at) for m, c in back.items()} == {
+        FIRST: (1, State.RUNNING, at(104)),
+        RESOLUTION: (1, State.RUNNING, at(108)),
+    }
+    assert [segment.kind for segment in back[FIRST].segments] == ["run", "away"]
+
+
+def test_what_was_paused_is_taken_back_paused() -> None:
+    steps = ((Moment.ACCEPTED, 0 * HOUR), (Moment.PAUSED, HOUR), (Moment.SET_ASIDE, HOUR), (Moment.TAKEN_BACK, 9 * HOUR))
+    assert (live(*steps)[RESOLUTION].state, live(*steps)[RESOLUTION].due_at) == (State.PAUSED, None)
+    assert live(*steps, (Moment.RESUMED, 10 * HOUR))[RESOLUTION].due_at == at(17)
+
+
+def test_what_was_late_before_is_late_after_and_is_told_only_then() -> None:
+    away = live((Moment.ACCEPTED, 0 * HOUR), (Moment.MERGED, 5 * HOUR))
+    assert (away[FIRST].breached_at, away[FIRST].next_at) == (at(4), None)
+    back = after(away, Moment.TAKEN_BACK, at(50), PLAN)[FIRST]
+    assert (back.state, back.breached_at) == (State.BREACHED_OPEN, at(4))
+    assert [one.kind for one in fire(back, at(50))[1]] == ["skipped", "breach"]
+
+
+def test_what_was_told_before_is_not_told_again_after() -> None:
+    told = {m: fire(c, at(5))[0] for m, c in live((Moment.ACCEPTED, 0 * HOUR)).items()}
+    back = after(after(told, Moment.SET_ASIDE, at(5), PLAN), Moment.TAKEN_BACK, at(50), PLAN)[FIRST]
+    assert (back.state, back.due_at, back.next_at) == (State.BREACHED_OPEN, at(4), None)
+
+
+def test_what_was_over_before_its_ticket_went_away_stays_as_it_was() -> None:
+    answered = live((Moment.ACCEPTED, 0 * HOUR), (Moment.AGENT_ANSWERED, HOUR))
+    back = after(after(answered, Moment.MERGED, at(2), PLAN), Moment.TAKEN_BACK, at(3), PLAN)
+    assert back[FIRST] == answered[FIRST]
+
+
+def test_nothing_new_starts_and_nothing_goes_on_while_its_ticket_is_away() -> None:
+    away = live((Moment.ACCEPTED, 0 * HOUR), (Moment.PAUSED, HOUR), (Moment.MERGED, 2 * HOUR))
+    for moment in set(Moment) - {Moment.TAKEN_BACK}:
+        assert after(away, moment, at(3), PLAN) == away
+
+
+def test_a_promise_that_changed_meanwhile_holds_from_the_day_it_is_taken_back() -> None:
+    away = live((Moment.ACCEPTED, 0 * HOUR), (Moment.SET_ASIDE, HOUR))
+    back = after(away, Moment.TAKEN_BACK, at(11), plan(response=2 * HOUR, version=2))
+    assert (back[FIRST].goal.version, back[FIRST].due_at) == (2, at(12))
+    assert after(away, Moment.TAKEN_BACK, at(11), NO_PLAN)[FIRST].state is State.CANCELLED

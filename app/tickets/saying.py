@@ -1,0 +1,74 @@
+"""What is said on a ticket, and how it becomes a message."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.accounts.models import Person
+from app.core import text
+from app.core.errors import Invalid
+from app.db.session import Session
+from app.files import actions as files
+from app.files.actions import File
+from app.tickets import words
+from app.tickets.models import Channel, Message, Ticket
+
+
+@dataclass(frozen=True)
+class Body:
+    """What is said: plain text, and the same as harmless HTML where it came so."""
+
+    text: str
+    html: str | None = None
+    html_policy: int | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """How it came: by which door, from which mail, and whether a machine sent it."""
+
+    channel: Channel
+    mail_id: str | None = None
+    inbound_mail_id: int | None = None
+    auto: bool = False
+
+
+def say(
+    s: Session,
+    ticket: Ticket,
+    *,
+    author: Person,
+    body: Body,
+    source: Source,
+    attached: Sequence[File],
+    now: datetime,
+    internal: bool = False,
+    first: bool = False,
+) -> Message:
+    """A new message with its files. Raises Invalid where there is nothing in it. `first`: it opens the ticket."""
+    if not body.text.strip() and not body.html and not attached:
+        raise Invalid("There is nothing in this message. Write something or attach a file.")
+    message = Message(
+        ticket=ticket.number,
+        author=author,
+        internal=internal,
+        from_staff=author.staff and author.id != ticket.requester_id,
+        auto=source.auto,
+        channel=source.channel,
+        text=text.printable(body.text),
+        html=body.html,
+        html_policy=body.html_policy,
+        mail_id=source.mail_id,
+        inbound_mail_id=source.inbound_mail_id,
+        created_at=now,
+    )
+    s.add(message)
+    s.flush()
+    files.attach(s, attached, message_id=message.id, now=now)
+    if first:
+        words.begin(s, ticket, message, attached)
+    else:
+        words.add(s, message, attached, ticket=ticket.conversation or ticket.number)
+    if not internal:  # a customer's list must not tell that there is a note
+        ticket.updated_at = now
+    return message

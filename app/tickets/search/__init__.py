@@ -1,0 +1,1 @@
+"""Finding tickets by a line of words and filters."""

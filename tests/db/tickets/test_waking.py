@@ -1,0 +1,56 @@
+"""The worker's real loop wakes what sleeps."""
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from app import config
+from app.audit.models import Entry
+from app.core import log as logs
+from app.db.session import Database
+from app.db.session import now as database_now
+from app.entry.loop import Worker
+from app.entry.sla_worker import Watch
+from app.tickets.models import Ticket
+from tests.cast import assemble
+from tests.db.tickets.scene import opened
+
+
+@pytest.fixture
+def running(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The loop, going round."""
+    monkeypatch.setattr(logs, "start", lambda *_: None)
+    monkeypatch.setattr(Worker, "listen_for_signals", lambda _: None)
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "ready").touch()
+    me = Worker("sla-worker", config.load({"DATABASE_URL": database.dsn, "RUN_DIR": str(tmp_path)}))
+    watch = Watch(me)
+    thread = threading.Thread(target=me.run, args=(watch.round,))
+    thread.start()
+    yield
+    me.stop.set()
+    thread.join(10)
+    watch.close()
+
+
+@pytest.mark.usefixtures("running")
+def test_a_ticket_wakes_by_itself_within_a_second_of_its_time(database: Database) -> None:
+    with database.transaction() as s:
+        now = database_now(s)
+        ticket = opened(s, assemble(s, now), now)
+        ticket.snoozed_until = due = now + timedelta(seconds=2)
+    end = time.monotonic() + 10
+    woken = None
+    while woken is None and time.monotonic() < end:
+        time.sleep(0.05)
+        with database.transaction() as s:
+            woken = s.scalar(select(Entry).where(Entry.ticket == ticket.number, Entry.kind == "ticket.awoken"))
+    assert woken is not None
+    assert timedelta(0) <= woken.at - due < timedelta(seconds=1)
+    with database.transaction() as s:
+        assert s.get_one(Ticket, ticket.number).snoozed_until is None
