@@ -30,6 +30,8 @@ _REDIS_LEVELS = {".": "debug", "-": "debug", "*": "info", "#": "warning"}
 _QUERY = re.compile(r"\?[^\s\"]*")
 # A terminal obeys control characters, and a line break could fake a line of its own.
 _HARMLESS = dict.fromkeys((*range(32), *range(127, 160)), "\ufffd") | {ord("\n"): "\n    ", ord("\t"): "  "}
+# What JSON allows and a terminal obeys all the same, or a reader of logs takes for the end of a line.
+_UNSEEN = re.compile("[\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _TRACEBACK = "Traceback (most recent call last):"
 _CHAINED = ("During handling of the above", "The above exception was", _TRACEBACK)
 
@@ -51,7 +53,8 @@ def level(name: object) -> str:
 
 
 def as_json(record: Record) -> str:
-    return json.dumps(record, ensure_ascii=False, default=str)
+    written = json.dumps(record, ensure_ascii=False, default=str)
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", written)
 
 
 def as_text(record: Record) -> str:

@@ -19,7 +19,7 @@ from app.core import log as logs
 from app.db.redis import Counters
 from app.db.session import Database
 from app.db.session import now as database_now
-from app.ops import demo, migrate, seed
+from app.ops import changes, demo, migrate, roles, seed
 
 log = logging.getLogger("boot")
 PATIENCE = 60.0  # seconds for what is outside; the embedded ones have as long as they need to recover
@@ -95,7 +95,9 @@ def open_the_door(settings: Settings) -> None:
     """Furnish the desk, say how to get in, and leave the ready mark."""
     db = Database(settings.database_dsn, pool=1, name="boot")
     with db.transaction() as s:
+        changes.note(s, settings, now=database_now(s))
         administrator = seed.furnish(s, settings, now=database_now(s))
+        unprotected = roles.standing(s.connection()).problem
     if settings.atum_demo:
         demo.fill(db, settings)
     with db.transaction() as s:
@@ -104,6 +106,8 @@ def open_the_door(settings: Settings) -> None:
     tell(settings, "unhealthy", "The desk does not answer right now", "it is being restarted; try again in a few seconds")
     _write(settings, "ready", migrate.head())
     log.info("ATUM Desk %s is ready at %s", __version__, settings.atum_url)
+    if unprotected:
+        log.warning(unprotected)
     if administrator:
         log.info("made the administrator %s", administrator)
     if link:

@@ -5,55 +5,19 @@ Any number of these may run. Whatever is due is found in the tables, so a lost w
 
 import logging
 import time
-from contextlib import suppress
 from dataclasses import asdict
 
-import psycopg
-from psycopg import sql
-
-from app.db.session import Database, DatabaseGone
+from app.db.bell import Bell
+from app.db.session import Database
 from app.entry.loop import Worker, worker
+from app.ops.notary import Notary
 from app.sla import actions, queries
-from app.tickets import deadlines
+from app.tickets import deadlines, snooze
 
 SHORTEST, LONGEST = 0.002, 1.0  # seconds to listen
 CHUNK = 500  # clocks that one step of the re-check replays
 
 log = logging.getLogger(__name__)
-
-
-class Bell:
-    """LISTENs on a connection of its own, and makes itself another when that one broke."""
-
-    def __init__(self, dsn: str, channel: str, *, name: str) -> None:
-        self._dsn, self._channel, self._name = dsn, channel, name
-        self._connection: psycopg.Connection | None = None
-
-    def hang(self) -> None:
-        """Listen from here on; whoever reads the tables after this misses nothing. Raises DatabaseGone."""
-        if self._connection is not None:
-            return
-        try:
-            fresh = psycopg.connect(self._dsn, autocommit=True, connect_timeout=5, application_name=self._name)
-            fresh.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._channel)))
-        except psycopg.OperationalError as wrong:
-            raise DatabaseGone from wrong
-        self._connection = fresh
-
-    def wait(self, seconds: float) -> None:
-        """Until it rings, at most so long. A broken connection is a ring: there may be something to see."""
-        assert self._connection is not None
-        try:
-            for _ in self._connection.notifies(timeout=seconds, stop_after=1):
-                pass
-        except psycopg.OperationalError:
-            self.take_down()
-
-    def take_down(self) -> None:
-        if self._connection is not None:
-            with suppress(psycopg.Error):
-                self._connection.close()
-            self._connection = None
 
 
 class Recheck:
@@ -90,12 +54,14 @@ class Watch:
         self._db = Database(dsn, pool=1, name=me.name)
         self._bell = Bell(dsn, actions.WAKE, name=f"{me.name} bell")
         self._recheck = Recheck(self._db, me.settings.sla_check_interval)
+        self._notary = Notary(self._db, me.settings)
 
     def round(self) -> float:
         """Answers no rest: the waiting is done here, where a notification ends it."""
         self._bell.hang()
         seconds = self._all_due()
         more = self._recheck.step()
+        self._notary.step()
         self._bell.wait(SHORTEST if more else min(max(seconds, SHORTEST), LONGEST))
         return 0.0
 
@@ -106,13 +72,15 @@ class Watch:
     def _all_due(self) -> float:
         """Seconds until the next one, when nothing is due any more."""
         done = 1
-        seconds: float | None = None
+        nearest: tuple[float | None, ...] = ()
         while done and not self._me.stop.is_set():
             with self._db.transaction() as s:
                 done = deadlines.process_due(s)
-                seconds = actions.seconds_until_next(s)
+            with self._db.transaction() as s:
+                done += snooze.wake_due(s)
+                nearest = (actions.seconds_until_next(s), snooze.seconds_until_next(s))
             self._me.beat()
-        return LONGEST if seconds is None else seconds
+        return min((seconds for seconds in nearest if seconds is not None), default=LONGEST)
 
 
 def main() -> None:

@@ -1,13 +1,17 @@
 """The application as a server runs it: wired, waiting for the ready mark, and giving signs of life."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from types import FrameType
 
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 
 from app import config
+from app.accounts import passwords
 from app.core.signing import Signer
 from app.db.redis import Counters
 from app.db.session import Database
@@ -24,19 +28,36 @@ def application() -> FastAPI:
     """The desk's application, with the settings in force."""
     worker = Worker(config.process_name("api_00"), config.load())
     settings = worker.settings
+    passwords.share(settings.app_run)
     db = Database(settings.database_dsn, pool=THREADS, name=worker.name)
     counters = Counters(settings.redis_dsn)
 
     @asynccontextmanager
-    async def life(_: FastAPI) -> AsyncIterator[None]:
+    async def life(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(worker.wait_until_ready)
+        _when_asked_to_stop(app.state.live.end)
         current_default_thread_limiter().total_tokens = THREADS
         beating = asyncio.create_task(_beat(worker))
         yield
         beating.cancel()
+        app.state.live.end()
         db.close()
 
     return create(_desk(settings, db, counters), life)
+
+
+def _when_asked_to_stop(end: Callable[[], None]) -> None:
+    """The server says that it ends only after the last answer: streams, which never end, hear it from the signal itself."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    loop, servers = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(end)
+        if callable(servers):
+            servers(number, frame)
+
+    signal.signal(signal.SIGTERM, stop)
 
 
 async def _beat(worker: Worker) -> None:

@@ -18,6 +18,7 @@ from app.core import clock
 from app.db.redis import Counters
 from app.db.session import Database
 from app.intake import queries as intake
+from app.ops import roles
 from app.outbox import queries as outbox
 
 OK, DEGRADED, DOWN = "ok", "degraded", "down"
@@ -27,6 +28,7 @@ REQUIRED = frozenset({"database", "migrations", "api", *WORKERS})
 DISK_LEAST = 0.05
 TLS_SOON = 14  # days
 FRESH = 1.0  # seconds
+CHECKPOINT_MOST = timedelta(days=1)
 LETTER_MOST = timedelta(minutes=15)
 
 
@@ -99,6 +101,7 @@ class Watch:
     def _in_database(self) -> dict[str, Part]:
         with self._db.reading() as c:
             return {
+                "audit": audit(c),
                 "migrations": migrations(c, self._settings.app_run / "ready"),
                 "mailboxes": mailboxes(c),
                 "outbox": letters(c, configured=self._settings.smtp_host is not None),
@@ -192,6 +195,16 @@ def migrations(c: Connection, ready: Path) -> Part:
     if found != wanted:
         return Part(DOWN, f"The database is at revision {found}, and this version needs {wanted}. Restart the desk.")
     return Part(OK, None, {"revision": found})
+
+
+def audit(c: Connection) -> Part:
+    """When its end was signed last, and whether the role that the desk works as keeps it from being changed."""
+    standing = roles.standing(c)
+    last = c.execute(text("SELECT max(day) FROM audit_checkpoint")).scalar_one()
+    figures = {"works_as": standing.role, "last_checkpoint": last and last.isoformat()}
+    if last and clock.now().date() - last > CHECKPOINT_MOST:
+        return Part(DEGRADED, f"The audit was last signed on {last}; the SLA worker does that every day.", figures)
+    return Part(OK, standing.problem, figures)
 
 
 def mailboxes(c: Connection) -> Part:

@@ -12,6 +12,7 @@ from sqlalchemy.pool import NullPool
 from app.core.errors import Conflict
 from app.db import locks
 from app.db.session import plainly, sqlalchemy_url
+from app.ops import roles
 
 SCRIPTS = Path(__file__).parents[1] / "migrations"
 
@@ -21,7 +22,7 @@ class NewerData(Conflict):
 
 
 def up(dsn: str) -> list[str]:
-    """Migrate to the newest revision under an advisory lock and answer what was done, oldest first.
+    """Migrate to the newest revision, as the tables' owner and under an advisory lock; answer what was done, oldest first.
 
     Raises NewerData, before anything is touched, where the database is at a revision that this version doesn't know.
     """
@@ -31,6 +32,8 @@ def up(dsn: str) -> list[str]:
         steps = pending(engine)
         if steps:
             command.upgrade(_alembic(engine), "head")
+        with engine.begin() as c:
+            roles.settle(c)
     return steps
 
 

@@ -5,10 +5,12 @@ import json
 import pytest
 
 from app.web.gate import POLICY
+from app.web.stream import HEARTBEAT
 from tests.conf.conftest import Render
 from tests.conf.nginx import Directive, read
 
 URL = "https://desk.example.com"
+ONE_TIME_LINKS = ("/setup", "/reset", "/invite", "/confirm-email")
 
 
 def servers(conf: Directive) -> list[Directive]:
@@ -35,6 +37,11 @@ def listens(conf: Directive) -> set[str]:
     return {" ".join(d.args) for d in conf.walk() if d.name == "listen"}
 
 
+def mapped(conf: Directive, name: str) -> dict[str, str]:
+    [found] = [d for d in conf.all("map") if d.args[1] == name]
+    return {d.name: d.args[0] for d in found.block}
+
+
 def limits(location: Directive) -> list[str]:
     return [" ".join(d.args) for d in location.all("limit_req")]
 
@@ -42,7 +49,7 @@ def limits(location: Directive) -> list[str]:
 def test_port_80_leads_to_the_public_url_and_never_to_what_the_request_says(rendered: Render) -> None:
     [plain] = [s for s in servers(read(rendered(ATUM_URL=URL))) if "80" in s.all("listen")[0].args]
     assert locations(plain)["/"].only("return") == ("308", f"{URL}$request_uri")
-    assert set(locations(plain)) == {"= /healthz", "^~ /.well-known/acme-challenge/", "/setup", "/"}
+    assert set(locations(plain)) == {"= /healthz", "^~ /.well-known/acme-challenge/", "/", *ONE_TIME_LINKS}
 
 
 def test_only_80_and_443_are_listened_on(rendered: Render) -> None:
@@ -87,8 +94,8 @@ def test_the_zones_have_their_public_names_rates_and_keys(rendered: Render) -> N
         ("$binary_remote_addr", "zone=atum_api_limit:10m", "rate=7r/s"),
         ("$trying_to_sign_in", "zone=atum_login_limit:10m", "rate=30r/m"),
     }
-    [keys] = [d for d in conf.all("map") if d.args[1] == "$trying_to_sign_in"]
-    assert {(d.name, d.args) for d in keys.block} == {("default", ("",)), ("POST", ("$binary_remote_addr",))}
+    assert mapped(conf, "$does") == {"default": "1", "GET": "0", "HEAD": "0"}
+    assert mapped(conf, "$trying_to_sign_in") == {"default": "$binary_remote_addr", "0": ""}
     assert conf.only("limit_req_status") == conf.only("limit_conn_status") == ("429",)
 
 
@@ -96,8 +103,10 @@ def test_every_way_to_sign_in_is_limited_and_health_and_static_files_are_not(ren
     found = locations(desk(read(rendered(API_BURST="8", LOGIN_BURST="3"))))
     api, login = "zone=atum_api_limit burst=8 nodelay", "zone=atum_login_limit burst=3 nodelay"
     assert {name: limits(location) for name, location in found.items() if not name.startswith("@")} == {
-        "= /healthz": [], "^~ /static/": [], "= /api/v1/health": [], "/": [],
-        "/api": [api], "/api/v1/auth/": [login, api], "/sign-in": [login], "/setup": [login], "/tickets": [], "/my/tickets": [],
+        "= /healthz": [], "^~ /static/": [], "= /api/v1/health": [], "/": [], "/tickets": [], "/my/tickets": [],
+        "/api": [api], "= /api/v1/tickets": [api], "/api/v1/tickets/": [api], "= /api/v1/events": [api],
+        "/api/v1/auth/": [login, api],
+        **{page: [login] for page in ("/sign-in", "/forgot", *ONE_TIME_LINKS)},
     }  # fmt: skip
 
 
@@ -113,14 +122,15 @@ def test_a_refusal_says_when_to_come_back_in_the_askers_own_terms(rendered: Rend
 
 def test_every_status_nginx_can_refuse_with_has_an_answer_of_ours_in_every_part_of_the_desk(rendered: Render) -> None:
     server = desk(read(rendered()))
-    for location in (server, locations(server)["/api"], locations(server)["/api/v1/auth/"]):
+    found = locations(server)
+    for location in (server, found["/api"], found["/api/v1/auth/"], found["/api/v1/tickets/"], found["= /api/v1/events"]):
         told = {status for d in location.all("error_page") for status in d.args[:-1] if status.isdigit()}
-        assert told == {"413", "429", "500", "502", "503", "504"}
+        assert told - {"401"} == {"413", "429", "500", "502", "503", "504"}
 
 
 def test_until_the_desk_is_ready_every_part_of_it_answers_503(rendered: Render) -> None:
     proxying = [s for s in locations(desk(read(rendered()))).values() if s.all("proxy_pass")]
-    assert len(proxying) == 8
+    assert len(proxying) == 15
     for location in proxying:
         condition = location.all("if")[-1]
         assert condition.args == ("(!-f", "/run/atum/app/ready)")
@@ -199,12 +209,54 @@ def test_only_who_is_signed_in_may_send_much_and_not_many_at_once(rendered: Rend
     found = locations(desk(read(rendered(UPLOAD_MAX="20M"))))
     most = {name: s.only("client_max_body_size")[0] for name, s in found.items() if s.all("client_max_body_size")}
     assert most == {
-        "/": "64k", "/sign-in": "64k", "/setup": "64k", "/api/v1/auth/": "64k", "/api": "2m",
-        "/tickets": "20M", "/my/tickets": "20M",
+        "/": "64k", "/sign-in": "64k", "/forgot": "64k", "/api/v1/auth/": "64k", "= /api/v1/events": "64k", "/api": "2m",
+        "= /api/v1/tickets": "2m",
+        "/tickets": "20M", "/my/tickets": "20M", "/api/v1/tickets/": "20M", **dict.fromkeys(ONE_TIME_LINKS, "64k"),
     }  # fmt: skip
-    for name in ("/tickets", "/my/tickets"):
-        assert ("atum_uploads", "8") in [d.args for d in found[name].all("limit_conn")]
+    for name, at_once in (("/tickets", "8"), ("/my/tickets", "8"), ("/api/v1/tickets/", "20")):
+        assert ("atum_uploads", at_once) in [d.args for d in found[name].all("limit_conn")]
         assert found[name].all("if")[0].args == ("($stranger_sends)",)
+
+
+def test_a_stranger_is_one_with_neither_cookie_nor_token_whatever_the_method(rendered: Render) -> None:
+    conf = http(read(rendered()))
+    [found] = [d for d in conf.all("map") if d.args[1] == "$stranger_sends"]
+    assert found.args[0] == "$does:$http_cookie$http_authorization"
+    assert mapped(conf, "$stranger_sends") == {"default": "0", "1:": "1"}
+    assert mapped(conf, "$sending") == {"default": "$binary_remote_addr", "0::": "", "0:0:": ""}
+    refusal = locations(desk(read(rendered())))["@stranger_problem"]
+    assert ("WWW-Authenticate", "Bearer", "always") in [d.args for d in refusal.all("add_header")]
+    assert json.loads(refusal.only("return")[1].replace("\\n", ""))["type"] == "urn:atum-desk:problem:not-signed-in"
+
+
+def test_no_location_of_a_folder_makes_nginx_redirect_a_page_of_the_desk(rendered: Render) -> None:
+    found = locations(desk(read(rendered())))
+    folders = {
+        name for name, s in found.items() if name.startswith("/") and name.endswith("/") and len(name) > 1 and s.all("proxy_pass")
+    }
+    assert folders == {"/api/v1/auth/", "/api/v1/tickets/"}
+    assert "= /api/v1/tickets" in found  # the desk has no /api/v1/auth
+
+
+def test_the_live_stream_is_not_held_back_and_has_limits_of_its_own(rendered: Render) -> None:
+    events = locations(desk(read(rendered())))["= /api/v1/events"]
+    assert events.only("proxy_buffering") == ("off",)
+    assert int(events.only("proxy_read_timeout")[0].removesuffix("s")) > 3 * HEARTBEAT
+    assert [d.args for d in events.all("limit_conn")] == [("atum_streams", "300")]
+
+
+def test_the_api_says_how_much_it_takes(rendered: Render) -> None:
+    found = locations(desk(read(rendered(API_RATE="7r/s", LOGIN_RATE="30r/m"))))
+    said = {
+        name: [d.args[1:] for d in location.all("add_header") if d.args[0] == "RateLimit-Policy"]
+        for name, location in found.items()
+    }
+    api = ('"api";q=7;w=1', "always")
+    assert {name: policy for name, policy in said.items() if policy} == {
+        "/api": [api], "= /api/v1/tickets": [api], "/api/v1/tickets/": [api], "= /api/v1/events": [api],
+        "/api/v1/auth/": [('"sign-in";q=30;w=60, "api";q=7;w=1', "always")],
+    }  # fmt: skip
+    assert ("RateLimit", '"api";r=0;t=1', "always") in [d.args for d in found["@too_many_problem"].all("add_header")]
 
 
 def test_the_access_log_holds_neither_questions_nor_health_checks(rendered: Render) -> None:
@@ -220,7 +272,11 @@ def test_the_access_log_holds_neither_questions_nor_health_checks(rendered: Rend
 
 
 def test_a_one_time_link_is_not_in_the_log(rendered: Render) -> None:
-    assert locations(desk(read(rendered())))["/setup"].only("set") == ("$asked_path", "/setup/(hidden)")
+    conf = read(rendered())
+    [plain] = [s for s in servers(conf) if "80" in s.all("listen")[0].args or "80" in s.all("listen")[0].args[0]]
+    for server in (desk(conf), plain):
+        for link in ONE_TIME_LINKS:
+            assert ("$asked_path", f"{link}/(hidden)") in [d.args for d in locations(server)[link].all("set")]
 
 
 def test_sizes_and_patience_have_limits(rendered: Render) -> None:

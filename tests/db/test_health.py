@@ -121,7 +121,7 @@ def test_strangers_are_told_the_status_and_no_more(settings: Settings, database:
     found = report(settings, database)
     assert set(found.told(whole=False)) == {"status", "timestamp", "version"}
     assert set(found.told(whole=True)["components"]) == {
-        "database", "redis", "migrations", "disk", "tls", "api",
+        "database", "audit", "redis", "migrations", "disk", "tls", "api",
         "sla_worker", "mail_poller", "outbox_sender", "mailboxes", "outbox",
     }  # fmt: skip
 
