@@ -7,6 +7,7 @@ _PICTURES = {
     b"GIF89a": "image/gif",
 }
 OTHER = "application/octet-stream"
+SHOWN = (*dict.fromkeys(_PICTURES.values()), "image/webp")
 
 
 def media_type(content: bytes) -> str:

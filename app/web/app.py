@@ -17,6 +17,7 @@ from app.web.api import (
     custom_fields,
     documents,
     events,
+    exports,
     factors,
     files,
     health,
@@ -43,9 +44,12 @@ from app.web.api import (
 )
 from app.web.desk import Desk
 from app.web.gate import Gate
+from app.web.live import Live
 from app.web.pages import STATIC
 from app.web.portal import tickets as portal
+from app.web.sign_in import links as mailed
 from app.web.sign_in import routes as sign_in
+from app.web.sign_in import second_factor
 
 API = (  # in the order of the documentation; the fixed path /tickets/bulk comes before /tickets/{number}
     health,
@@ -61,6 +65,7 @@ API = (  # in the order of the documentation; the fixed path /tickets/bulk comes
     teams,
     bulk,
     search,
+    exports,
     tickets,
     ticket_changes,
     merging,
@@ -94,10 +99,11 @@ def create(desk: Desk, lifespan: Lifespan | None = None) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.desk = desk
+    app.state.live = Live(desk.settings.database_dsn, desk.settings.redis_dsn)
     failures.install(app)
     for api in API:
         app.include_router(api.router)
-    for router in (sign_in.router, agent.router, portal.router):
+    for router in (sign_in.router, mailed.router, second_factor.router, agent.router, portal.router):
         app.include_router(router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC))  # behind nginx it never sees these; in `atum dev` it does
     app.add_middleware(Gate, most=desk.settings.upload_max_bytes)

@@ -4,6 +4,7 @@ import logging
 from typing import Any
 from urllib.parse import urlencode
 
+import psycopg
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DataError
@@ -12,9 +13,11 @@ from starlette.exceptions import HTTPException
 from app.core.errors import DeskError, Invalid, NotFound, NotSignedIn, TooMany, Unavailable
 from app.core.log import request_id
 from app.web.answers import Problem, problem
+from app.web.door import SecondFactorNeeded
 from app.web.pages import page, see_other
 
 log = logging.getLogger(__name__)
+_SLUGS = {400: "malformed", 405: "method-not-allowed", 413: "too-large"}
 
 
 def install(app: FastAPI) -> None:
@@ -22,13 +25,14 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(DeskError, refused)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(DataError, impossible)
+    app.add_exception_handler(psycopg.DataError, impossible)
     app.add_exception_handler(UnicodeEncodeError, impossible)
     app.add_exception_handler(HTTPException, framework)
     app.add_exception_handler(Exception, broken)
 
 
 def wants_json(request: Request) -> bool:
-    return request.url.path.startswith("/api/")
+    return request.url.path.startswith("/api/") and not request.url.path.startswith("/api/docs")
 
 
 def refused(request: Request, wrong: Exception) -> Response:
@@ -36,11 +40,14 @@ def refused(request: Request, wrong: Exception) -> Response:
     if isinstance(wrong, NotSignedIn) and not wants_json(request) and request.method in {"GET", "HEAD"}:
         asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return see_other("/sign-in?" + urlencode({"next": asked}))
+    if isinstance(wrong, SecondFactorNeeded) and not wants_json(request) and request.method in {"GET", "HEAD"}:
+        return see_other("/account/second-factor")
     answer = problem(wrong) if wants_json(request) else _page(request, wrong.status, wrong.message)
     if isinstance(wrong, NotSignedIn) and wants_json(request):
         answer.headers["WWW-Authenticate"] = "Bearer"
     if isinstance(wrong, TooMany):
         answer.headers["Retry-After"] = str(wrong.retry_after)
+        answer.headers["RateLimit"] = f'"tries";r=0;t={wrong.retry_after}'
     if isinstance(wrong, Unavailable):
         answer.headers["Retry-After"] = "5"
     return answer
@@ -48,7 +55,7 @@ def refused(request: Request, wrong: Exception) -> Response:
 
 def impossible(request: Request, wrong: Exception) -> Response:
     """A number beyond 64 bits, a NUL or half a character in a text: what no row can hold."""
-    assert isinstance(wrong, DataError | UnicodeEncodeError)
+    assert isinstance(wrong, DataError | psycopg.DataError | UnicodeEncodeError)
     return refused(request, Invalid("A number or a text in this request is nothing the desk can hold."))
 
 
@@ -67,9 +74,11 @@ def framework(request: Request, wrong: Exception) -> Response:
         return refused(request, NotFound("There is no such page here."))
     detail = {405: f"{request.method} is not something this address answers to."}.get(wrong.status_code, str(wrong.detail))
     headers: dict[str, Any] = dict(wrong.headers or {})
-    answer = (
-        Problem(wrong.status_code, "http", detail, detail) if wants_json(request) else _page(request, wrong.status_code, detail)
-    )
+    if wants_json(request):
+        slug = _SLUGS.get(wrong.status_code, "http")
+        answer: Response = Problem(wrong.status_code, slug, detail, detail)
+    else:
+        answer = _page(request, wrong.status_code, detail)
     answer.headers.update(headers)
     return answer
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, File, Form, Request, Response, UploadFile
 
+from app.accounts.identity import Identity
 from app.accounts.models import Person
 from app.core import text
 from app.core.errors import Forbidden, Invalid
@@ -53,7 +54,7 @@ class PageRoute(Route):
         super().__init__(path, endpoint, **options)
 
 
-def page(request: Request, template: str, *, me: Person | None, status: int = 200, **context: Any) -> Response:
+def page(request: Request, template: str, *, me: Person | Identity | None, status: int = 200, **context: Any) -> Response:
     """A page for `me`, whose forms carry the token and which says why something was refused."""
     return pages.page(request, template, status=status, **{"me": me, "csrf": token(request), "refusal": None, **context})
 

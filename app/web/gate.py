@@ -3,12 +3,13 @@
 import uuid
 from typing import Any
 
+from fastapi import Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.errors import NotSignedIn
 from app.core.log import request_id
-from app.web.answers import problem
+from app.web.answers import Problem, problem
 from app.web.origin import SAFE
 
 POLICY = (
@@ -26,8 +27,10 @@ HEADERS = {
 }
 
 
+HEAD = "desk.head"  # in a scope: nobody will see the body
 PROGRAM_MOST = 2 * 1024 * 1024  # bytes of JSON: parsed in one piece, while nothing else is answered
-OPEN_TO_STRANGERS = frozenset({"/api/v1/auth/login", "/api/v1/auth/refresh"})
+_OPEN = "login refresh passkeys/sign-in passkeys/sign-in/options password/forgot password/reset invitation"
+OPEN_TO_STRANGERS = frozenset(f"/api/v1/auth/{path}" for path in _OPEN.split())
 
 
 class TooLarge(HTTPException):
@@ -62,12 +65,12 @@ class Gate:
             await _refuse_stranger(decorated)
             return
         if scope["method"] == "HEAD":  # a page answers HEAD as it answers GET; the server leaves the body away
-            scope = {**scope, "method": "GET"}
+            scope = {**scope, "method": "GET", HEAD: True}
         try:
             await self._app(scope, _counted(receive, self._limit(scope)), decorated)
         except TooLarge:
             if not answered:
-                await _too_large(decorated)
+                await _too_large(scope, decorated)
 
     def _limit(self, scope: Scope) -> int:
         uploads = (_header(scope, b"content-type") or "").startswith("multipart/")
@@ -113,7 +116,10 @@ def _with(headers: list[tuple[bytes, bytes]], rid: str) -> list[tuple[bytes, byt
     return [*headers, *more, (b"x-request-id", rid.encode())]
 
 
-async def _too_large(send: Send) -> None:
-    body = b"This request is larger than the desk takes (UPLOAD_MAX)."
-    await send({"type": "http.response.start", "status": 413, "headers": [(b"content-type", b"text/plain; charset=utf-8")]})
-    await send({"type": "http.response.body", "body": body})
+async def _too_large(scope: Scope, send: Send) -> None:
+    words = TooLarge().detail
+    answer: Response = Response(words, media_type="text/plain")
+    if scope["path"].startswith("/api/"):
+        answer = Problem(413, "too-large", words, words)
+    await send({"type": "http.response.start", "status": 413, "headers": answer.raw_headers})
+    await send({"type": "http.response.body", "body": answer.body})

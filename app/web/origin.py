@@ -19,9 +19,9 @@ class ForeignOrigin(Forbidden):
     slug = "foreign-origin"
 
 
-def refuse_foreign(request: Request) -> None:
-    """Raises ForeignOrigin for an unsafe request that another site made the browser send."""
-    if request.method in SAFE:
+def refuse_foreign(request: Request, *, streams: bool = False) -> None:
+    """Raises ForeignOrigin for an unsafe request that another site made the browser send, and for one that `streams`."""
+    if request.method in SAFE and not streams:
         return
     site = request.headers.get("sec-fetch-site")
     if site is not None:

@@ -23,7 +23,12 @@ def last_seen(web: Web) -> datetime:
 
 OPEN = {
     ("GET", "/"), ("GET", "/sign-in"), ("POST", "/sign-in"), ("GET", "/setup/{token}"), ("POST", "/setup/{token}"),
-    ("POST", "/api/v1/auth/login"), ("POST", "/api/v1/auth/refresh"), ("GET", "/api/v1/health"), ("GET", "/healthz"),
+    ("GET", "/forgot"), ("POST", "/forgot"), ("GET", "/invite/{token}"), ("POST", "/invite/{token}"),
+    ("GET", "/reset/{token}"), ("POST", "/reset/{token}"), ("POST", "/api/v1/auth/password/forgot"),
+    ("POST", "/api/v1/auth/password/reset"), ("POST", "/api/v1/auth/invitation"),
+    ("POST", "/api/v1/auth/login"), ("POST", "/api/v1/auth/refresh"), ("POST", "/sign-in/second-step"),
+    ("POST", "/api/v1/auth/passkeys/sign-in"), ("POST", "/api/v1/auth/passkeys/sign-in/options"),
+    ("GET", "/api/v1/health"), ("GET", "/healthz"),
 }  # fmt: skip
 
 

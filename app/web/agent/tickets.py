@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Form, Request, Response
 
 from app.accounts import actions as accounts
+from app.accounts.identity import Identity
 from app.accounts.models import Person
 from app.core.errors import DeskError, Invalid, NotFound
 from app.core.priority import Priority
@@ -18,7 +19,7 @@ from app.tickets.queries import Wanted
 from app.tickets.rules import OPEN, Status
 from app.web.agent import ticket, trouble
 from app.web.desk import desk_of
-from app.web.door import Agent, Anyone, House, Now, Reader, Tx
+from app.web.door import Agent, Anyone, Asker, House, Now, Reader, Tx
 from app.web.forms import PageRoute, Text, Uploads, address, kept, page
 from app.web.pages import see_other
 
@@ -62,7 +63,7 @@ class Draft:
 
 @router.get("/tickets")
 def index(
-    me: Anyone,
+    me: Asker,
     c: Reader,
     now: Now,
     house: House,
@@ -160,7 +161,7 @@ def _subject(draft: Draft) -> str:
     return draft.subject
 
 
-def _wanted(me: Person, status: str, whose: Whose) -> Wanted:
+def _wanted(me: Identity, status: str, whose: Whose) -> Wanted:
     if status not in _STATUSES:
         raise NotFound("There is no such list of tickets.")
     these = tuple(OPEN) if status == "open" else () if status == "all" else (Status(status),)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from fastapi import APIRouter, Request, Response
 
+from app.accounts import queries as accounts
 from app.accounts.models import Person
 from app.core.errors import DeskError, Invalid
 from app.db.session import Session
@@ -15,7 +16,7 @@ from app.tickets.models import Channel, Ticket
 from app.tickets.queries import Wanted
 from app.web import messages
 from app.web.api.tickets import speak
-from app.web.door import Anyone, House, Now, Reader, TicketToAnswer, TicketToSee, Tx
+from app.web.door import Anyone, Asker, House, Now, Reader, TicketToAnswer, TicketToSee, Tx
 from app.web.forms import PageRoute, Text, Uploads, kept, page
 from app.web.pages import see_other
 
@@ -32,7 +33,7 @@ class Draft:
 
 
 @router.get("/my/tickets")
-def index(me: Anyone, c: Reader, now: Now, request: Request, cursor: str | None = None) -> Response:
+def index(me: Asker, c: Reader, now: Now, request: Request, cursor: str | None = None) -> Response:
     """My tickets, and my organization's where I answer for it."""
     if me.staff:
         return see_other("/tickets")
@@ -42,6 +43,7 @@ def index(me: Anyone, c: Reader, now: Now, request: Request, cursor: str | None 
         "portal/list.html",
         me=me,
         now=now,
+        organization=accounts.organization_of(c, me),
         rows=found.items,
         first="/my/tickets" if cursor else None,
         next=f"/my/tickets?cursor={found.next}" if found.next else None,

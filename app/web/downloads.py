@@ -1,0 +1,63 @@
+"""Files that are made while they are sent: a piece at a time, and no connection held while somebody reads slowly."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from typing import Any
+
+from fastapi import Response
+from fastapi.responses import StreamingResponse
+
+from app.audit import checkpoints, rules, verifying
+from app.audit import queries as audit
+from app.core import spreadsheet
+from app.db.session import Database
+
+JSON_LINES = "application/x-ndjson"
+
+
+def table(name: str, day: date, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> Response:
+    """A small table as CSV."""
+    body = spreadsheet.BEGIN + "".join(map(spreadsheet.row, [head, *rows]))
+    return Response(body, media_type=spreadsheet.MEDIA_TYPE, headers=_as_file(f"{name}-{day}.csv"))
+
+
+def stream(pieces: Iterator[str], name: str, media_type: str) -> StreamingResponse:
+    """Whatever comes, as it comes."""
+    return StreamingResponse(pieces, media_type=media_type, headers=_as_file(name))
+
+
+def audit_lines(db: Database, public: bytes) -> Iterator[str]:
+    """The audit as `atum audit verify --file` reads it."""
+    with db.reading() as c:
+        end, marks = audit.end(c), checkpoints.every(c)
+    yield "".join(f"{line}\n" for line in verifying.opening(end, marks, public))
+    for page in _pages(db, end.seq):
+        yield "".join(f"{verifying.line(entry)}\n" for entry in page)
+
+
+def audit_table(db: Database) -> Iterator[str]:
+    """The audit as a spreadsheet shows it."""
+    with db.reading() as c:
+        end = audit.end(c)
+    yield spreadsheet.BEGIN + spreadsheet.row([*rules.COLUMNS, "hash"])
+    for page in _pages(db, end.seq):
+        yield "".join(spreadsheet.row([*_cells(entry), entry["hash"].hex()]) for entry in page)
+
+
+def _cells(entry: dict[str, Any]) -> list[Any]:
+    return [rules.canonical(entry[name]) if name == "data" else entry[name] for name in rules.COLUMNS]
+
+
+def _pages(db: Database, upto: int) -> Iterator[list[dict[str, Any]]]:
+    after = audit.BEFORE_ALL
+    while True:
+        with db.reading() as c:
+            page = audit.page(c, after=after, upto=upto)
+        if not page:
+            return
+        yield page
+        after = page[-1]["seq"]
+
+
+def _as_file(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"}

@@ -1,0 +1,246 @@
+"""A desk with one of everything on it, and what each route's path and body have to name to meet it.
+
+Carol's tickets are the team Support's: Alice is a member of it, Rita may only read, Erin is of another team.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import update
+
+from app.accounts import actions as accounts
+from app.accounts import passwords, sessions
+from app.accounts.models import Link, Membership, Passkey, Person, SetupLink, Team
+from app.accounts.rules import Door, LinkPurpose, Part, Role
+from app.core import clock, ids
+from app.db.session import Session
+from app.db.session import now as database_now
+from app.tickets.models import Message
+from app.web.door import COOKIE
+from tests.cast import PASSWORD
+from tests.web.conftest import Web
+
+API = "/api/v1"
+ONE_TIME = {"reset": LinkPurpose.RESET, "invite": LinkPurpose.INVITE, "confirm-email": LinkPurpose.EMAIL}
+Values = dict[str, Any]
+
+
+@dataclass
+class Furniture:
+    """What there is: tickets by the state they are in, everything else by its kind."""
+
+    web: Web
+    tickets: dict[str, int] = field(default_factory=dict)
+    things: Values = field(default_factory=dict)
+    people: dict[str, Person | None] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
+    cookies: dict[str, str] = field(default_factory=dict)
+
+    def path(self, method: str, path: str) -> str:
+        """The path with its places filled in."""
+        for name in ("number:key", "id:key"):
+            path = path.replace(name, name.removesuffix(":key"))
+        values = {
+            "number": self.tickets[STATES.get((method, path), "accepted")],
+            "id": self.things.get(KINDS.get((method, path)) or path.split("/{id}")[0].rpartition("/")[2], 1),
+            "person_id": self.people_id("alice" if method == "DELETE" else "bob"),
+            "domain": "acme.example",
+            "name": "telephone",
+            "relation": "related_to",
+            "other": self.tickets["other"],
+            "role": "customer",
+            "area": "tickets",
+            "report": "volume",
+            "day": "2026-11-23",
+            "token": self.things.get(f"{path.split('/')[1]} token", ""),
+        }
+        for name, value in values.items():
+            path = path.replace(f"{{{name}}}", str(value))
+        assert "{" not in path, f"say in tests/web/furniture.py what stands in {path}"
+        return path
+
+    def places(self, method: str, path: str) -> Values:
+        """What stands in each place of the path."""
+        parts = zip(path.split("/"), self.path(method, path).split("/"), strict=True)
+        return {place.strip("{}"): value for place, value in parts if place.startswith("{")}
+
+    def people_id(self, name: str) -> int:
+        person = self.people[name]
+        assert person is not None
+        return person.id
+
+    def body(self, method: str, path: str, example: Any) -> Any:
+        """What is sent: the documented example, with the numbers of what is here."""
+        t, things = self.tickets, self.things
+        known: Values = {
+            f"POST {API}/auth/login": {"username": "frank@acme.example", "password": PASSWORD},
+            f"POST {API}/auth/refresh": {"refresh_token": things["refresh"]},
+            f"POST {API}/auth/password/reset": {"token": things["reset token"], "password": "four words in a row"},
+            f"POST {API}/auth/invitation": {"token": things["invite token"], "password": "four words in a row", "name": "Ira"},
+            f"POST {API}/auth/email/confirmation": {"token": things["confirm-email token"]},
+            f"POST {API}/organizations": {"name": "Globex"},
+            f"POST {API}/tickets/bulk": {"tickets": [t["accepted"], t["other"]], "change": {"priority": "high"}},
+            f"POST {API}/tickets/{{number}}/assignment": {"assignee_id": self.people_id("bob")},
+            f"POST {API}/tickets/{{number}}/snooze": {"until": _next_month()},
+            f"POST {API}/tickets/{{number}}/merge": {"into": t["other"]},
+            f"POST {API}/tickets/{{number}}/messages/{{id}}/move": {"to": t["other"]},
+            f"POST {API}/tickets/{{number}}/links": {"ticket": t["new"], "relation": "related_to"},
+        }
+        return known.get(f"{method} {path}", example)
+
+    def query(self, method: str, path: str, example: str) -> str:
+        """What stands after the path: as documented, with the numbers of what is here."""
+        known = {f"{API}/canned-replies/{{id}}/text": f"?ticket={self.tickets['accepted']}"}
+        return known.get(path, example)
+
+    def form(self, path: str) -> Values:
+        """What a page's form would send."""
+        path = path.replace(":key", "")
+        return FORMS.get(path, {})
+
+
+# Which ticket a route is tried on, where it isn't an accepted one without anything special.
+STATES = {
+    ("POST", f"{API}/tickets/{{number}}/acceptance"): "new",
+    ("POST", "/tickets/{number}/acceptance"): "new",
+    ("DELETE", f"{API}/tickets/{{number}}/trash"): "trashed",
+    ("DELETE", f"{API}/tickets/{{number}}/snooze"): "snoozed",
+    ("DELETE", f"{API}/tickets/{{number}}/merge"): "merged",
+}
+# Which thing an {id} names, where the path's own word does not say it.
+KINDS = {
+    ("DELETE", f"{API}/organizations/{{id}}"): "empty organization",
+    ("DELETE", f"{API}/teams/{{id}}"): "empty team",
+    ("DELETE", f"{API}/users/{{id}}/disablement"): "disabled",
+    ("POST", f"{API}/users/{{id}}/invitation"): "invited",
+    ("PATCH", f"{API}/sla/policies/{{id}}"): "policies",
+    ("DELETE", f"{API}/organizations/{{id}}/domains/{{domain}}"): "organizations",
+    ("PUT", f"{API}/organizations/{{id}}/domains/{{domain}}"): "organizations",
+}
+FORMS: dict[str, Values] = {
+    "/sign-in": {"email": "frank@acme.example", "password": PASSWORD},
+    "/forgot": {"email": "frank@acme.example"},
+    "/reset/{token}": {"password": "four words in a row", "again": "four words in a row"},
+    "/invite/{token}": {"name": "Ira", "password": "four words in a row", "again": "four words in a row"},
+    "/setup/{token}": {
+        "name": "Eve", "email": "eve@desk.example", "password": "four words in a row", "again": "four words in a row",
+    },
+    "/tickets/new": {"address": "carol@acme.example", "name": "Carol", "subject": "x", "text": "x"},
+    "/my/tickets/new": {"subject": "x", "text": "x"},
+    "/tickets/{number}/assignment": {"assignee": ""},
+    "/tickets/{number}/status": {"to": "in_progress"},
+    "/tickets/{number}/priority": {"to": "high"},
+    "/tickets/{number}/messages": {"kind": "note", "text": "x"},
+    "/my/tickets/{number}/messages": {"text": "x"},
+}  # fmt: skip
+
+
+def furnish(web: Web) -> Furniture:
+    """One of everything."""
+    cast = web.cast
+    found = Furniture(web)
+    with web.desk.db.transaction() as s:
+        rita = _people(s, found)
+    found.people = {
+        "nobody": None, "customer": cast.carol, "colleague": cast.frank, "customer_admin": cast.dave, "mallory": cast.mallory,
+        "other_team": cast.erin, "reader": rita, "agent": cast.alice, "manager": cast.bob, "admin": cast.root,
+    }  # fmt: skip
+    for name, person in found.people.items():
+        if person is not None:
+            found.tokens[name] = web.token(person, Door.API)
+            found.cookies[name] = web.token(person, Door.PAGE)
+    found.people |= {"alice": cast.alice, "bob": cast.bob}
+    _tickets(web, found)
+    _through_the_api(web, found)
+    with web.desk.db.transaction() as s:
+        _ways_in(s, found, database_now(s))
+    return found
+
+
+def _people(s: Session, found: Furniture) -> Person:
+    web, now = found.web, database_now(s)
+    support = Team(name="Support", created_at=now)
+    rita = accounts.add(s, email="rita@desk.example", name="Rita", role=Role.AGENT, now=now)
+    gone = accounts.add(s, email="gone@acme.example", name="Gone", role=Role.CUSTOMER, now=now)
+    gone.disabled_at = now
+    invited = accounts.add(s, email="ira@acme.example", name="Ira", role=Role.CUSTOMER, now=now)
+    empty = Team(name="Empty", created_at=now)
+    s.add_all([support, empty])
+    s.flush()
+    for person, part in ((web.cast.alice, Part.MEMBER), (rita, Part.READER)):
+        s.add(Membership(team_id=support.id, person_id=person.id, part=part, joined_at=now))
+    key = Passkey(person_id=web.cast.root.id, credential_id=b"one", public_key=b"x", sign_count=0, name="Key", created_at=now)
+    s.add(key)
+    s.flush()
+    carol = web.cast.carol
+    found.things |= {
+        "teams": support.id, "empty team": empty.id, "disabled": gone.id, "invited": invited.id, "users": carol.id,
+        "organizations": carol.organization_id, "passkeys": key.id, "team": support,
+    }  # fmt: skip
+    return rita
+
+
+def _tickets(web: Web, found: Furniture) -> None:
+    for state in ("new", "accepted", "other", "trashed", "snoozed", "merged", "target"):
+        found.tickets[state] = web.ticket(web.cast.carol, subject=f"The {state} one", accepted=state != "new")
+        web.to_team(found.tickets[state], found.things["team"])
+
+
+def _through_the_api(web: Web, found: Furniture) -> None:
+    root, t, things = web.program(web.cast.root), found.tickets, found.things
+
+    def make(path: str, **body: Any) -> Values:
+        answer = root.post(API + path, json=body)
+        assert answer.is_success, (path, answer.text)
+        told: Values = answer.json()
+        return told
+
+    make(f"/tickets/{t['trashed']}/trash", reason="x")
+    make(f"/tickets/{t['snoozed']}/snooze", until=_next_month())
+    make(f"/tickets/{t['merged']}/merge", into=t["target"])
+    make(f"/tickets/{t['accepted']}/links", ticket=t["other"], relation="related_to")
+    make(f"/tickets/{t['accepted']}/watchers", email="colleague@acme.example", kind="cc")
+    make("/tags", name="telephone")
+    things["custom-fields"] = make("/custom-fields", key="room", label="Room", kind="text")["id"]
+    things["canned-replies"] = make("/canned-replies", title="Hello", text="Hello", shared_with="all")["id"]
+    things["macros"] = make("/macros", title="High", steps={"priority": "high"}, shared_with="all")["id"]
+    things["views"] = make("/views", name="Mine", query="assignee:me", shared="all")["id"]
+    things["bulk"] = make("/tickets/bulk", tickets=[t["other"]], change={"priority": "low"})["id"]
+    things["empty organization"] = make("/organizations", name="Empty")["id"]
+    root.put(f"{API}/organizations/{things['organizations']}/domains/acme.example")
+    things["tokens"] = make("/tokens", name="One", scopes=["tickets:read"], days=1)["id"]
+    sent = root.post(f"{API}/tickets/{t['accepted']}/attachments", files={"files": ("a.txt", b"x", "text/plain")})
+    assert sent.is_success, sent.text
+    things["attachments"] = root.get(f"{API}/tickets/{t['accepted']}/attachments").json()["items"][0]["id"]
+    things["messages"] = root.get(f"{API}/tickets/{t['accepted']}/messages").json()["items"][0]["id"]
+    things["policies"] = root.get(f"{API}/sla/policies").json()["items"][0]["id"]
+    things["sessions"] = root.get(f"{API}/auth/sessions").json()["items"][0]["id"]
+
+
+def _next_month() -> str:
+    return (clock.now() + timedelta(days=30)).isoformat()
+
+
+def _ways_in(s: Session, found: Furniture, now: datetime) -> None:
+    frank, root = s.get_one(Person, found.web.cast.frank.id), s.get_one(Person, found.web.cast.root.id)
+    for person in (frank, root):
+        person.password_hash = passwords.hashed(PASSWORD)
+    found.things["refresh"] = sessions.sign_in(s, frank, door=Door.API, source="test", now=now).refresh
+    s.execute(update(Message).where(Message.id == found.things["messages"]).values(html="<p>x</p>", html_policy=1))
+    for place, purpose in ONE_TIME.items():
+        token = found.things[f"{place} token"] = ids.token()
+        whose: int = found.things["invited"] if purpose is LinkPurpose.INVITE else frank.id
+        email = "new@acme.example" if purpose is LinkPurpose.EMAIL else None
+        row = Link(purpose=purpose, person_id=whose, token_hash=ids.fingerprint(token), email=email)
+        row.created_at, row.expires_at = now, now + timedelta(hours=1)
+        s.add(row)
+    token = found.things["setup token"] = ids.token()
+    s.add(SetupLink(token_hash=ids.fingerprint(token), expires_at=now + timedelta(minutes=15)))
+
+
+def headers(found: Furniture, who: str, *, page: bool) -> dict[str, str]:
+    """How somebody shows who they are: at a browser, or as a program."""
+    if who == "nobody":
+        return {}
+    return {"Cookie": f"{COOKIE}={found.cookies[who]}"} if page else {"Authorization": f"Bearer {found.tokens[who]}"}
