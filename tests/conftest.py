@@ -5,7 +5,10 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
+from queue import Empty, Queue
+from threading import Event, Thread
 
 import psycopg
 import pytest
@@ -82,16 +85,63 @@ def template(server: str) -> str:
     return name
 
 
+class Copies:
+    """Copies of one database, made by a thread ahead of the tests that want them."""
+
+    def __init__(self, server: str, template: str) -> None:
+        self._server, self._template = server, template
+        self._ready: Queue[str | Exception] = Queue(maxsize=2)
+        self._closed = Event()
+        self._thread = Thread(target=self._make, daemon=True)
+        self._thread.start()
+
+    def take(self) -> str:
+        """The name of a database that nobody has used."""
+        made = self._ready.get()
+        if isinstance(made, Exception):
+            raise made
+        return made
+
+    def drop(self, name: str) -> None:
+        _administer(self._server, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def close(self) -> None:
+        self._closed.set()
+        while self._thread.is_alive() or not self._ready.empty():
+            with suppress(Empty):
+                made = self._ready.get(timeout=0.1)
+                if isinstance(made, str):
+                    self.drop(made)
+
+    def _make(self) -> None:
+        copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        try:
+            while not self._closed.is_set():
+                name = f"test_{uuid.uuid4().hex[:12]}"
+                _administer(self._server, copy.format(sql.Identifier(name), sql.Identifier(self._template)))
+                self._ready.put(name)
+        except psycopg.Error as wrong:
+            self._ready.put(wrong)
+
+
 @pytest.fixture(scope="session")
-def shared_database(server: str, template: str) -> Iterator[Database]:
+def copies(server: str, template: str) -> Iterator[Copies]:
+    """Migrated, empty databases."""
+    made = Copies(server, template)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def shared_database(server: str, copies: Copies) -> Iterator[Database]:
     """One database for all tests that roll back."""
-    yield from _copy(server, template)
+    yield from _of_its_own(server, copies)
 
 
 @pytest.fixture
-def database(server: str, template: str) -> Iterator[Database]:
+def database(server: str, copies: Copies) -> Iterator[Database]:
     """A database of the test's own, for what really commits."""
-    yield from _copy(server, template)
+    yield from _of_its_own(server, copies)
 
 
 @pytest.fixture
@@ -124,13 +174,12 @@ def cast(s: Session, now: datetime) -> Cast:
     return assemble(s, now)
 
 
-def _copy(server: str, template: str) -> Iterator[Database]:
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    _administer(server, sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+def _of_its_own(server: str, copies: Copies) -> Iterator[Database]:
+    name = copies.take()
     made = Database(f"{server}/{name}")
     yield made
     made.close()
-    _administer(server, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    copies.drop(name)
 
 
 def _administer(server: str, statement: sql.Composed) -> None:

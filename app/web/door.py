@@ -136,8 +136,11 @@ class Call:
             raise Forbidden("This takes a session; an API token has none.")
         return found
 
-    def ticket(self, number: int, verb: Verb, *, trashed: bool = False) -> Ticket:
-        """The ticket, if I may do this to it. What I may not even see does not exist."""
+    def ticket(self, number: int, verb: Verb, *, trashed: bool = False, merged: bool = False) -> Ticket:
+        """The ticket, if I may do this to it. What I may not even see does not exist.
+
+        One in the trash or merged can't be changed, but by routes that say they take it.
+        """
         who, changes = self.asker, self.request.method not in SAFE
         found = with_its_end(self.s, number) if changes else tickets.by_number(self.s, number)
         if found is None or not may(who, Verb.SEE, found):
@@ -146,7 +149,7 @@ class Call:
             raise Forbidden(f"Your role ({who.role}) may not {verb}.")
         if changes and found.trashed_at and not trashed:
             raise InTrash
-        if changes and verb is not Verb.ANSWER:  # what a customer answers lands where the ticket went
+        if changes and not merged:
             refuse_merged(found)
         if changes and who.staff:  # a customer has no revision: it would count notes, and what changed would name them
             IfMatch(self.request).check_ticket(self.s, found)
@@ -202,9 +205,9 @@ def _require(actor: Actor, least: Role) -> None:
         raise Forbidden(f"Your role ({actor.role}) may not do this; it takes {least} or more.")
 
 
-def _ticket(verb: Verb, *, trashed: bool = False) -> Provide:
+def _ticket(verb: Verb, *, trashed: bool = False, merged: bool = False) -> Provide:
     def provide(call: Call, number: int) -> Ticket:
-        return call.ticket(number, verb, trashed=trashed)
+        return call.ticket(number, verb, trashed=trashed, merged=merged)
 
     return Provide(provide, path="number", rule=verb.value)
 
@@ -233,7 +236,8 @@ AgentAsker = Annotated[Identity, _asker(Role.AGENT)]
 ManagerAsker = Annotated[Identity, _asker(Role.MANAGER)]
 AdminAsker = Annotated[Identity, _asker(Role.ADMIN)]
 TicketToSee = Annotated[Ticket, _ticket(Verb.SEE)]
-TicketToAnswer = Annotated[Ticket, _ticket(Verb.ANSWER)]
+TicketToSpeak = Annotated[Ticket, _ticket(Verb.SEE, merged=True)]  # answers land where it went; who may which part is asked later
+TicketToAnswer = Annotated[Ticket, _ticket(Verb.ANSWER, merged=True)]
 TicketToNote = Annotated[Ticket, _ticket(Verb.NOTE)]
 TicketToWork = Annotated[Ticket, _ticket(Verb.WORK)]
 TicketInTrash = Annotated[Ticket, _ticket(Verb.WORK, trashed=True)]

@@ -65,7 +65,7 @@ def test_a_mail_becomes_a_ticket_and_its_answer_arrives_in_the_same_thread(desk:
     assert re.fullmatch(rf"ATUM Desk <support\+t{number}\.[a-z2-7]{{16}}@desk\.example>", str(answer["Reply-To"]))
     assert "Pull the plug, then call us." in text_of(answer)
     assert f"https://localhost/tickets/{number}" in text_of(answer)
-    eventually(lambda: alice.get(f"/tickets/{number}/messages")["items"][1]["delivery"]["state"] == "sent", within=5)
+    eventually(lambda: alice.get(f"/tickets/{number}/messages")["items"][1]["deliveries"][0]["state"] == "sent", within=5)
 
     desk.mail.answer(answer, "Thank you, it is out.")
     eventually(lambda: len(alice.get(f"/tickets/{number}/messages")["items"]) == 3, within=15)
@@ -88,7 +88,7 @@ def test_a_strangers_answer_to_a_leaked_address_opens_a_ticket_of_its_own(desk: 
     number = ticket_about(alice, "A secret matter")["number"]
     receipt = arrived(desk, FRANK, f"[#{number}]")
     desk.mail.answer(receipt, "Tell me everything.", sender=MALLORY)
-    eventually(lambda: any(one["requester_email"] == MALLORY for one in alice.tickets()), within=15)
+    eventually(lambda: any(one["requester"]["email"] == MALLORY for one in alice.tickets()), within=15)
     assert len(alice.get(f"/tickets/{number}/messages")["items"]) == 1
 
 

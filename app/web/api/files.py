@@ -16,7 +16,7 @@ from app.tickets.models import Channel
 from app.tickets.saying import Body, Source
 from app.web.answers import Json
 from app.web.api.tickets import speak
-from app.web.door import Anyone, Asker, House, Now, Reader, Route, TicketToSee, Tx
+from app.web.door import Anyone, Asker, House, Now, Reader, Route, TicketToSpeak, Tx
 from app.web.forms import kept
 from app.web.gate import HEAD
 from app.web.shapes import answers
@@ -73,7 +73,7 @@ def listing(
     responses=answers(shapes.MessageWithFiles, 400, 404, 409, 412, 413, status=201),
 )
 def send(
-    ticket: TicketToSee,
+    ticket: TicketToSpeak,
     me: Anyone,
     s: Tx,
     now: Now,

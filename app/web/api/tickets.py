@@ -23,7 +23,7 @@ from app.tickets.models import Channel, Message, Ticket
 from app.tickets.rules import Status
 from app.web.answers import Json, Told
 from app.web.desk import Desk
-from app.web.door import Agent, Anyone, Asker, House, Now, Reader, Route, TicketToNote, TicketToSee, Tx
+from app.web.door import Agent, Anyone, Asker, House, Now, Reader, Route, TicketToNote, TicketToSee, TicketToSpeak, Tx
 from app.web.shapes import answers
 from app.web.shapes import messages as said
 from app.web.shapes import tickets as shapes
@@ -75,7 +75,7 @@ def messages(
 
 
 @router.post("/{number}/messages", status_code=201, responses=answers(said.SaidMessage, 404, 409, 412, 413, status=201))
-def say(ticket: TicketToSee, me: Anyone, s: Tx, now: Now, house: House, body: shapes.NewMessage) -> Response:
+def say(ticket: TicketToSpeak, me: Anyone, s: Tx, now: Now, house: House, body: shapes.NewMessage) -> Response:
     """Answer a ticket (by mail, where I am staff), or leave an internal note."""
     message = speak(
         s,
