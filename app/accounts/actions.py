@@ -17,6 +17,8 @@ from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.db import locks
 from app.db.session import Session
 
+ADMINISTRATORS = "administrators"  # held by whatever makes or unmakes one
+
 
 class LastAdministrator(Conflict):
     """Without this administrator nobody could run the desk. Make somebody else an administrator first."""
@@ -68,10 +70,10 @@ def add(
     return person
 
 
-def known_sender(s: Session, *, email: str, name: str, now: datetime) -> Person:
+def known_sender(s: Session, *, email: str, name: str, now: datetime, joins: bool = True) -> Person:
     """Whoever writes from this address; somebody new becomes a customer who can't sign in until they set a password.
 
-    If the address is at a domain of an organization, they join it.
+    If the address is at a domain of an organization, they join it; not if somebody else only named the address (`joins`).
     """
     email = text.address(email)
     if known := queries.by_email(s, email):
@@ -79,7 +81,7 @@ def known_sender(s: Session, *, email: str, name: str, now: datetime) -> Person:
     values = {"email": email, "name": text.one_line(name, most=200) or email.partition("@")[0], "role": Role.CUSTOMER}
     made = s.scalar(
         insert(Person)
-        .values(**values, organization_id=_by_domain(email), created_at=now)
+        .values(**values, organization_id=_by_domain(email) if joins else None, created_at=now)
         .on_conflict_do_nothing(index_elements=[Person.email])
         .returning(Person.id)
     )
@@ -193,6 +195,7 @@ def end_links(s: Session, person_id: int, *, now: datetime, purpose: LinkPurpose
 
 def make_setup_link(s: Session, *, now: datetime) -> str:
     """The token of a new one-time setup link; older ones end. Raises Conflict once there is an administrator."""
+    locks.take_in_transaction(s, ADMINISTRATORS)
     if queries.has_administrator(s):
         raise Conflict("The desk has an administrator already; no setup link is needed.")
     s.execute(update(SetupLink).where(SetupLink.used_at.is_(None)).values(expires_at=now))
@@ -208,6 +211,7 @@ def setup_link_is_good(s: Session, token: str, *, now: datetime) -> bool:
 
 def set_up(s: Session, token: str, *, email: str, name: str, password: str, now: datetime) -> Person:
     """Make the first administrator with a setup link, which is spent. Raises NotFound for any link that isn't good."""
+    locks.take_in_transaction(s, ADMINISTRATORS)
     link = _setup_link(s, token, now)
     if link is None:
         raise NotFound("This setup link is used or too old. Make another with: atum setup-link")
@@ -230,7 +234,7 @@ def _require(by: Person | None, role: Role) -> None:
 
 def _keep_an_administrator(s: Session, but: Person) -> None:
     """Raises LastAdministrator. Two administrators who remove each other at once come one after the other."""
-    locks.take_in_transaction(s, "administrators")
+    locks.take_in_transaction(s, ADMINISTRATORS)
     signs_in = or_(Person.password_hash.is_not(None), exists().where(Passkey.person_id == Person.id))
     others = select(func.count()).where(Person.role == Role.ADMIN, Person.disabled_at.is_(None), Person.id != but.id, signs_in)
     if not s.scalar(others):

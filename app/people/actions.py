@@ -89,7 +89,7 @@ def forgot(s: Session, house: House, counters: Counters, *, email: str, source: 
     address = text.address(email)
     if counters.add(f"forgot:from:{throttle.place(source)}", lasting=rules.HOUR) > rules.FROM_ONE_PLACE:
         raise TooMany("Too many requests for new passwords from your address. Wait an hour.", retry_after=rules.HOUR)
-    if not text.is_address(email) or not _may_write_to(counters, address):
+    if not text.is_address(email) or not _may_write_to(counters, LinkPurpose.RESET, address):
         return
     locks.take_in_transaction(s, f"forgot:{address}")
     person_id = s.scalar(select(Person.id).where(Person.email == address, Person.disabled_at.is_(None)))
@@ -125,7 +125,7 @@ def ask_new_address(
         raise Invalid("That is your address already.")
     if counters.add(f"new-address:{me.id}", lasting=rules.HOUR) > rules.NEW_ADDRESSES:
         raise TooMany("You asked for five new addresses within the hour.", retry_after=rules.HOUR)
-    if _may_write_to(counters, address):
+    if _may_write_to(counters, LinkPurpose.EMAIL, address):
         taken = bool(s.scalar(select(exists().where(Person.email == address))))
         _mail_if(s, house, LinkPurpose.EMAIL, me.id, to=address, now=now, email=address, really=not taken)
     audit.record(s, Event.EMAIL_CHANGE_ASKED, now=now, by=me.signature, email=address)
@@ -175,9 +175,9 @@ def _spend(link: Link, now: datetime) -> Person:
     return link.person
 
 
-def _may_write_to(counters: Counters, address: str) -> bool:
-    """Whether this address may get a letter that a stranger can cause: counted alike for every address."""
-    return counters.add(f"letter:{ids.fingerprint(address).hex()}", lasting=rules.ADDRESS_PAUSE) == 1
+def _may_write_to(counters: Counters, purpose: LinkPurpose, address: str) -> bool:
+    """Whether this address may get a letter that a stranger can cause: counted alike for every address, and for each purpose."""
+    return counters.add(f"letter:{purpose}:{ids.fingerprint(address).hex()}", lasting=rules.ADDRESS_PAUSE) == 1
 
 
 def _prove(s: Session, counters: Counters, me: Person, password: str, source: str, now: datetime) -> None:

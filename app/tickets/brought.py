@@ -20,7 +20,7 @@ def bring(s: Session, source: Ticket, target: Ticket, *, now: datetime) -> dict[
 
     Whoever belongs to another organization than the target is left behind: it is not their conversation.
     """
-    ours = [p for p in _people(s, source) if p.organization_id in {None, target.organization_id} and p.id != target.requester_id]
+    ours = [p for p in _people(s, source) if p.organization_id == target.organization_id and p.id != target.requester_id]
     if not ours:
         return {}
     rows = [{"ticket": target.number, "person_id": p.id, "kind": WatcherKind.CC, "added_at": now} for p in ours]

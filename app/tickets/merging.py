@@ -38,17 +38,27 @@ class NotMerged(Conflict):
     slug = "not-merged"
 
 
+class WouldReveal(Conflict):
+    """These tickets have different requesters."""
+
+    slug = "would-reveal"
+
+
 def alone(s: Session) -> None:
     """Wait for whoever is merging anything. Before any ticket is locked."""
     locks.take_in_transaction(s, "merging")
 
 
-def merge(s: Session, number: int, into: int, *, by: Person, now: datetime) -> Merge:
-    """Make a ticket part of another. Its clocks stop, and nothing more is done on it; what its customer writes lands there."""
+def merge(s: Session, number: int, into: int, *, by: Person, now: datetime, reveal: bool = False) -> Merge:
+    """Make a ticket part of another. Its clocks stop, and nothing more is done on it; what its customer writes lands there.
+
+    The other ticket's requester reads it from then on: where that is somebody else, it has to be meant (`reveal`).
+    """
     alone(s)
     found = locked(s, [number, into, *_parts(s, number)])
     source, target = for_work(found.get(number), number, by), for_work(found.get(into), into, by)
     _refuse(source, target)
+    refuse_to_reveal([found[n] for n in (source.number, *_parts(s, source.number))], target, reveal=reveal)
     waits = waiting.since(s, source.number)
     brought = bring(s, source, target, now=now)
     source.merged_into = target.number
@@ -85,12 +95,21 @@ def unmerge(s: Session, number: int, *, by: Person, now: datetime) -> Merge:
 
 
 def one_customer(a: Ticket, b: Ticket) -> bool:
-    """Whether whoever may read one of them may as well read the other: the same person, or people of one organization."""
+    """Whether they are of the same person, or of people of one organization."""
     if a.organization_id != b.organization_id:
         return False
     if a.requester_id == b.requester_id:
         return True
     return a.organization_id is not None and {a.requester.organization_id, b.requester.organization_id} == {a.organization_id}
+
+
+def refuse_to_reveal(tickets: Iterable[Ticket], to: Ticket, *, reveal: bool) -> None:
+    """Raises WouldReveal where somebody would read a colleague's words and nobody said that this is meant."""
+    others = sorted({t.requester.name for t in tickets if t.requester_id != to.requester_id})
+    if others and not reveal:
+        raise WouldReveal(
+            f"{to.requester.name} would read what {', '.join(others)} wrote. Send reveal: true if that is meant, or link them."
+        )
 
 
 def _refuse(source: Ticket, target: Ticket) -> None:

@@ -26,6 +26,7 @@ SELECT t.requester_id, t.organization_id, t.team_id, t.trashed_at, t.status, t.r
         'fields', CASE WHEN %(staff)s THEN t.fields ELSE (
             SELECT coalesce(jsonb_object_agg(f.key, t.fields -> f.key), '{}') FROM custom_field f
             WHERE f.shown_to_customers AND f.archived_at IS NULL AND t.fields ? f.key
+                AND (f.team_id IS NULL OR f.team_id = t.team_id)
         ) END,
         'follows', t.follows, 'merged_into', t.merged_into, 'snoozed_until', CASE WHEN %(staff)s THEN t.snoozed_until END,
         'trashed', CASE WHEN t.trashed_at IS NOT NULL THEN json_build_object(

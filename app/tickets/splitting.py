@@ -14,7 +14,7 @@ from app.sla.rules import Moment
 from app.tickets import waiting, words
 from app.tickets.history import record
 from app.tickets.holding import for_work, hold, locked, refuse_merged
-from app.tickets.merging import one_customer
+from app.tickets.merging import one_customer, refuse_to_reveal
 from app.tickets.models import Message, Ticket
 from app.tickets.queries import conversation
 from app.tickets.rules import Status
@@ -44,12 +44,14 @@ def split(s: Session, number: int, message_id: int, *, subject: str | None, by: 
     return fresh
 
 
-def move(s: Session, number: int, message_id: int, *, to: int, by: Person, now: datetime) -> Message:
-    """Put a message on another ticket of the same customer. Moving it back undoes it."""
+def move(s: Session, number: int, message_id: int, *, to: int, by: Person, now: datetime, reveal: bool = False) -> Message:
+    """Put a message on another ticket of the same customer. Moving it back undoes it. `reveal` as for a merge."""
     found = locked(s, [number, to])
     ticket, other = for_work(found.get(number), number, by), for_work(found.get(to), to, by)
     message = _movable(s, ticket, message_id)
     _refuse(ticket, other)
+    if not message.internal:
+        refuse_to_reveal([ticket], other, reveal=reveal)
     waits = message.created_at if waiting.unanswered(s, message) else None
     _put(s, message, other)
     ticket.updated_at = other.updated_at = now
@@ -85,7 +87,7 @@ def _refuse(ticket: Ticket, other: Ticket) -> None:
 
 
 def _like(s: Session, ticket: Ticket, message: Message, subject: str | None, *, now: datetime) -> Ticket:
-    requester = ticket.requester if message.author.staff else message.author
+    requester = ticket.requester if message.from_staff or message.internal else message.author
     same = {name: getattr(ticket, name) for name in ("priority", "team_id")}
     fresh = Ticket(
         subject=text.one_line(subject or "", most=500) or ticket.subject,

@@ -137,7 +137,7 @@ def _held(s: Session, name: str) -> Tag:
 
 def _hold_tickets(s: Session, name: str) -> None:
     s.execute(_PATIENCE)
-    carrying = select(Ticket.number).where(_carries(cast(name, Text))).order_by(Ticket.number).with_for_update()
+    carrying = select(Ticket.number).where(_carries(cast(name, Text))).order_by(Ticket.number).with_for_update(key_share=True)
     s.execute(select(func.count()).select_from(carrying.cte()))
 
 

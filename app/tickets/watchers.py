@@ -42,7 +42,7 @@ def copy_to(s: Session, ticket: Ticket, address: str, *, ours: Collection[str], 
         raise Invalid(f"{address} is the desk's own address. Write to it, and it is on the ticket.")
     if address == ticket.requester.email:
         raise Invalid(f"{address} is the requester's, who gets every answer anyway.")
-    person = accounts.known_sender(s, email=address, name="", now=now)
+    person = accounts.known_sender(s, email=address, name="", now=now, joins=by.staff)
     return _follow(s, ticket, person, WatcherKind.CC, by=by, now=now)
 
 

@@ -30,6 +30,7 @@ from app.accounts.models import Person, SignIn
 from app.accounts.rules import Actor, Role, Scope, Verb, may
 from app.core.errors import Forbidden, NotFound, NotSignedIn
 from app.db.session import Session
+from app.tickets import places
 from app.tickets import queries as tickets
 from app.tickets.holding import InTrash, refuse_merged, with_its_end
 from app.tickets.models import Ticket
@@ -80,6 +81,7 @@ class Call:
         self.desk = desk_of(request)
         self.area = area
         self.known: Identity | None = None
+        self.repeated = False  # a request that was answered before acts no more, so it is held to no present state
         self._me: Person | None = None
 
     @property
@@ -141,7 +143,7 @@ class Call:
 
         One in the trash or merged can't be changed, but by routes that say they take it.
         """
-        who, changes = self.asker, self.request.method not in SAFE
+        who, changes = self.asker, self.request.method not in SAFE and not self.repeated
         found = with_its_end(self.s, number) if changes else tickets.by_number(self.s, number)
         if found is None or not may(who, Verb.SEE, found):
             raise NotFound(f"There is no ticket {number} here.")
@@ -152,7 +154,7 @@ class Call:
         if changes and not merged:
             refuse_merged(found)
         if changes and who.staff:  # a customer has no revision: it would count notes, and what changed would name them
-            IfMatch(self.request).check_ticket(self.s, found)
+            IfMatch(self.request).check_ticket(self.s, found, who)
         return found
 
     def _find(self) -> Identity:
@@ -175,13 +177,16 @@ class Call:
         return who
 
 
+ANYBODY = "anybody"
+
+
 @dataclass(frozen=True)
 class Provide:
     """How a parameter is handed in; `path` names what of the URL it takes, `rule` says who passes."""
 
     by: Callable[..., Any]
     path: str | None = None
-    rule: str = "anybody"
+    rule: str = ANYBODY
 
 
 def _role(least: Role) -> Provide:
@@ -212,6 +217,12 @@ def _ticket(verb: Verb, *, trashed: bool = False, merged: bool = False) -> Provi
     return Provide(provide, path="number", rule=verb.value)
 
 
+def _number_to_see(call: Call, number: int) -> int:
+    """For routes that hold their tickets themselves: what the asker may not see does not exist, whatever their role."""
+    places.of(call.c, call.asker, number)
+    return number
+
+
 def _visitor(call: Call) -> Person | None:
     try:
         return call.me
@@ -235,6 +246,7 @@ CustomerAdminAsker = Annotated[Identity, _asker(Role.CUSTOMER_ADMIN)]
 AgentAsker = Annotated[Identity, _asker(Role.AGENT)]
 ManagerAsker = Annotated[Identity, _asker(Role.MANAGER)]
 AdminAsker = Annotated[Identity, _asker(Role.ADMIN)]
+NumberToSee = Annotated[int, Provide(_number_to_see, path="number", rule=Verb.SEE.value)]
 TicketToSee = Annotated[Ticket, _ticket(Verb.SEE)]
 TicketToSpeak = Annotated[Ticket, _ticket(Verb.SEE, merged=True)]  # answers land where it went; who may which part is asked later
 TicketToAnswer = Annotated[Ticket, _ticket(Verb.ANSWER, merged=True)]
@@ -260,16 +272,18 @@ def through_the_door(endpoint: Callable[..., Any], area: str | None = None) -> C
     reads_only = any(p.annotation is Reader for p in signature.parameters.values())
     wants_request = "request" in signature.parameters
     paths = {p.path for p in ours.values() if p.path}
+    guarded = any(p.rule != ANYBODY for p in ours.values())
 
     @wraps(endpoint)
     def door(request: Request, **given: Any) -> Any:
         with _call(request, area, reads_only) as call:
-            before = repeats.before(call, given)
-            if before.answer is not None:
-                return before.answer
+            before = repeats.before(call, given) if guarded else repeats.Before(call)
+            call.repeated = before.answer is not None
             path = {name: given.pop(name) for name in paths}
             for name, p in ours.items():
                 given[name] = p.by(call, path[p.path]) if p.path else p.by(call)
+            if before.answer is not None:  # to whoever may still do this
+                return before.answer
             if wants_request:
                 given["request"] = request
             return before.keep(endpoint(**given))

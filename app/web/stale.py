@@ -2,10 +2,12 @@
 
 from fastapi import Request
 
+from app.accounts.rules import Actor
 from app.audit import queries as audit
 from app.audit.models import Entry
 from app.core.errors import Stale
 from app.db.session import Session
+from app.tickets import history
 from app.tickets.models import Ticket
 
 
@@ -25,12 +27,12 @@ class IfMatch:
         if not self._fits(revision):
             raise Stale
 
-    def check_ticket(self, s: Session, ticket: Ticket) -> None:
+    def check_ticket(self, s: Session, ticket: Ticket, who: Actor) -> None:
         """The same for a ticket; `changes` of the refusal lists what happened since."""
         if self._fits(ticket.revision):
             return
         stale = Stale()
-        stale.more = {"revision": ticket.revision, "changes": [audit.told(e) for e in self._since(s, ticket)]}
+        stale.more = {"revision": ticket.revision, "changes": [audit.told(e) for e in self._since(s, ticket, who)]}
         raise stale
 
     def _fits(self, revision: int) -> bool:
@@ -38,8 +40,8 @@ class IfMatch:
             return True
         return etag(revision) in [each.strip() for each in self._given.split(",")]
 
-    def _since(self, s: Session, ticket: Ticket) -> list[Entry]:
+    def _since(self, s: Session, ticket: Ticket, who: Actor) -> list[Entry]:
         known = (self._given or "").strip().strip('"')
         if not known.isdecimal() or len(known) > 18:
             return []
-        return [e for e in audit.of_ticket(s, ticket.number) if e.data.get("revision", 0) > int(known)]
+        return [e for e in history.seen_by(s, who, ticket.number) if e.data.get("revision", 0) > int(known)]

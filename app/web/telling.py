@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from app.accounts.models import Person
 from app.accounts.rules import Verb, may
@@ -60,6 +60,7 @@ def _shown(s: Session, ticket: Ticket) -> dict[str, Any]:
     if not ticket.fields:
         return {}
     shown = select(Field.key).where(Field.shown_to_customers, Field.archived_at.is_(None), Field.key.in_(ticket.fields))
+    shown = shown.where(or_(Field.team_id.is_(None), Field.team_id == ticket.team_id))
     return {key: ticket.fields[key] for key in s.scalars(shown)}
 
 

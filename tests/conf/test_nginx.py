@@ -261,6 +261,7 @@ def test_the_api_says_how_much_it_takes(rendered: Render) -> None:
 
 def test_the_access_log_holds_neither_questions_nor_health_checks(rendered: Render) -> None:
     conf = http(read(rendered()))
+    assert conf.only("log_format")[1] == "escape=json"
     form = "".join(conf.only("log_format")[2:])
     assert not {"$request_uri", "$args", "$query_string", "$http_referer", '$request"', "$http_cookie"} & set(form.split())
     assert "$request_uri" not in form

@@ -91,7 +91,11 @@ class Furniture:
 
     def query(self, method: str, path: str, example: str) -> str:
         """What stands after the path: as documented, with the numbers of what is here."""
-        known = {f"{API}/canned-replies/{{id}}/text": f"?ticket={self.tickets['accepted']}"}
+        known = {
+            f"{API}/canned-replies/{{id}}/text": f"?ticket={self.tickets['accepted']}",
+            f"{API}/tickets": "?q=status:open created:>2026-01-01",  # words that customers may use too
+            f"{API}/search": '?q=status:open "printer" -word',
+        }
         return known.get(path, example)
 
     def form(self, path: str) -> Values:

@@ -3,7 +3,10 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
+from app.accounts.models import Membership
+from app.accounts.rules import Part
 from app.db.session import now as database_now
 from app.intake.models import Mailbox
 from app.intake.rules.states import MailboxState
@@ -248,3 +251,29 @@ def test_a_customer_who_follows_a_mails_link_comes_to_their_own_page(web: Web) -
 def test_an_empty_desk_says_what_would_make_the_first_ticket(web: Web) -> None:
     page = web.browser(web.cast.alice).get("/tickets").text
     assert "once a mailbox is connected" in page
+
+
+def test_a_teams_reader_leaves_notes_and_is_offered_nothing_else(web: Web) -> None:
+    number = web.ticket(web.cast.carol, accepted=True)
+    web.to_team(number, web.cast.billing)
+    with web.desk.db.transaction() as s:
+        s.execute(update(Membership).values(part=Part.READER))
+    erin = web.browser(web.cast.erin)
+    shown = erin.page(f"/tickets/{number}")
+    offered = {form.action.rpartition("/")[2] for form in shown.forms if form.action.startswith(f"/tickets/{number}/")}
+    assert offered == {"messages"}
+
+    erin.submit(f"/tickets/{number}", f"/tickets/{number}/messages", kind="note", text="Seen it before.")
+
+    assert ("Seen it before.", True) in web.said(number)
+    refused = erin.fill(shown, f"/tickets/{number}/messages", kind="answer", text="Hello")
+    assert refused.status_code == 403
+    assert len(web.said(number)) == 2
+
+
+def test_a_merged_ticket_says_where_it_went_and_offers_no_form(web: Web) -> None:
+    first, second = web.ticket(web.cast.carol), web.ticket(web.cast.carol)
+    assert web.program(web.cast.alice).post(f"/api/v1/tickets/{first}/merge", json={"into": second}).status_code == 201
+    shown = web.browser(web.cast.alice).page(f"/tickets/{first}")
+    assert f"part of ticket {second}" in shown.text
+    assert not [form for form in shown.forms if form.action.startswith(f"/tickets/{first}/")]

@@ -104,8 +104,11 @@ def changeable(actor: Actor, *, owner_id: int | None, team_id: int | None) -> bo
     return owner_id == actor.id if owner_id is not None else may_keep(actor, team_id)
 
 
-def told(c: Connection, actor: Actor, around: Around, id: int | None = None) -> list[dict[str, Any]]:
-    """The views this person may see (or the one), with how many tickets are in each: three statements at most, however many."""
+def told(c: Connection, actor: Actor, around: Around, id: int | None = None, *, counted: bool) -> list[dict[str, Any]]:
+    """The views this person may see (or the one), where `counted` with how many tickets are in each.
+
+    Three statements at most, however many they are.
+    """
     query = (
         select(View, Team.name.label("team"))
         .outerjoin(Team, Team.id == View.team_id)
@@ -113,8 +116,8 @@ def told(c: Connection, actor: Actor, around: Around, id: int | None = None) -> 
         .order_by(View.owner_id.is_(None), View.team_id.is_(None), View.position, func.lower(View.name), View.id)
     )
     rows = [dict(row) for row in c.execute(query).mappings()]
-    counted = _counts(c, actor, around, {row["id"]: row["query"] for row in rows})
-    return [_told(row, actor, counted.get(row["id"])) for row in rows]
+    counts = _counts(c, actor, around, {row["id"]: row["query"] for row in rows}) if counted else {}
+    return [_told(row, actor, counts.get(row["id"])) for row in rows]
 
 
 def one(c: Connection, actor: Actor, id: int) -> tuple[str, str]:

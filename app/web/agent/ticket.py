@@ -11,21 +11,21 @@ from fastapi import APIRouter, Form, Request, Response
 
 from app.accounts import queries as accounts
 from app.accounts.models import Person
-from app.audit import queries as audit
+from app.accounts.rules import Verb, may
 from app.core.errors import DeskError, Invalid
 from app.core.priority import Priority
 from app.db.session import Session
 from app.outbox import queries as outbox
 from app.sla import queries as sla
 from app.tickets import actions as tickets
-from app.tickets import queries
+from app.tickets import history, queries
 from app.tickets.actions import Body, Source
 from app.tickets.models import Channel, Ticket
 from app.tickets.rules import Status, allowed
 from app.web.agent import trouble
 from app.web.api.tickets import speak
 from app.web.desk import desk_of
-from app.web.door import Agent, Anyone, House, Now, TicketToSee, TicketToWork, Tx
+from app.web.door import Agent, Anyone, House, Now, TicketToSee, TicketToSpeak, TicketToWork, Tx
 from app.web.forms import PageRoute, Text, Uploads, kept, page
 from app.web.pages import see_other
 
@@ -98,7 +98,7 @@ def prioritise(ticket: TicketToWork, me: Agent, s: Tx, now: Now, request: Reques
 
 @router.post("/messages")
 def say(
-    ticket: TicketToWork,
+    ticket: TicketToSpeak,
     me: Agent,
     s: Tx,
     now: Now,
@@ -113,7 +113,7 @@ def say(
     """Answer the customer, or leave a note; each form says which of the two it is."""
     draft = Draft(text, kind == "note", then or None)
     try:
-        if accept and ticket.status is Status.NEW:
+        if accept and ticket.status is Status.NEW and may(me, Verb.WORK, ticket):
             tickets.accept(s, ticket, by=me, now=now)
         message = speak(
             s,
@@ -143,6 +143,8 @@ def _page(
     settings = desk_of(request).settings
     messages = queries.messages(s, ticket, notes=True)
     clocks = [_clock(clock) for clock in sla.clocks(s, ticket.number, zone=ZoneInfo(settings.tz))]
+    here = ticket.merged_into is None and ticket.trashed_at is None
+    works = here and may(me, Verb.WORK, ticket)
     due = [clock["due_at"] for clock in clocks if clock["running"] and clock["due_at"]]
     return page(
         request,
@@ -158,10 +160,12 @@ def _page(
         fates=outbox.fates(s, ticket.number, configured=settings.smtp_host is not None),
         clocks=clocks,
         next_due=min(due, default=None),
-        events=audit.of_ticket(s, ticket.number),
+        events=history.seen_by(s, me, ticket.number),
         staff=accounts.staff(s),
         priorities=list(Priority),
-        allowed=allowed(ticket.status),
+        allowed=allowed(ticket.status) if works else (),
+        works=works,
+        notes=here and may(me, Verb.NOTE, ticket),
         after=allowed(Status.ACCEPTED if ticket.status is Status.NEW else ticket.status),
         answerable=ticket.status not in {Status.CLOSED, Status.CANCELLED},
         draft=draft,

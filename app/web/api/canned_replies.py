@@ -14,10 +14,10 @@ from app.web.shapes import answers
 from app.web.shapes import desk as shapes
 from app.web.stale import etag
 
-router = APIRouter(prefix="/api/v1/canned-replies", tags=["desk"], route_class=Route)
+router = APIRouter(prefix="/api/v1/canned-replies", route_class=Route)
 
 
-@router.get("", responses=answers(shapes.CannedReplies))
+@router.get("", tags=["desk"], responses=answers(shapes.CannedReplies))
 def listing(
     me: AgentAsker,
     c: Reader,
@@ -30,7 +30,7 @@ def listing(
     return Json({"items": items, "next": following})
 
 
-@router.post("", status_code=201, responses=answers(shapes.CannedReply, 409, status=201))
+@router.post("", tags=["desk"], status_code=201, responses=answers(shapes.CannedReply, 409, status=201))
 def add(me: Agent, s: Tx, now: Now, body: shapes.NewCannedReply) -> Json:
     """A new reply. A team's takes a lead of it or a manager, everybody's a manager. Unknown placeholders are refused."""
     made = actions.add(
@@ -47,14 +47,14 @@ def add(me: Agent, s: Tx, now: Now, body: shapes.NewCannedReply) -> Json:
     return Json(told, status_code=201, headers={"Location": f"/api/v1/canned-replies/{made.id}", "ETag": etag(made.revision)})
 
 
-@router.get("/{id}", responses=answers(shapes.CannedReply, 404))
+@router.get("/{id}", tags=["desk"], responses=answers(shapes.CannedReply, 404))
 def show(id: shapes.PathKey, me: AgentAsker, c: Reader) -> Json:
     """One reply, its placeholders as they were written."""
     told = queries.reply(c, me, id)
     return Json(told, headers={"ETag": etag(told["revision"])})
 
 
-@router.get("/{id}/text", responses=answers(shapes.FilledIn, 404))
+@router.get("/{id}/text", tags=["tickets"], responses=answers(shapes.FilledIn, 404))
 def filled_in(
     id: shapes.PathKey, me: AgentAsker, c: Reader, house: House, ticket: Annotated[int, Query(ge=1, le=2**63 - 1)]
 ) -> Json:
@@ -65,7 +65,7 @@ def filled_in(
     return Json({"text": rules.fill(told["text"], known)})
 
 
-@router.patch("/{id}", responses=answers(shapes.CannedReply, 404, 409, 412))
+@router.patch("/{id}", tags=["desk"], responses=answers(shapes.CannedReply, 404, 409, 412))
 def change(id: shapes.PathKey, me: Agent, s: Tx, now: Now, match: Match, body: shapes.CannedReplyChange) -> Json:
     """Change a reply, or whose it is."""
     reply = actions.found(s, id, by=me)
@@ -75,7 +75,7 @@ def change(id: shapes.PathKey, me: Agent, s: Tx, now: Now, match: Match, body: s
     return Json(queries.reply(s.connection(), me, id), headers={"ETag": etag(reply.revision)})
 
 
-@router.delete("/{id}", status_code=204, responses=answers(None, 404, 412, status=204))
+@router.delete("/{id}", tags=["desk"], status_code=204, responses=answers(None, 404, 412, status=204))
 def remove(id: shapes.PathKey, me: Agent, s: Tx, now: Now, match: Match) -> Response:
     """Delete a reply. What was written with it stays."""
     reply = actions.found(s, id, by=me)

@@ -8,7 +8,7 @@ from app.db.session import Session
 from app.tickets import merging, splitting
 from app.tickets.holding import locked
 from app.web.answers import Json
-from app.web.door import Agent, Match, Now, Route, Tx
+from app.web.door import Agent, Match, Now, NumberToSee, Route, Tx
 from app.web.shapes import answers
 from app.web.shapes import merging as shapes
 from app.web.shapes import tickets as tickets
@@ -19,7 +19,7 @@ router = APIRouter(prefix="/api/v1/tickets", tags=["tickets"], route_class=Route
 
 
 @router.post("/{number}/merge", status_code=201, responses=answers(tickets.Ticket, 404, 409, 412, status=201))
-def merge(number: int, me: Agent, s: Tx, now: Now, match: Match, body: shapes.MergeInto) -> Json:
+def merge(number: NumberToSee, me: Agent, s: Tx, now: Now, match: Match, body: shapes.MergeInto) -> Json:
     """Make it part of another ticket of the same customer.
 
     Its messages are read there, its followers get that ticket's answers, its clocks stop, and what its customer writes from now
@@ -27,12 +27,12 @@ def merge(number: int, me: Agent, s: Tx, now: Now, match: Match, body: shapes.Me
     """
     merging.alone(s)
     _expect(s, match, me, number, body.into)
-    made = merging.merge(s, number, body.into, by=me, now=now)
+    made = merging.merge(s, number, body.into, by=me, now=now, reveal=body.reveal)
     return answer(s, locked(s, [made.source])[number], me, status=201)
 
 
 @router.delete("/{number}/merge", responses=answers(tickets.Ticket, 404, 409, 412))
-def unmerge(number: int, me: Agent, s: Tx, now: Now, match: Match) -> Json:
+def unmerge(number: NumberToSee, me: Agent, s: Tx, now: Now, match: Match) -> Json:
     """Make it a ticket of its own again: its messages, followers and clocks are as they were.
 
     What was said meanwhile stays on the ticket where it was said.
@@ -44,7 +44,7 @@ def unmerge(number: int, me: Agent, s: Tx, now: Now, match: Match) -> Json:
 
 
 @router.post("/{number}/messages/{id}/split", status_code=201, responses=answers(tickets.Ticket, 404, 409, 412, status=201))
-def split(number: int, id: int, me: Agent, s: Tx, now: Now, match: Match, body: shapes.Split) -> Json:
+def split(number: NumberToSee, id: int, me: Agent, s: Tx, now: Now, match: Match, body: shapes.Split) -> Json:
     """Make a message the first of a new ticket of its author's, with the same team, priority and tags."""
     _expect(s, match, me, number)
     fresh = splitting.split(s, number, id, subject=body.subject, by=me, now=now)
@@ -52,10 +52,10 @@ def split(number: int, id: int, me: Agent, s: Tx, now: Now, match: Match, body: 
 
 
 @router.post("/{number}/messages/{id}/move", responses=answers(shapes.Moved, 404, 409, 412))
-def move(number: int, id: int, me: Agent, s: Tx, now: Now, match: Match, body: shapes.MoveTo) -> Json:
+def move(number: NumberToSee, id: int, me: Agent, s: Tx, now: Now, match: Match, body: shapes.MoveTo) -> Json:
     """Put a message on another ticket of the same customer. Moving it back undoes it."""
     _expect(s, match, me, number, body.to)
-    splitting.move(s, number, id, to=body.to, by=me, now=now)
+    splitting.move(s, number, id, to=body.to, by=me, now=now, reveal=body.reveal)
     return Json({"message": id, "moved_from": number, "moved_to": body.to})
 
 
@@ -63,4 +63,4 @@ def _expect(s: Session, match: IfMatch, me: Person, number: int, *others: int) -
     """Holds the tickets, all in one order, and refuses where the asker read another revision of the first."""
     ticket = locked(s, [number, *others]).get(number)
     if ticket is not None and may(me, Verb.SEE, ticket):
-        match.check_ticket(s, ticket)
+        match.check_ticket(s, ticket, me)

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
+from app.accounts.rules import Scope
 from app.tickets import tags
 from app.tickets.models import Tag
 from app.web.answers import Json
@@ -22,8 +23,14 @@ def listed(
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
     cursor: Annotated[str | None, Query(max_length=tags.LONGEST)] = None,
 ) -> Json:
-    """Tags by name, those that begin with `prefix`; each with how many tickets you see it on."""
-    return Json(tags.listed(c, me, prefix=prefix.lower(), limit=limit, cursor=cursor))
+    """Tags by name, those that begin with `prefix`; each with how many tickets you see it on.
+
+    A token without tickets:read is not told how many.
+    """
+    found = tags.listed(c, me, prefix=prefix.lower(), limit=limit, cursor=cursor)
+    if not me.allows(Scope.TICKETS_READ):
+        found["items"] = [{**tag, "tickets": None} for tag in found["items"]]
+    return Json(found)
 
 
 @router.post("", status_code=201, responses=answers(shapes.Tag, 409, status=201))

@@ -17,7 +17,7 @@ from app.outbox import queries as outbox
 from app.sla import queries as sla
 from app.tickets import actions as tickets
 from app.tickets import change as changes
-from app.tickets import mentions, queries, reading
+from app.tickets import history, mentions, queries, reading
 from app.tickets.actions import Body, Source
 from app.tickets.models import Channel, Message, Ticket
 from app.tickets.rules import Status
@@ -97,7 +97,7 @@ def say(ticket: TicketToSpeak, me: Anyone, s: Tx, now: Now, house: House, body: 
 @router.get("/{number}/events", responses=answers(said.Timeline, 404))
 def events(ticket: TicketToNote, me: Agent, s: Tx) -> Json:
     """Read everything that happened to a ticket, oldest first."""
-    return Json({"items": [audit.told(entry) for entry in audit.of_ticket(s, ticket.number)], "next": None})
+    return Json({"items": [audit.told(entry) for entry in history.seen_by(s, me, ticket.number)], "next": None})
 
 
 @router.get("/{number}/sla", responses=answers(said.Clocks, 404))

@@ -5,7 +5,9 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Response
 
+from app.accounts.identity import Identity
 from app.accounts.models import Person
+from app.accounts.rules import Scope
 from app.tickets.search import listing, views
 from app.tickets.search.values import Around
 from app.web.answers import Json, Told
@@ -16,16 +18,16 @@ from app.web.shapes import answers
 from app.web.shapes import search as shapes
 from app.web.stale import etag
 
-router = APIRouter(prefix="/api/v1/views", tags=["desk"], route_class=Route)
+router = APIRouter(prefix="/api/v1/views", route_class=Route)
 
 
-@router.get("", responses=answers(shapes.Views))
+@router.get("", tags=["desk"], responses=answers(shapes.Views))
 def index(me: AgentAsker, c: Reader, house: House) -> Json:
     """The searches that I, my teams and all of us saved, with how many tickets each finds for me (counted up to 100)."""
-    return Json({"items": views.told(c, me, around(me, house)), "next": None})
+    return Json({"items": views.told(c, me, around(me, house), counted=_counts(me)), "next": None})
 
 
-@router.post("", status_code=201, responses=answers(shapes.View, 409, status=201))
+@router.post("", tags=["desk"], status_code=201, responses=answers(shapes.View, 409, status=201))
 def create(me: Agent, s: Tx, now: Now, house: House, body: shapes.NewView) -> Json:
     """Save a search: for me, for a team I lead, or, as a manager, for all. `me` in its query is whoever looks."""
     made = views.add(
@@ -42,14 +44,14 @@ def create(me: Agent, s: Tx, now: Now, house: House, body: shapes.NewView) -> Js
     return _view(s, me, now, house, made.id, status=201)
 
 
-@router.get("/{id}", responses=answers(shapes.View, 404))
+@router.get("/{id}", tags=["desk"], responses=answers(shapes.View, 404))
 def show(me: AgentAsker, c: Reader, house: House, id: int) -> Json:
     """One of them."""
     views.one(c, me, id)
-    return _answer(views.told(c, me, around(me, house), id)[0])
+    return _answer(views.told(c, me, around(me, house), id, counted=_counts(me))[0])
 
 
-@router.get("/{id}/tickets", responses=answers(shapes.TicketRows, 404))
+@router.get("/{id}/tickets", tags=["tickets"], responses=answers(shapes.TicketRows, 404))
 def tickets(
     me: AgentAsker, c: Reader, house: House, id: int, sort: Sort = None, limit: Limit = 50, cursor: Cursor = None
 ) -> Told:
@@ -58,7 +60,7 @@ def tickets(
     return Told(listing.listing(c, me, wanted(c, me, house, query), sort=sort or own, limit=limit, cursor=cursor))
 
 
-@router.patch("/{id}", responses=answers(shapes.View, 404, 409, 412))
+@router.patch("/{id}", tags=["desk"], responses=answers(shapes.View, 404, 409, 412))
 def change(me: Agent, s: Tx, now: Now, house: House, match: Match, id: int, body: shapes.ViewChange) -> Json:
     """Change what is sent of it."""
     view = views.to_change(s, me, id)
@@ -67,7 +69,7 @@ def change(me: Agent, s: Tx, now: Now, house: House, match: Match, id: int, body
     return _view(s, me, now, house, id)
 
 
-@router.delete("/{id}", status_code=204, responses=answers(None, 404, 409, 412, status=204))
+@router.delete("/{id}", tags=["desk"], status_code=204, responses=answers(None, 404, 409, 412, status=204))
 def delete(me: Agent, s: Tx, now: Now, match: Match, id: int) -> Response:
     """Delete it. Its tickets stay."""
     view = views.to_change(s, me, id)
@@ -76,13 +78,18 @@ def delete(me: Agent, s: Tx, now: Now, match: Match, id: int) -> Response:
     return Response(status_code=204)
 
 
+def _counts(me: Identity) -> bool:
+    """How many tickets there are of some kind is for those to know who may read tickets: a token may be made for less."""
+    return me.allows(Scope.TICKETS_READ)
+
+
 def _around(now: Now, house: Desk) -> Around:
     return Around(now, ZoneInfo(house.settings.tz))
 
 
 def _view(s: Tx, me: Person, now: Now, house: Desk, id: int, status: int = 200) -> Json:
     s.flush()
-    answer = _answer(views.told(s.connection(), me, _around(now, house), id)[0], status)
+    answer = _answer(views.told(s.connection(), me, _around(now, house), id, counted=False)[0], status)
     if status == 201:
         answer.headers["Location"] = f"/api/v1/views/{id}"
     return answer

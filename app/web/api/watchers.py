@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from app.accounts.models import Person
 from app.accounts.rules import Verb, may
+from app.core import text
 from app.core.errors import Forbidden, Invalid
 from app.db.session import Session
 from app.intake.models import Mailbox
@@ -58,6 +59,8 @@ def unwatch(
 ) -> Response:
     """Send somebody no more letters about a ticket."""
     _may_follow(me, ticket, kind)
+    if kind is WatcherKind.AGENT and text.address(email) != me.email and not may(me, Verb.WORK, ticket):
+        raise Forbidden(f"Your part in this ticket's team may not {Verb.WORK}: you can only stop following it yourself.")
     watchers.unwatch(s, ticket, email, kind, by=me, now=now)
     return Response(status_code=204)
 

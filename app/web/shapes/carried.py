@@ -43,9 +43,9 @@ class Tag(Answer):
 
 
 class CountedTag(Tag):
-    """A tag, and how many of the tickets that you may see have it."""
+    """A tag, and how many of the tickets that you may see have it (null for a token that may not read tickets)."""
 
-    tickets: int
+    tickets: int | None
 
 
 class Tags(Answer):

@@ -12,10 +12,14 @@ from app.web.shapes.tickets import Change, Discard, Id, Subject
 
 
 class MergeInto(Shape):
-    """The ticket that this one becomes part of: one of the same customer that is part of no other itself."""
+    """The ticket that this one becomes part of: one of the same customer that is part of no other itself.
+
+    Its requester reads this one from then on; where that is somebody else, say with `reveal` that it is meant.
+    """
 
     model_config = Shape.model_config | example(into=2)
     into: Id
+    reveal: bool = False
 
 
 class Split(Shape):
@@ -26,10 +30,11 @@ class Split(Shape):
 
 
 class MoveTo(Shape):
-    """The ticket that the message goes to: one of the same customer."""
+    """The ticket that the message goes to: one of the same customer. `reveal`: another requester is meant to read it."""
 
     model_config = Shape.model_config | example(to=2)
     to: Id
+    reveal: bool = False
 
 
 class Moved(Answer):

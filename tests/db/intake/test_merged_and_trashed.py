@@ -36,8 +36,8 @@ def test_it_lands_at_the_end_of_the_chain_and_after_an_unmerge_where_it_was_sent
     other, last = (desk.deliver(mail(text, mail_id=f"<{text}@acme.example>")).ticket for text in ("other", "last"))
     assert other
     assert last
-    merging.merge(desk.s, ticket, other, by=cast.alice, now=desk.now)
-    merging.merge(desk.s, other, last, by=cast.alice, now=desk.now)
+    merging.merge(desk.s, ticket, other, by=cast.alice, now=desk.now, reveal=True)
+    merging.merge(desk.s, other, last, by=cast.alice, now=desk.now, reveal=True)
     row = desk.deliver(mail("second", mail_id="<second@acme.example>", to=desk.house.reply_address(ticket, "carol@acme.example")))
     assert row.ticket == last
     merging.unmerge(desk.s, ticket, by=cast.alice, now=desk.now)
@@ -65,7 +65,7 @@ def test_one_that_is_unmerged_while_its_mail_waits_gets_its_mail_itself(database
         now = database_now(s)
         cast = assemble(s, now)
         part, whole = opened(s, cast, now), opened(s, cast, now)
-        merging.merge(s, part, whole, by=cast.alice, now=now)
+        merging.merge(s, part, whole, by=cast.alice, now=now, reveal=True)
     house = a_house()
     raw, _ = read.mail(mail("second", mail_id="<second@acme.example>", In_Reply_To=house.mail_id(outbox.new_mail_id(part, 1))))
     landed: list[int] = []

@@ -1,14 +1,16 @@
 """Who comes at the same moment: of two that can't both be, one is."""
 
 import threading
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.accounts import actions as accounts
-from app.accounts.models import Person, SignIn
+from app.accounts.models import Person, SetupLink, SignIn
 from app.accounts.rules import LinkPurpose, Role
+from app.core.errors import NotFound
 from app.db.redis import Counters
 from app.db.session import Database, Session
 from app.db.session import now as database_now
@@ -120,3 +122,25 @@ def test_disabling_and_resetting_at_once_never_leaves_a_session(committed: tuple
         assert not s.scalars(select(SignIn).where(SignIn.ended_at.is_(None))).all()
         with pytest.raises(LinkSpent):
             links.shown(s, token, LinkPurpose.RESET, now=database_now(s))
+
+
+def test_of_two_setup_links_made_at_once_one_is_good_and_two_used_at_once_make_one_administrator(database: Database) -> None:
+    made: list[str] = []
+
+    def make() -> None:
+        with database.transaction() as s:
+            made.append(accounts.make_setup_link(s, now=database_now(s)))
+
+    assert at_once(make, make) == [None, None]
+    with database.transaction() as s:
+        assert [accounts.setup_link_is_good(s, token, now=database_now(s)) for token in made].count(True) == 1
+        s.execute(update(SetupLink).values(expires_at=database_now(s) + timedelta(minutes=5)))
+
+    def use(token: str, email: str) -> None:
+        with database.transaction() as s:
+            accounts.set_up(s, token, email=email, name="Root", password=NEW, now=database_now(s))
+
+    outcomes = at_once(lambda: use(made[0], "a@desk.example"), lambda: use(made[1], "b@desk.example"))
+    assert {type(outcome) for outcome in outcomes} == {NotFound, type(None)}
+    with database.transaction() as s:
+        assert len(s.scalars(select(Person).where(Person.role == Role.ADMIN)).all()) == 1

@@ -65,7 +65,7 @@ def test_what_is_refused_is_listed_and_changed_in_nothing_and_the_rest_is_done(s
     new, accepted, trashed, merged = (opened(s, cast, now, accepted=n > 0) for n in range(4))
     billing = opened(s, cast, now, team=cast.billing)
     trash.discard(s, trashed, reason="x", by=cast.alice, now=now)
-    merging.merge(s, merged.number, accepted.number, by=cast.alice, now=now)
+    merging.merge(s, merged.number, accepted.number, by=cast.alice, now=now, reveal=True)
     every = [new, accepted, trashed, merged, billing]
     s.flush()
     s.info["audit"].clear()
@@ -112,7 +112,7 @@ def test_what_was_changed_since_is_left_alone_and_listed(s: Session, cast: Cast,
     actions.prioritise(s, touched, to=Priority.LOW, by=cast.bob, now=now)
     actions.hand_over(s, moved, to=cast.billing, by=cast.bob, now=now)
     trash.discard(s, trashed, reason="x", by=cast.alice, now=now)
-    merging.merge(s, merged.number, into.number, by=cast.alice, now=now)
+    merging.merge(s, merged.number, into.number, by=cast.alice, now=now, reveal=True)
     s.flush()
     revert(s, made, cast.alice, now)
     found = rows(s, made)

@@ -275,8 +275,10 @@ def test_no_note_of_any_kind_ever_reaches_a_customer(
     answered(s, ticket, cast.alice, now)
 
     s.flush()
-    for letter in s.scalars(select(Letter)):
-        assert "CANARY" not in letter.text or letter.to_address.endswith("@desk.example")
+    written = s.scalars(select(Letter)).all()
+    told = {letter.to_address for letter in written if "CANARY" in letter.text}
+    assert told == {"alice@desk.example"}
+    assert {"carol@acme.example", "frank@acme.example", "boss@acme.example"} <= {letter.to_address for letter in written}
 
 
 def test_headers_hold_nothing_that_an_attacker_broke_lines_with(

@@ -45,7 +45,7 @@ class Forest(Desk):
         allowed = source != into and not strangers and source not in self.into and into not in self.into
         a, b = self.tickets[source].number, self.tickets[into].number
         try:
-            merging.merge(self.s, a, b, by=self.cast.alice, now=self.now)
+            merging.merge(self.s, a, b, by=self.cast.alice, now=self.now, reveal=True)
         except DeskError:
             assert not allowed
             self.s.rollback()

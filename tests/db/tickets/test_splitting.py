@@ -101,18 +101,18 @@ def test_the_only_message_stays(s: Session, cast: Cast, now: datetime) -> None:
     with pytest.raises(CantMove, match="only message"):
         splitting.split(s, ticket.number, only.id, subject=None, by=cast.alice, now=now)
     with pytest.raises(CantMove, match="only message"):
-        splitting.move(s, ticket.number, only.id, to=other.number, by=cast.alice, now=now)
+        splitting.move(s, ticket.number, only.id, to=other.number, by=cast.alice, now=now, reveal=True)
 
 
 def test_a_message_moves_and_moves_back(s: Session, cast: Cast, now: datetime) -> None:
     ticket, other = opened(s, cast, now), opened(s, cast, now, by=cast.dave)
     message = says(s, ticket, cast.carol, now)
-    splitting.move(s, ticket.number, message.id, to=other.number, by=cast.alice, now=now)
+    splitting.move(s, ticket.number, message.id, to=other.number, by=cast.alice, now=now, reveal=True)
     assert (said(s, ticket), said(s, other)) == (["It burns."], ["It burns.", "And the other one too."])
     told = s.info["audit"][-2:]
     assert [(e["kind"], e["ticket"]) for e in told] == [("ticket.message_moved", t.number) for t in (ticket, other)]
     assert [(e["data"]["moved_from"], e["data"]["moved_to"]) for e in told] == [(ticket.number, other.number)] * 2
-    splitting.move(s, other.number, message.id, to=ticket.number, by=cast.alice, now=now)
+    splitting.move(s, other.number, message.id, to=ticket.number, by=cast.alice, now=now, reveal=True)
     assert (said(s, ticket), said(s, other)) == (["It burns.", "And the other one too."], ["It burns."])
 
 
@@ -121,7 +121,7 @@ def test_whoever_waits_waits_where_the_message_went(s: Session, cast: Cast, now:
     for each in (ticket, other):
         actions.reply(s, each, by=cast.alice, body=Body("Water."), source=BY_MAIL, now=now - 5 * HOUR)
     message = says(s, ticket, cast.carol, now - 3 * HOUR)
-    splitting.move(s, ticket.number, message.id, to=other.number, by=cast.alice, now=now)
+    splitting.move(s, ticket.number, message.id, to=other.number, by=cast.alice, now=now, reveal=True)
     assert clocks(s, ticket)["next_response"].outcome == "moved"
     assert (clocks(s, other)["next_response"].outcome, clocks(s, other)["next_response"].started_at) == (None, now - 3 * HOUR)
 
@@ -131,7 +131,7 @@ def test_a_message_never_moves_to_another_customer(s: Session, cast: Cast, now: 
     for ticket, by, to in ((ours, cast.carol, hers), (hers, cast.mallory, ours)):
         message = says(s, ticket, by, now)
         with pytest.raises(CantMove, match="different customers"):
-            splitting.move(s, ticket.number, message.id, to=to.number, by=cast.bob, now=now)
+            splitting.move(s, ticket.number, message.id, to=to.number, by=cast.bob, now=now, reveal=True)
 
 
 def test_a_message_of_another_ticket_is_none_of_this_one(s: Session, cast: Cast, now: datetime) -> None:
@@ -141,9 +141,9 @@ def test_a_message_of_another_ticket_is_none_of_this_one(s: Session, cast: Cast,
     with pytest.raises(NotFound):
         splitting.split(s, mine.number, theirs.id, subject=None, by=cast.alice, now=now)
     with pytest.raises(NotFound):
-        splitting.move(s, mine.number, theirs.id, to=other.number, by=cast.alice, now=now)
+        splitting.move(s, mine.number, theirs.id, to=other.number, by=cast.alice, now=now, reveal=True)
     with pytest.raises(NotFound, match=f"no ticket {billing.number} here"):
-        splitting.move(s, mine.number, says(s, mine, cast.carol, now).id, to=billing.number, by=cast.alice, now=now)
+        splitting.move(s, mine.number, says(s, mine, cast.carol, now).id, to=billing.number, by=cast.alice, now=now, reveal=True)
     for person in (cast.carol, cast.mallory):
         with pytest.raises((NotFound, Forbidden)):
             splitting.split(s, mine.number, theirs.id, subject=None, by=person, now=now)
@@ -152,12 +152,12 @@ def test_a_message_of_another_ticket_is_none_of_this_one(s: Session, cast: Cast,
 def test_what_came_with_a_merged_ticket_stays_with_it(s: Session, cast: Cast, now: datetime) -> None:
     a, b, other = opened(s, cast, now), opened(s, cast, now), opened(s, cast, now)
     message, own = says(s, a, cast.carol, now), says(s, other, cast.carol, now)
-    merging.merge(s, a.number, b.number, by=cast.alice, now=now)
+    merging.merge(s, a.number, b.number, by=cast.alice, now=now, reveal=True)
     with pytest.raises(CantMove, match=f"came with ticket {a.number}"):
         splitting.split(s, b.number, message.id, subject=None, by=cast.alice, now=now)
     with pytest.raises(Merged):
         splitting.split(s, a.number, message.id, subject=None, by=cast.alice, now=now)
     with pytest.raises(Merged):
-        splitting.move(s, other.number, own.id, to=a.number, by=cast.alice, now=now)
+        splitting.move(s, other.number, own.id, to=a.number, by=cast.alice, now=now, reveal=True)
     with pytest.raises(CantMove, match="on this ticket already"):
-        splitting.move(s, other.number, own.id, to=other.number, by=cast.alice, now=now)
+        splitting.move(s, other.number, own.id, to=other.number, by=cast.alice, now=now, reveal=True)

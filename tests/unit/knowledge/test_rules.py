@@ -86,12 +86,12 @@ def test_a_value_that_is_missing_leaves_nothing() -> None:
     "evil", ["{" * 65_536, "{{" * 32_768, "{{a" * 21_000, "{{ticket.number}}" * 4_000, "{{" + "a" * 65_536, "}{" * 32_768]
 )
 def test_64_kilobytes_of_evil_take_no_time(evil: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with contextlib.suppress(UnknownPlaceholder):
         rules.placeholders(evil)
     rules.fill(evil, VALUES)
 
-    assert time.perf_counter() - began < 0.1
+    assert time.process_time() - began < 0.1
 
 
 @given(st.text(alphabet="{} abrequester.name\n", max_size=200), st.text(alphabet="{}requester.name", max_size=40))

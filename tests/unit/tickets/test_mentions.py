@@ -65,7 +65,7 @@ def test_addresses_code_and_lone_signs_call_nobody(said: str) -> None:
     ],
 )
 def test_64_kilobytes_of_evil_take_no_time(evil: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     names(evil)
 
-    assert time.perf_counter() - began < 0.1
+    assert time.process_time() - began < 0.1

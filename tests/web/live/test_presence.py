@@ -76,7 +76,7 @@ def test_it_is_not_for_customers_nor_for_agents_of_other_teams(web: Web, board: 
     assert come(web, web.cast.alice, number) == 404
     assert come(web, web.cast.erin, number) == 200
     assert come(web, web.cast.bob, number + 1) == 404
-    assert web.program(web.cast.mallory).get(f"/api/v1/tickets/{number}/presence").status_code == 403
+    assert web.program(web.cast.mallory).get(f"/api/v1/tickets/{number}/presence").status_code == 404
 
 
 @pytest.mark.parametrize("body", [{"doing": "sleeping"}, {}, {"doing": "viewing", "name": "Root"}, {"doing": "viewing", "id": 1}])

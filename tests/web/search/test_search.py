@@ -189,7 +189,7 @@ def test_sql_in_a_query_is_nothing_but_text(web: Web, evil: str) -> None:
             began = time.monotonic()
             answer = program.get(path, params={"q": key.format(evil).encode(errors="surrogatepass")})
             assert answer.status_code in {200, 422}, (path, key, answer.text)
-            assert time.monotonic() - began < 2
+            assert time.monotonic() - began < 5
     for name in ("sort", "cursor"):
         assert program.get(TICKETS, params={name: evil.encode(errors="surrogatepass")}).status_code == 422
     assert number in numbers(web, web.cast.alice, "")

@@ -95,7 +95,7 @@ def test_it_is_filtered_by_kind_actor_ticket_and_time(web: Web) -> None:
 def test_what_is_no_value_is_refused_at_once(web: Web, params: dict[str, str]) -> None:
     program, began = web.program(web.cast.root), time.monotonic()
     assert program.get(URL, params=params).status_code == 422
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5  # what pg_sleep would take; a busy machine takes a second now and then
 
 
 def test_a_list_is_one_statement_after_the_identity(web: Web, reads: list[str]) -> None:

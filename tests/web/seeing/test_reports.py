@@ -220,7 +220,7 @@ def test_a_value_is_never_taken_for_sql(web: Web, probe: str) -> None:
     for name in ("by", "period", "zone", "team_id", "assignee_id", "organization_id", "priority", "from", "to", "format"):
         assert program.get(f"{URL}/volume", params={name: probe}).status_code == 422
     assert program.get(f"{URL}/volume", params={probe: "1"}).status_code in {200, 422}
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 8
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import text
 
 from app.accounts import actions as accounts
-from app.accounts import throttle
 from app.accounts.models import Person
 from app.db.session import now as database_now
 from app.migrations.tables import metadata
@@ -72,16 +71,6 @@ def test_unknown_and_known_people_take_the_same_time(web: Web) -> None:
         if gap < 0.005:
             break
     assert gap < 0.005
-
-
-def test_a_value_planted_in_redis_is_only_ever_a_number(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is no number counts as Redis being away: this process counts by itself, and nothing is ever unpacked."""
-    with_password(web, web.cast.alice)
-    counters = web.desk.counters
-    assert not any(word in repr(vars(throttle)) for word in ("pickle", "yaml", "marshal"))
-    said = [guess(web, "alice@desk.example").status_code for _ in range(11)]
-    assert said == [401] * 10 + [429]
-    assert all(isinstance(count, int) for count, _ in counters._own.values())
 
 
 def test_no_secret_is_in_the_log_the_audit_or_any_table(web: Web, caplog: pytest.LogCaptureFixture) -> None:

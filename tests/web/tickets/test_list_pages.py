@@ -14,7 +14,7 @@ def aside(web: Web, how: str) -> None:
     with web.desk.db.transaction() as s:
         alice, now = s.get_one(Person, web.cast.alice.id), database_now(s)
         if how == "merged":
-            merging.merge(s, number, other, by=alice, now=now)
+            merging.merge(s, number, other, by=alice, now=now, reveal=True)
         else:
             first = queries.by_number(s, number, lock=True)
             assert first
