@@ -250,8 +250,8 @@ def test_a_reply_is_not_sent_for_ever_to_a_server_that_never_confirms(outbox: Ou
     assert outbox.letter().state is State.UNKNOWN
 
 
-@pytest.mark.parametrize(("kind", "state", "copies"), [(Kind.REPLY, State.SENT, 2), (Kind.NOTICE, State.UNKNOWN, 1)])
-def test_a_sender_killed_before_it_heard_the_answer(outbox: Outbox, sink: Sink, kind: Kind, state: State, copies: int) -> None:
+@pytest.mark.parametrize(("kind", "state", "arrived"), [(Kind.REPLY, State.SENT, 2), (Kind.NOTICE, State.UNKNOWN, 1)])
+def test_a_sender_killed_before_it_heard_the_answer(outbox: Outbox, sink: Sink, kind: Kind, state: State, arrived: int) -> None:
     outbox.put(kind=kind)
     child = subprocess.Popen(
         [sys.executable, "-m", "tests.db.outbox.child", outbox.database.dsn, str(sink.port), str(outbox.blobs.root)]
@@ -264,7 +264,7 @@ def test_a_sender_killed_before_it_heard_the_answer(outbox: Outbox, sink: Sink, 
     assert outbox.recover() == 1
     outbox.process(sink.account())
     assert outbox.letter().state is state
-    assert len(sink.taken) == copies
+    assert len(sink.taken) == arrived
     assert len({one.message["Message-ID"] for one in sink.taken}) == 1
 
 

@@ -49,8 +49,9 @@ class Listener:
         assert not self._thread.is_alive()
 
     def hang_up(self) -> None:
-        if not self.over:
-            self._loop.call_soon_threadsafe(self._gone.set)
+        with self._changed:
+            if not self.over:
+                self._loop.call_soon_threadsafe(self._gone.set)
 
     def until(self, there: Any, seconds: float = 5.0) -> bool:
         """Wait until this holds; whether it ever did."""
@@ -83,9 +84,9 @@ class Listener:
             self._loop.run_until_complete(self._call())
         finally:
             self._loop.run_until_complete(self._loop.shutdown_default_executor())
-            self._loop.close()
             with self._changed:
                 self.over = True
+                self._loop.close()
                 self._changed.notify_all()
 
     async def _call(self) -> None:
