@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from queue import Empty, Queue
 from threading import Event, Thread
+from typing import Any
 
 import psycopg
 import pytest
@@ -32,6 +33,14 @@ START = (
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-roles", action="store_true", help="write tests/web/roles.csv anew instead of comparing with it")
     parser.addoption("--examples", type=int, default=8, help="how many made-up requests each operation of the API is sent")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Which tests stay together where several processes share them (-n): those of a file, and all that boot the image."""
+    for item in items:
+        group = "appliance" if "appliance" in item.path.parts else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
@@ -160,6 +169,25 @@ def s(shared_database: Database) -> Iterator[Session]:
         with RawSession(c, expire_on_commit=False, join_transaction_mode="create_savepoint") as session:
             yield session
         outer.rollback()
+
+
+@pytest.fixture
+def statements(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every statement that a desk's database is sent from here on, by SQLAlchemy and past it."""
+    if "database" in request.fixturenames:  # a connection's first words are not the request's
+        database: Database = request.getfixturevalue("database")
+        with database.reading(), database.transaction() as s:
+            s.connection()
+    sent: list[str] = []
+    execute = psycopg.Cursor.execute
+
+    def remembering(cursor: Any, statement: Any, *values: Any, **more: Any) -> Any:
+        if cursor.connection.info.dbname != "postgres":  # where the next databases are made meanwhile
+            sent.append(statement.decode() if isinstance(statement, bytes) else str(statement))
+        return execute(cursor, statement, *values, **more)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", remembering)
+    return sent
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def known_sender(s: Session, *, email: str, name: str, now: datetime, joins: boo
     If the address is at a domain of an organization, they join it; not if somebody else only named the address (`joins`).
     """
     email = text.address(email)
-    if known := queries.by_email(s, email):
+    if known := queries.sender(s, email):
         return known
     values = {"email": email, "name": text.one_line(name, most=200) or email.partition("@")[0], "role": Role.CUSTOMER}
     made = s.scalar(

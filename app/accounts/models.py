@@ -236,5 +236,6 @@ class SetupLink(Table):
 
 
 Index("person_name_idx", func.lower(Person.name))
+Index("person_staff_idx", Person.id, postgresql_where=text("role IN ('agent', 'manager', 'admin')"))
 Index("organization_lower_name_idx", func.lower(Organization.name))
 Index("team_lower_name_idx", func.lower(Team.name))

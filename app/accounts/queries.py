@@ -7,6 +7,7 @@ from sqlalchemy import Connection, exists, select
 from app.accounts.models import Organization, Person, SignIn
 from app.accounts.rules import Actor, Role
 from app.core import ids, text
+from app.db import plain
 from app.db.session import Session
 
 STAFF = tuple(role for role in Role if role.staff)
@@ -16,6 +17,33 @@ MANAGERS = (Role.MANAGER, Role.ADMIN)
 def by_email(s: Session, email: str) -> Person | None:
     """The person with this address, disabled ones too."""
     return s.scalar(select(Person).where(Person.email == text.address(email)))
+
+
+_SENDER = """
+SELECT p.id, p.email, p.name, p.role, p.organization_id, p.created_at, p.disabled_at, p.revision, o.name
+FROM person p LEFT JOIN organization o ON o.id = p.organization_id WHERE p.email = %(email)s
+"""
+
+
+def sender(s: Session, email: str) -> Person | None:
+    """The same, by one light query: for every mail and every new ticket."""
+    found = plain.rows(s.connection(), _SENDER, {"email": text.address(email)})
+    if not found:
+        return None
+    id, email, name, role, organization_id, created_at, disabled_at, revision, called = found[0]
+    return plain.known(
+        s,
+        Person,
+        id=id,
+        email=email,
+        name=name,
+        role=Role(role),
+        organization_id=organization_id,
+        organization=plain.known(s, Organization, id=organization_id, name=called) if organization_id else None,
+        created_at=created_at,
+        disabled_at=disabled_at,
+        revision=revision,
+    )
 
 
 def by_id(s: Session, id: int) -> Person | None:

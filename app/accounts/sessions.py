@@ -49,6 +49,10 @@ class RefreshReused(NotSignedIn):
     kept = True
 
 
+class Outrun(NotSignedIn):
+    """This account was changed while you signed in. Sign in again."""
+
+
 class SignInAgain(Forbidden):
     """This takes somebody who signed in within the last two hours. Sign in again, then repeat it."""
 
@@ -76,12 +80,17 @@ def check_password(s: Session, counters: Counters, *, email: str, password: str,
         attempt.refused(s, "wrong password", now=now)
         raise WrongPassword
     if person.password_hash and passwords.outdated(person.password_hash):
+        _hold_unchanged(s, person, to_change=True)
         person.password_hash = passwords.hashed(password)
     return person
 
 
 def sign_in(s: Session, person: Person, *, door: Door, source: str, now: datetime, agent: str = "") -> Tokens:
-    """Open a session and answer its tokens, which are nowhere else. It is restricted while its owner lacks a second factor."""
+    """Open a session and answer its tokens, which are nowhere else. It is restricted while its owner lacks a second factor.
+
+    Raises Outrun where this person was disabled or got another password since `person` was read.
+    """
+    _hold_unchanged(s, person)
     _forget_old(s, person, now)
     tokens = Tokens(ids.token(), ids.token() if door is Door.API else None, role_policies.lacks_factor(s, person))
     s.add(
@@ -176,6 +185,16 @@ def sign_out(s: Session, session: SignIn, *, now: datetime) -> None:
     """End this session."""
     session.ended_at = now
     audit.record(s, Event.SIGNED_OUT, now=now, by=session.person.signature)
+
+
+def _hold_unchanged(s: Session, person: Person, *, to_change: bool = False) -> None:
+    """Whoever disables somebody or changes a password ends the sessions there are. One that is opened at that moment either
+    comes first, and they find it because they wait for this row; or it comes second, and is refused here.
+    """
+    held = select(Person.password_hash, Person.disabled_at).where(Person.id == person.id)
+    row = s.execute(held.with_for_update(read=not to_change, key_share=to_change)).one()
+    if (row.password_hash, row.disabled_at) != (person.password_hash, None):
+        raise Outrun
 
 
 def _end_if_spent(s: Session, token: str, source: str, now: datetime) -> None:

@@ -8,32 +8,22 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import event, select, text
+from sqlalchemy import event
 
 from app.audit import rules
-from app.audit.models import Event, Head
-from app.db.session import Session
+from app.audit.models import Event
+from app.db.session import Session, finish
 
 DESK = "desk"  # the actor, where no person was
 CHANNEL = "desk_events"  # whoever listens hears the last entry's number when it is committed
 
 
-# One statement however many entries there are: the chain's end stays locked for it and the commit alone.
-_APPEND = text(
-    """
-    WITH head AS (
-        UPDATE audit_head SET seq = :last, hash = :hash WHERE id = 1 RETURNING pg_notify(:channel, seq::text)
-    ), entry AS (
-        INSERT INTO audit_event (seq, at, kind, actor_id, actor, ticket, data, before_hash, hash)
-        SELECT * FROM unnest(
-            CAST(:seq AS bigint[]), CAST(:at AS timestamptz[]), CAST(:kind AS text[]), CAST(:actor_id AS bigint[]),
-            CAST(:actor AS text[]), CAST(:ticket AS bigint[]), CAST(:data AS jsonb[]), CAST(:before_hash AS bytea[]),
-            CAST(:hashes AS bytea[])
-        )
-    )
-    SELECT * FROM head
-    """
+_RECORD = """
+SELECT desk_record(
+    %(at)s::timestamptz[], %(kind)s::text[], %(actor_id)s::bigint[], %(actor)s::text[], %(ticket)s::bigint[], %(data)s::jsonb[],
+    %(before_seq)s::text[], %(after_seq)s::text[]
 )
+"""
 
 
 def record(
@@ -58,15 +48,11 @@ def _append(s: Session) -> None:
     waiting: list[dict[str, Any]] = s.info.pop("audit", [])
     if not waiting:
         return
-    s.flush()
-    seq, last = s.execute(select(Head.seq, Head.hash).where(Head.id == 1).with_for_update()).one()
     for entry in waiting:
-        seq += 1
-        entry.update(seq=seq, before_hash=last)
-        entry["hashes"] = last = rules.link(last, entry)
-    columns: dict[str, Any] = {name: [entry[name] for entry in waiting] for name in waiting[0]}
+        entry["before_seq"], entry["after_seq"] = rules.around_seq(entry)
+    columns = {name: [entry[name] for entry in waiting] for name in waiting[0]}
     columns["data"] = [json.dumps(data) for data in columns["data"]]
-    s.execute(_APPEND, columns | {"last": seq, "hash": last, "channel": CHANNEL})
+    finish(s, _RECORD, columns)
 
 
 @event.listens_for(Session, "after_rollback")

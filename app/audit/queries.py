@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import ColumnElement, Connection, func, select, text
 
 from app.audit.models import Entry, Head
 from app.db.session import Session
@@ -30,9 +30,9 @@ class End(NamedTuple):
     last: int
 
 
-def of_ticket(s: Session, ticket: int) -> Sequence[Entry]:
-    """A ticket's timeline, oldest first."""
-    return s.scalars(select(Entry).where(Entry.ticket == ticket).order_by(Entry.seq)).all()
+def of_ticket(s: Session, ticket: int, *which: ColumnElement[bool], most: int | None = None) -> Sequence[Entry]:
+    """A ticket's timeline, oldest first; of its entries only `which`, and only the first of them."""
+    return s.scalars(select(Entry).where(Entry.ticket == ticket, *which).order_by(Entry.seq).limit(most)).all()
 
 
 def told(entry: Entry) -> dict[str, Any]:

@@ -46,6 +46,13 @@ def link(before: bytes, entry: Mapping[str, Any]) -> bytes:
     return hashlib.sha256(before + canonical({key: _stamp(entry[key]) for key in COLUMNS}).encode()).digest()
 
 
+def around_seq(entry: Mapping[str, Any]) -> tuple[str, str]:
+    """That form, without the entry's number: what comes before it and what comes after it."""
+    before = canonical({key: _stamp(entry[key]) for key in COLUMNS if key < "seq"})
+    after = canonical({key: _stamp(entry[key]) for key in COLUMNS if key > "seq"})
+    return f'{before[:-1]},"seq":', f",{after[1:]}"
+
+
 def canonical(value: Any) -> str:
     """JSON in the one form that is hashed."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

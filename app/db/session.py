@@ -4,12 +4,13 @@ A request, a mail, a due clock is one transaction. Lists are read on a connectio
 """
 
 import select as polling
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
+from psycopg.errors import DeadlockDetected, LockNotAvailable, QueryCanceled
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -29,6 +30,18 @@ WHERE r.rolname = session_user || '_app'
 
 class DatabaseGone(Unavailable):
     """The database can't be reached right now; nothing was changed. Try again shortly."""
+
+
+class InUse(DatabaseGone):
+    """Somebody else is changing the same thing at this moment; nothing was changed. Try again in a few seconds."""
+
+    slug = "being-changed"
+
+
+class TookTooLong(DatabaseGone):
+    """This took longer than a request may; nothing was changed. Ask for less, or try again shortly."""
+
+    slug = "took-too-long"
 
 
 class Database:
@@ -57,6 +70,7 @@ class Database:
             pool_size=size,
             max_overflow=0,
             pool_timeout=5,
+            hide_parameters=True,  # what goes wrong is logged, and a parameter may be a password that somebody typed as a name
             connect_args={"connect_timeout": 5, "application_name": name, "options": options},
             **more,
         )
@@ -87,6 +101,22 @@ class Database:
         self._reader.dispose()
 
 
+def finish(s: Session, last: LiteralString, values: Mapping[str, Any]) -> None:
+    """Send a transaction's last statement and its COMMIT together: what that statement locks is held no longer than it takes.
+
+    Inside of a savepoint it is sent alone, because somebody else commits.
+    """
+    s.flush()
+    c = s.connection()
+    driver: Any = c.connection.driver_connection
+    if c.in_nested_transaction():
+        driver.execute(last, values)
+        return
+    with driver.pipeline():
+        driver.execute(last, values)
+        driver.commit()
+
+
 def _become(connection: Any, record: Any) -> None:  # noqa: ARG001 (what SQLAlchemy calls it with)
     """Outside of any transaction: a ROLLBACK would take the role away again."""
     before = connection.autocommit
@@ -107,11 +137,17 @@ def _still_there(connection: Any, record: Any, proxy: Any) -> None:  # noqa: ARG
 
 @contextmanager
 def plainly() -> Iterator[None]:
-    """Say it in our words when the database can't be reached: DatabaseGone."""
+    """Say it in our words when the database can't be reached, or has us wait for too long: DatabaseGone, InUse, TookTooLong."""
     try:
         yield
     except (OperationalError, psycopg.OperationalError, PoolTimeout) as wrong:
-        raise DatabaseGone from wrong
+        raise _kind(getattr(wrong, "orig", wrong)) from wrong
+
+
+def _kind(wrong: object) -> type[DatabaseGone]:
+    if isinstance(wrong, LockNotAvailable | DeadlockDetected):
+        return InUse
+    return TookTooLong if isinstance(wrong, QueryCanceled) else DatabaseGone
 
 
 def sqlalchemy_url(dsn: str) -> str:

@@ -9,6 +9,7 @@ from types import FrameType
 
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import config
 from app.accounts import passwords
@@ -24,7 +25,7 @@ from app.web.desk import Desk
 THREADS = 8  # as many as the database pool has connections
 
 
-def application() -> FastAPI:
+def application() -> ASGIApp:
     """The desk's application, with the settings in force."""
     worker = Worker(config.process_name("api_00"), config.load())
     settings = worker.settings
@@ -43,7 +44,30 @@ def application() -> FastAPI:
         app.state.live.end()
         db.close()
 
-    return create(_desk(settings, db, counters), life)
+    return calm(create(_desk(settings, db, counters), life))
+
+
+def calm(app: ASGIApp) -> ASGIApp:
+    """The framework raises once more what it has answered with 500, and a server then closes the connection.
+
+    nginx may have sent it the next request by then, which would be lost. What was answered whole is logged, and that is all.
+    """
+
+    async def answering(scope: Scope, receive: Receive, send: Send) -> None:
+        whole = False
+
+        async def sent(message: Message) -> None:
+            nonlocal whole
+            await send(message)
+            whole = message["type"] == "http.response.body" and not message.get("more_body")
+
+        try:
+            await app(scope, receive, sent)
+        except Exception:
+            if not whole:
+                raise
+
+    return answering
 
 
 def _when_asked_to_stop(end: Callable[[], None]) -> None:

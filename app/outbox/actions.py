@@ -3,16 +3,15 @@
 import logging
 import secrets
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
 from app.audit import actions as audit
 from app.audit.models import Event
+from app.db import plain
 from app.db.session import Session
 from app.db.session import now as time_of
 from app.outbox import rules
@@ -20,6 +19,7 @@ from app.outbox.models import Kind, Letter, Relay, RelayState, State
 from app.outbox.rules import Outcome, Verdict
 
 WAKE = "outbox_wake"  # the channel of NOTIFY
+_ONCE = "ON CONFLICT (dedupe_key) DO NOTHING RETURNING id, dedupe_key, pg_notify('outbox_wake', '')"
 
 log = logging.getLogger(__name__)
 
@@ -63,29 +63,24 @@ def put_all(s: Session, drafts: Iterable[Draft], *, now: datetime) -> int:
     by_key = {draft.dedupe_key: (draft, _problem(draft.to_address)) for draft in drafts}
     if not by_key:
         return 0
-    rows = [_row(draft, problem, now) for draft, problem in by_key.values()]
-    query = insert(Letter).values(rows).on_conflict_do_nothing(index_elements=["dedupe_key"])
-    made = s.execute(query.returning(Letter.id, Letter.dedupe_key)).all()
-    for id, key in made:
+    made = plain.write(s, [_letter(draft, problem, now) for draft, problem in by_key.values()], then=_ONCE)
+    for id, key, _ in made:
         draft, problem = by_key[key]
         if problem:
             _tell(s, id, draft.ticket, draft.to_address, problem, now)
-    if made:
-        s.execute(select(func.pg_notify(WAKE, "")))
     return len(made)
 
 
-def _row(draft: Draft, problem: str | None, now: datetime) -> dict[Any, Any]:
-    values = {
-        **asdict(draft),
-        "state": State.FAILED if problem else State.QUEUED,
-        "created_at": now,
-        "next_at": None if problem else now,
-        "attempts": 0,
-        "doubts": 0,
-        "last_error": problem,
-    }
-    return {getattr(Letter, name): value for name, value in values.items()}
+def _letter(draft: Draft, problem: str | None, now: datetime) -> Letter:
+    return Letter(
+        **vars(draft),
+        state=State.FAILED if problem else State.QUEUED,
+        created_at=now,
+        next_at=None if problem else now,
+        attempts=0,
+        doubts=0,
+        last_error=problem,
+    )
 
 
 def claim(s: Session, *, relay: str) -> Letter | None:

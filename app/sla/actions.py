@@ -18,6 +18,7 @@ from app.audit import actions as audit
 from app.audit.models import Event
 from app.core.errors import Invalid
 from app.core.priority import Priority
+from app.db import plain
 from app.db.session import Session
 from app.db.session import now as database_now
 from app.hours import actions as hours
@@ -78,11 +79,8 @@ def begin(s: Session, ticket: int, *moments: Moment, at: datetime, priority: Pri
     clocks: dict[rules.Metric, rules.Clock] = {}
     for moment in moments:
         clocks = rules.after(clocks, moment, at, plan)
-    for clock in clocks.values():
-        _add(s, ticket, clock)
-    if clocks:
-        s.flush()
-        _wake(s)
+    if clocks:  # all at one instant: none of them has a finished stretch yet
+        plain.write(s, [_row(ticket, clock) for clock in clocks.values()], then="RETURNING id, pg_notify('sla_wake', '')")
 
 
 def fire_due(s: Session, *, limit: int = 200) -> list[Fired]:
@@ -174,12 +172,23 @@ def _latest(ticket: int) -> Select[Clock]:
 
 
 def _add(s: Session, ticket: int, clock: rules.Clock) -> None:
-    row = Clock(ticket=ticket, metric=clock.metric, cycle=clock.cycle, started_at=clock.started_at, epoch=0)
-    _write(s, row, clock, ())
+    row = _row(ticket, clock)
     s.add(row)
+    _keep(s, row, clock.segments)
 
 
 def _write(s: Session, row: Clock, clock: rules.Clock, known: Sequence[rules.Segment]) -> None:
+    _set(row, clock)
+    _keep(s, row, clock.segments[len(known) :])
+
+
+def _row(ticket: int, clock: rules.Clock) -> Clock:
+    row = Clock(ticket=ticket, metric=clock.metric, cycle=clock.cycle, started_at=clock.started_at, epoch=0)
+    _set(row, clock)
+    return row
+
+
+def _set(row: Clock, clock: rules.Clock) -> None:
     goal = clock.goal
     row.policy_id, row.policy_version, row.priority = goal.policy, goal.version, goal.priority
     row.calendar_version_id, row.target_seconds = goal.calendar, int(goal.target.total_seconds())
@@ -188,9 +197,10 @@ def _write(s: Session, row: Clock, clock: rules.Clock, known: Sequence[rules.Seg
     row.due_at, row.next_at, row.next_threshold = clock.due_at, clock.next_at, clock.next_threshold
     row.fulfilled_at, row.breached_at = clock.fulfilled_at, clock.breached_at
     row.epoch += 1
-    s.add_all(
-        Segment(clock_id=row.id, from_at=new.from_at, to_at=new.to_at, kind=new.kind) for new in clock.segments[len(known) :]
-    )
+
+
+def _keep(s: Session, row: Clock, finished: Sequence[rules.Segment]) -> None:
+    s.add_all(Segment(clock_id=row.id, from_at=each.from_at, to_at=each.to_at, kind=each.kind) for each in finished)
 
 
 def _fresh(s: Session, found: list[tuple[Clock, rules.Clock, Dealt]], now: datetime) -> list[tuple[Clock, rules.Clock, Dealt]]:

@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 from sqlalchemy import Connection, Interval, and_, func, select, tuple_, type_coerce
 from sqlalchemy.dialects.postgresql import distinct_on
 
+from app.core import cursors
 from app.core.priority import Priority
 from app.db import plain
 from app.db.session import Session
@@ -40,6 +41,17 @@ def clocks(s: Session, ticket: int, *, zone: tzinfo = UTC) -> list[dict[str, Any
     """Every clock of a ticket, ready for JSON, oldest first, with the arithmetic in `zone` line by line."""
     rows = s.scalars(select(Clock).where(Clock.ticket == ticket).order_by(Clock.started_at, Clock.id)).all()
     return [_json(clock, zone) for clock in values(s, rows)]
+
+
+def page(
+    s: Session, ticket: int, *, limit: int, cursor: str | None = None, zone: tzinfo = UTC
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Some of the same, in the order in which they were made, and the cursor of the next ones."""
+    after = cursors.place(cursor, int)[0] if cursor is not None else 0
+    query = select(Clock).where(Clock.ticket == ticket, Clock.id > after).order_by(Clock.id).limit(limit + 1)
+    rows = s.scalars(query).all()
+    following = cursors.cursor(rows[limit - 1].id) if len(rows) > limit else None
+    return [_json(clock, zone) for clock in values(s, rows[:limit])], following
 
 
 def due(c: Connection | Session, tickets: Collection[int]) -> dict[int, Due]:

@@ -9,6 +9,7 @@ from app.audit.models import Event
 from app.core import text
 from app.core.errors import Conflict, Invalid
 from app.core.priority import Priority
+from app.db import plain
 from app.db.session import Session
 from app.files.actions import File
 from app.outbox import actions as outbox
@@ -67,6 +68,7 @@ def open(
         priority=priority,
         channel=source.channel,
         requester=requester,
+        requester_id=requester.id,
         organization_id=requester.organization_id,
         follows=follows,
         team_id=team_id,
@@ -75,8 +77,7 @@ def open(
         accepted_at=None if gate else now,
         revision=1,
     )
-    s.add(ticket)
-    s.flush()
+    plain.add(s, ticket)
     first = say(s, ticket, author=by or requester, body=body, source=source, attached=files, now=now, first=True)
     begun(s, ticket, by=by or requester, now=now, message=first.id)
     sla.begin(s, ticket.number, Moment.CREATED, *(() if gate else (Moment.ACCEPTED,)), at=now, priority=priority)

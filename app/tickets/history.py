@@ -3,13 +3,15 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, case, exists, func, not_, select
+from sqlalchemy.dialects.postgresql import array
 
 from app.accounts.models import Person
 from app.accounts.rules import Actor
 from app.audit import actions as audit
 from app.audit import queries as audit_queries
 from app.audit.models import Entry, Event
+from app.core import cursors
 from app.db.session import Session
 from app.tickets.models import Ticket
 from app.tickets.queries import visible_to
@@ -40,10 +42,25 @@ OTHERS = (
 )  # entries name tickets there
 
 
-def seen_by(s: Session, actor: Actor, ticket: int) -> list[Entry]:
-    """A ticket's timeline, oldest first, without what names a ticket that `actor` may not see: not even that it is there."""
-    entries = audit_queries.of_ticket(s, ticket)
-    named = {entry.seq: {n for key in OTHERS if isinstance(n := entry.data.get(key), int)} - {ticket} for entry in entries}
-    asked = set().union(*named.values())
-    known = set(s.scalars(select(Ticket.number).where(Ticket.number.in_(asked), visible_to(actor)))) if asked else set()
-    return [entry for entry in entries if named[entry.seq] <= known]
+def seen_by(s: Session, actor: Actor, ticket: int, *, since: int | None = None, most: int | None = None) -> list[Entry]:
+    """A ticket's timeline, oldest first, without what names a ticket that `actor` may not see: not even that it is there.
+
+    `since`: only what made later revisions than this one.
+    """
+    later = () if since is None else (Entry.data["revision"].as_integer() > since,)
+    return list(audit_queries.of_ticket(s, ticket, _names_nothing_hidden(actor, ticket), *later, most=most))
+
+
+def page(s: Session, actor: Actor, ticket: int, *, limit: int, cursor: str | None = None) -> tuple[list[Entry], str | None]:
+    """Some of the same, and the cursor of the next ones. What comes before and after them is not read."""
+    after = (Entry.seq > cursors.place(cursor, int)[0],) if cursor is not None else ()
+    found = audit_queries.of_ticket(s, ticket, _names_nothing_hidden(actor, ticket), *after, most=limit + 1)
+    return list(found[:limit]), cursors.cursor(found[limit - 1].seq) if len(found) > limit else None
+
+
+def _names_nothing_hidden(actor: Actor, ticket: int) -> ColumnElement[bool]:
+    named = [case((func.jsonb_typeof(Entry.data[key]) == "number", Entry.data[key].as_integer())) for key in OTHERS]
+    other = func.unnest(array(named)).column_valued("other")
+    seen = exists().where(Ticket.number == other, visible_to(actor)).correlate(Entry)
+    hidden = select(other).where(other != ticket, not_(seen)).correlate(Entry)
+    return not_(hidden.exists())

@@ -8,7 +8,7 @@ from sqlalchemy.orm import aliased
 from app.accounts.models import Person
 from app.accounts.rules import Verb, may
 from app.core.errors import Conflict, Forbidden, NotFound
-from app.db.session import Session
+from app.db.session import InUse, Session
 from app.tickets import queries
 from app.tickets.models import Ticket
 
@@ -31,6 +31,10 @@ class Merged(Conflict):
         self.more = {"conversation": ticket.conversation}
 
 
+class Moved(InUse):
+    """This ticket was merged into another at this moment; nothing was changed. Try again."""
+
+
 def locked(s: Session, numbers: Iterable[int], condition: ColumnElement[bool] | None = None) -> dict[int, Ticket]:
     """Those of these tickets that there are (and for which `condition` holds), by number."""
     query = select(Ticket).where(Ticket.number.in_(sorted(set(numbers))), true() if condition is None else condition)
@@ -39,12 +43,21 @@ def locked(s: Session, numbers: Iterable[int], condition: ColumnElement[bool] | 
 
 
 def with_its_end(s: Session, number: int) -> Ticket | None:
-    """A ticket, locked together with the one it is part of, where it was merged: an answer lands there."""
+    """A ticket, locked together with the one it is part of, where it was merged: an answer lands there.
+
+    Raises Moved where it was merged while we waited into one whose turn to be locked was before its own.
+    """
     other = aliased(Ticket)
     end = select(other.conversation).where(other.number == number).scalar_subquery()
     query = select(Ticket).where(or_(Ticket.number == number, Ticket.number == end)).order_by(Ticket.number)
     held = query.with_for_update(of=Ticket, key_share=True).execution_options(populate_existing=True)
-    return next((ticket for ticket in s.scalars(held) if ticket.number == number), None)
+    found = {ticket.number: ticket for ticket in s.scalars(held)}
+    ticket = found.get(number)
+    if ticket and ticket.conversation is not None and ticket.conversation not in found:
+        if ticket.conversation < number:
+            raise Moved
+        locked(s, [ticket.conversation])
+    return ticket
 
 
 def hold(s: Session, by: Person, *numbers: int) -> list[Ticket]:

@@ -62,15 +62,14 @@ def not_notified(s: Session, message: Message) -> list[str]:
     return [name for name in called if name not in found or found[name].id not in heard]
 
 
-def mentionable(c: Connection, ticket: Place, actor_id: int, beginning: str, *, limit: int) -> list[dict[str, Any]]:
+def mentionable(c: Connection, ticket: Place, actor_id: int, beginning: str) -> list[dict[str, Any]]:
     """Those of the staff who may see a ticket and whose name or address begins like this; the asker is not among them."""
     start = func.lower(beginning)
     query = select(Person).where(Person.role.in_(STAFF), Person.disabled_at.is_(None), Person.id != actor_id)
     query = query.where(or_(func.starts_with(func.lower(Person.name), start), func.starts_with(Person.email, start)))
     with Session(c, autoflush=False) as s:
         found = s.scalars(query.options(undefer(Person.parts)).order_by(func.lower(Person.name), Person.id)).all()
-        seeing = [p for p in found if may(p, Verb.SEE_NOTES, ticket)][:limit]
-        return [{"id": p.id, "name": p.name, "email": p.email} for p in seeing]
+        return [{"id": p.id, "name": p.name, "email": p.email} for p in found if may(p, Verb.SEE_NOTES, ticket)]
 
 
 def _called(s: Session, called: Sequence[str]) -> dict[str, Person]:

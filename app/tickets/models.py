@@ -77,6 +77,8 @@ class Ticket(Table):
         Index("ticket_organization_idx", "organization_id", "updated_at", "number"),
         Index("ticket_team_idx", "team_id", "updated_at", "number"),
         Index("ticket_assignee_idx", "assignee_id", "updated_at", "number"),
+        Index("ticket_team_number_idx", "team_id", "number"),
+        Index("ticket_assignee_number_idx", "assignee_id", "number"),
         Index("ticket_status_idx", "status", "updated_at", "number"),
         Index("ticket_tags_idx", "tags", postgresql_using="gin"),
         Index("ticket_fields_idx", "fields", postgresql_using="gin", postgresql_ops={"fields": "jsonb_path_ops"}),
@@ -153,6 +155,7 @@ class Tag(Table):
     name: Mapped[str] = mapped_column(primary_key=True)
     description: Mapped[str] = mapped_column(server_default="")
     created_at: Mapped[datetime]
+    revision: Mapped[int] = mapped_column(server_default="1", default=1)
 
 
 class Field(Table):

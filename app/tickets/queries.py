@@ -7,20 +7,24 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, and_, func, literal, or_, select, true, tuple_, union_all
 from sqlalchemy.orm import aliased
 
 from app.accounts.models import Organization, Person
 from app.accounts.rules import Actor, Role
 from app.core.errors import Invalid
+from app.db import plain
 from app.db.session import Session
 from app.files.models import Attachment
-from app.outbox.models import Kind, Letter
 from app.sla.models import Clock
 from app.tickets.models import Message, Ticket
 from app.tickets.rules import Status
 
 ACKNOWLEDGE_AGAIN = timedelta(hours=1)
+COUNTED = 1000  # tickets of one status, after which counting stops
+_ACKNOWLEDGED = """
+SELECT FROM outbox WHERE kind = 'acknowledgement' AND to_address = %(address)s AND created_at > %(since)s LIMIT 1
+"""
 LISTED = and_(Ticket.trashed_at.is_(None), Ticket.merged_into.is_(None))  # what is merged or in the trash is in no list
 
 
@@ -97,12 +101,7 @@ def conversation_ids(s: Session, ticket: Ticket) -> list[str]:
 
 def acknowledged_lately(s: Session, address: str, now: datetime) -> bool:
     """Whether this address got an acknowledgement within the last hour: another would only help a mail bomb."""
-    recent = (
-        Letter.kind == Kind.ACKNOWLEDGEMENT,
-        Letter.to_address == address,
-        Letter.created_at > now - ACKNOWLEDGE_AGAIN,
-    )
-    return s.scalar(select(Letter.id).where(*recent).limit(1)) is not None
+    return bool(plain.rows(s.connection(), _ACKNOWLEDGED, {"address": address, "since": now - ACKNOWLEDGE_AGAIN}))
 
 
 @dataclass(frozen=True)
@@ -157,10 +156,14 @@ def listing(c: Connection, actor: Actor, wanted: Wanted, *, limit: int = 50, cur
 
 
 def counts(c: Connection, actor: Actor) -> dict[str, int]:
-    """How many tickets this person sees in each status."""
-    rows = c.execute(select(Ticket.status, func.count()).where(visible_to(actor), LISTED).group_by(Ticket.status))
-    found = {status.value: count for status, count in rows}
-    return {status.value: found.get(status.value, 0) for status in Status}
+    """How many tickets this person sees in each status; of more than `COUNTED` it is one more, and no more is known."""
+    seen = [select(literal(status.value).label("status"), _at_most(actor, status).label("seen")) for status in Status]
+    return {row.status: row.seen for row in c.execute(union_all(*seen))}
+
+
+def _at_most(actor: Actor, status: Status) -> ScalarSelect[int]:
+    these = select(Ticket.number).where(Ticket.status == status, visible_to(actor), LISTED).limit(COUNTED + 1)
+    return select(func.count()).select_from(these.subquery()).scalar_subquery()
 
 
 def _due() -> Any:

@@ -3,8 +3,10 @@
 Customers are told less: no tags, no revision (it would count notes), no field that isn't shown to them, no note, no delivery.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -73,6 +75,8 @@ SELECT count(*) AS found, (array_agg(page.id ORDER BY page.id))[%(limit)s] AS la
 FROM (SELECT page.*, row_number() OVER (ORDER BY page.id) AS place FROM page) AS page
 JOIN person p ON p.id = page.author_id
 """
+_OF_ONE = "WHERE t.number = %(number)s"
+_BOTH = _TICKET.replace("AS told\n", "AS told, said.*\n").replace(_OF_ONE, f"CROSS JOIN LATERAL ({_MESSAGES}) AS said {_OF_ONE}")
 
 
 @dataclass(frozen=True)
@@ -93,14 +97,15 @@ class _Owned:
 
 def ticket(c: Connection, actor: Identity, number: int) -> Told:
     """A ticket as `actor` may see it. Raises NotFound."""
-    found = rows(c, _TICKET, {"number": number, "staff": actor.staff})
-    thing = _Owned(*found[0][:4]) if found else None
-    if thing is None or not may(actor, Verb.SEE, thing):
-        raise NotFound(f"There is no ticket {number} here.")
-    status, revision, told = found[0][4:]
-    steps = allowed(Status(status)) if may(actor, Verb.WORK, thing) else ()
-    allows = ",".join(f'"{step}"' for step in steps)
-    return Told(f'{told[:-1]},"allowed":[{allows}]}}', revision if actor.staff else None)
+    told, _ = _seen(actor, number, rows(c, _TICKET, {"number": number, "staff": actor.staff}))
+    return told
+
+
+def with_messages(c: Connection, actor: Identity, number: int, *, limit: int, trouble: str | None = None) -> Told:
+    """The same, with the first of its messages under that name."""
+    asked = _asked(actor, number, None, limit, trouble)
+    told, said = _seen(actor, number, rows(c, _BOTH, asked | {"staff": actor.staff}))
+    return replace(told, json=f'{told.json[:-1]},"messages":{_page(limit, *said)}}}')
 
 
 def messages(
@@ -110,17 +115,34 @@ def messages(
 
     `trouble` says why no letter leaves at all, where that is so.
     """
-    asked = {"number": number, "notes": actor.staff, "after": _after(cursor), "limit": limit, "trouble": trouble}
-    found, last, told = rows(c, _MESSAGES, asked)[0]
-    following = f'"{last}"' if found > limit else "null"
-    return f'{{"items":{told},"next":{following}}}'
+    return _page(limit, *rows(c, _MESSAGES, _asked(actor, number, cursor, limit, trouble))[0])
 
 
 def message(c: Connection, actor: Actor, number: int, id: int, *, trouble: str | None = None) -> str:
     """One message of a ticket, as the text of an object."""
-    asked = {"number": number, "notes": actor.role.staff, "after": id - 1, "limit": 1, "trouble": trouble}
+    asked = _asked(actor, number, str(id - 1), 1, trouble)
     told = str(rows(c, _MESSAGES, asked)[0][2])
     return told.strip()[1:-1]
+
+
+def _seen(actor: Identity, number: int, found: Sequence[tuple[Any, ...]]) -> tuple[Told, Sequence[Any]]:
+    """The ticket, where `actor` may see it, and what was found with it."""
+    thing = _Owned(*found[0][:4]) if found else None
+    if thing is None or not may(actor, Verb.SEE, thing):
+        raise NotFound(f"There is no ticket {number} here.")
+    status, revision, told, *said = found[0][4:]
+    steps = allowed(Status(status)) if may(actor, Verb.WORK, thing) else ()
+    allows = ",".join(f'"{step}"' for step in steps)
+    return Told(f'{told[:-1]},"allowed":[{allows}]}}', revision if actor.staff else None), said
+
+
+def _asked(actor: Actor, number: int, cursor: str | None, limit: int, trouble: str | None) -> dict[str, Any]:
+    return {"number": number, "notes": actor.role.staff, "after": _after(cursor), "limit": limit, "trouble": trouble}
+
+
+def _page(limit: int, found: int, last: int | None, told: str) -> str:
+    following = f'"{last}"' if found > limit else "null"
+    return f'{{"items":{told},"next":{following}}}'
 
 
 def _after(cursor: str | None) -> int:

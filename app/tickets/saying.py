@@ -7,6 +7,7 @@ from datetime import datetime
 from app.accounts.models import Person
 from app.core import text
 from app.core.errors import Invalid
+from app.db import plain
 from app.db.session import Session
 from app.files import actions as files
 from app.files.actions import File
@@ -51,6 +52,7 @@ def say(
     message = Message(
         ticket=ticket.number,
         author=author,
+        author_id=author.id,
         internal=internal,
         from_staff=author.staff and author.id != ticket.requester_id,
         auto=source.auto,
@@ -62,13 +64,12 @@ def say(
         inbound_mail_id=source.inbound_mail_id,
         created_at=now,
     )
-    s.add(message)
-    s.flush()
+    plain.add(s, message)
     files.attach(s, attached, message_id=message.id, now=now)
     if first:
         words.begin(s, ticket, message, attached)
     else:
         words.add(s, message, attached, ticket=ticket.conversation or ticket.number)
-    if not internal:  # a customer's list must not tell that there is a note
+    if not internal and not first:  # a customer's list must not tell that there is a note
         ticket.updated_at = now
     return message

@@ -79,7 +79,7 @@ def listed(c: Connection, actor: Actor, *, prefix: str, limit: int, cursor: str 
     of = page.order_by(Tag.name).limit(limit + 1).subquery()
     whole = (Ticket.trashed_at.is_(None), Ticket.merged_into.is_(None), queries.visible_to(actor))
     on = select(func.count()).select_from(Ticket).where(_carries(of.c.name), *whole).scalar_subquery()
-    query = select(of.c.name, of.c.description, of.c.created_at, on.label("tickets")).order_by(of.c.name)
+    query = select(of.c.name, of.c.description, of.c.created_at, of.c.revision, on.label("tickets")).order_by(of.c.name)
     rows = [dict(row) for row in c.execute(query).mappings()]
     return {"items": rows[:limit], "next": rows[limit - 1]["name"] if len(rows) > limit else None}
 
@@ -94,12 +94,20 @@ def make(s: Session, name: str, *, description: str, by: Person, now: datetime) 
     return made
 
 
+def to_change(s: Session, name: str, *, everywhere: bool) -> Tag:
+    """A tag, locked; where it is to change on every ticket, these before it. Raises NotFound."""
+    if everywhere:
+        _hold_tickets(s, name)
+    return _held(s, name)
+
+
 def describe(s: Session, name: str, *, description: str, by: Person, now: datetime) -> Tag:
     """Say what a tag is for."""
     tag = _held(s, name)
     if description != tag.description:
         _tell(s, name, by=by, now=now, did="described", before=tag.description, after=description)
         tag.description = description
+        tag.revision += 1
     return tag
 
 
@@ -111,7 +119,7 @@ def rename(s: Session, name: str, *, to: str, by: Person, now: datetime) -> Tag:
     _hold_tickets(s, name)
     s.execute(select(Tag.name).where(Tag.name.in_([name, new])).order_by(Tag.name).with_for_update())
     old = _held(s, name)
-    row = {"name": new, "description": old.description, "created_at": now}
+    row = {"name": new, "description": old.description, "created_at": now, "revision": old.revision + 1}
     merged = s.scalar(insert(Tag).values(row).on_conflict_do_nothing().returning(Tag.name)) is None
     count = _rewrite(s, name, _RENAMED.bindparams(old=name, new=new))
     s.delete(old)

@@ -4,7 +4,8 @@ Being in copy gives nothing but the copies: no right to see the ticket, and noth
 """
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -13,9 +14,10 @@ from sqlalchemy.orm import undefer
 from app.accounts import actions as accounts
 from app.accounts.models import Person
 from app.accounts.rules import Verb, may
-from app.audit.models import Event
+from app.audit.models import Entry, Event
 from app.core import text
-from app.core.errors import Conflict, Invalid, NotFound
+from app.core.errors import Conflict, Invalid, NotFound, TooMany
+from app.db import locks
 from app.db.session import Session
 from app.outbox.rules import wire_address
 from app.tickets.history import record
@@ -23,12 +25,18 @@ from app.tickets.models import Ticket, Watcher
 from app.tickets.rules import WatcherKind
 
 MOST = {WatcherKind.CC: 20, WatcherKind.AGENT: 50}
+COPIES_AN_HOUR = 40  # addresses that one customer puts in copy, on all tickets: two full ones
+HOUR = timedelta(hours=1)
 
 
 class TooManyWatchers(Conflict):
     """As many people follow this ticket as one ticket takes. Remove somebody first."""
 
     slug = "too-many-watchers"
+
+
+class TooManyCopies(TooMany):
+    """You have put as many addresses in copy within an hour as one person may. Put the others in copy later."""
 
 
 def copy_to(s: Session, ticket: Ticket, address: str, *, ours: Collection[str], by: Person, now: datetime) -> Watcher:
@@ -42,6 +50,8 @@ def copy_to(s: Session, ticket: Ticket, address: str, *, ours: Collection[str], 
         raise Invalid(f"{address} is the desk's own address. Write to it, and it is on the ticket.")
     if address == ticket.requester.email:
         raise Invalid(f"{address} is the requester's, who gets every answer anyway.")
+    if not by.staff:
+        _spend(s, by, now)
     person = accounts.known_sender(s, email=address, name="", now=now, joins=by.staff)
     return _follow(s, ticket, person, WatcherKind.CC, by=by, now=now)
 
@@ -73,6 +83,15 @@ def listing(c: Connection, ticket: int, *, staff: bool) -> list[dict[str, Any]]:
     query = query.where(Watcher.ticket == ticket).order_by(Watcher.kind, Watcher.added_at, Person.id)
     rows = c.execute(query if staff else query.where(Watcher.kind == WatcherKind.CC)).mappings()
     return [dict(row) if staff else {**row, "name": None} for row in rows]
+
+
+def _spend(s: Session, by: Person, now: datetime) -> None:
+    """Every address may be a new person and gets letters, so nobody puts very many in copy. Raises TooManyCopies."""
+    locks.take_in_transaction(s, f"copies:{by.id}")
+    theirs = select(Entry.at).where(Entry.actor_id == by.id, Entry.kind == Event.TICKET_WATCHED, Entry.at > now - HOUR)
+    lately = s.scalars(theirs.order_by(Entry.seq.desc()).limit(COPIES_AN_HOUR)).all()
+    if len(lately) == COPIES_AN_HOUR:
+        raise TooManyCopies(retry_after=max(1, ceil((min(lately) + HOUR - now).total_seconds())))
 
 
 def _follow(s: Session, ticket: Ticket, person: Person, kind: WatcherKind, *, by: Person, now: datetime) -> Watcher:

@@ -8,17 +8,17 @@ from collections.abc import Iterable
 
 from sqlalchemy import text
 
+from app.db import plain
 from app.db.session import Session
 from app.files.actions import File
 from app.tickets.models import Message, Ticket
 
-_OPEN = text(
-    """
-    INSERT INTO ticket_text (ticket, shown, whole)
-    SELECT :ticket, words, words
-    FROM (SELECT desk_marks(:ticket, :requester, :organization, :team) || desk_words(:words) AS words) AS head
-    """
-)
+_OPEN = """
+INSERT INTO ticket_text (ticket, shown, whole)
+SELECT %(ticket)s, words, words FROM (
+    SELECT desk_marks(%(ticket)s, %(requester)s, %(organization)s, %(team)s) || desk_words(%(words)s) AS words
+) AS head RETURNING ticket
+"""
 _MORE = text(
     """
     UPDATE ticket_text SET
@@ -68,7 +68,7 @@ def begin(s: Session, ticket: Ticket, first: Message | None = None, files: Itera
         "team": ticket.team_id,
         "words": f"{head} {_said(first, files)}" if first else head,
     }
-    s.execute(_OPEN, values)
+    plain.rows(s.connection(), _OPEN, values)
 
 
 def add(s: Session, message: Message, files: Iterable[File], *, ticket: int) -> None:

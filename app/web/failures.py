@@ -1,6 +1,7 @@
 """What a person or a program is told when something is refused or breaks: never a traceback."""
 
 import logging
+from errno import EDQUOT, ENOSPC
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,6 +19,12 @@ from app.web.pages import page, see_other
 
 log = logging.getLogger(__name__)
 _SLUGS = {400: "malformed", 405: "method-not-allowed", 413: "too-large"}
+
+
+class NoRoom(Unavailable):
+    """There is no room for files of this size right now; nothing was changed. Try again shortly, or send fewer at once."""
+
+    slug = "no-room"
 
 
 def install(app: FastAPI) -> None:
@@ -70,6 +77,9 @@ def invalid(request: Request, wrong: Exception) -> Response:
 
 def framework(request: Request, wrong: Exception) -> Response:
     assert isinstance(wrong, HTTPException)
+    if isinstance(wrong.__cause__, OSError) and wrong.__cause__.errno in {ENOSPC, EDQUOT}:
+        log.error("there is no room for what is sent", extra={"path": request.url.path, "reason": str(wrong.__cause__)})
+        return refused(request, NoRoom())
     if wrong.status_code == 404:
         return refused(request, NotFound("There is no such page here."))
     detail = {405: f"{request.method} is not something this address answers to."}.get(wrong.status_code, str(wrong.detail))
@@ -84,7 +94,8 @@ def framework(request: Request, wrong: Exception) -> Response:
 
 
 def broken(request: Request, wrong: Exception) -> Response:
-    log.error("a request failed", extra={"path": request.url.path, "method": request.method}, exc_info=wrong)
+    place = getattr(request.scope.get("route"), "path", "")  # a path itself may hold the token of a one-time link
+    log.error("a request failed", extra={"path": place, "method": request.method}, exc_info=wrong)
     detail = f"Something broke on our side; it has been logged as {request_id.get() or 'an error'}. Nothing was changed."
     return Problem(500, "broken", "Something broke.", detail) if wants_json(request) else _page(request, 500, detail)
 

@@ -131,7 +131,7 @@ def measure(
     environ = {"DATABASE_URL": dsn, "REDIS_URL": "redis://127.0.0.1:1/0", "DATA_DIR": str(folder), "RUN_DIR": str(folder / "run")}
     found: dict[str, dict[str, float]] = {}
     with (
-        serving("app.main:app", 8101, {**environ, "LOG_LEVEL": "warning"}) as desk,
+        serving("app.main:app", 8101, {**environ, "LOG_LEVEL": "warning", "ACCEPT_GATE": "false"}) as desk,
         serving("scripts.load.reference:app", 8102, environ) as bare,
     ):
         for kind in kinds:

@@ -7,10 +7,16 @@ from typing import Any
 import docker
 import pytest
 
+from tests.appliance.canaries import Canaries
 from tests.appliance.client import Client
-from tests.appliance.driver import Appliance
+from tests.appliance.driver import ADMIN, Appliance
 
 IMAGES = ("atum-desk", "atum-desk-mail")
+PUBLIC = "desk.example"
+TALKATIVE = {
+    "LOG_LEVEL": "debug", "ATUM_URL": f"https://{PUBLIC}",
+    "LOGIN_RATE": "50r/s", "LOGIN_BURST": "100", "API_RATE": "100r/s", "API_BURST": "300",
+}  # fmt: skip
 ALICE, BOB = "alice@desk.example", "bob@desk.example"
 Make = Callable[..., Appliance]
 
@@ -50,7 +56,26 @@ def images() -> None:
 @pytest.fixture(scope="session")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appliance]:
     """One desk with its mail server, for tests that leave it as well as they found it."""
-    yield from _kept(Appliance(tmp_path_factory.mktemp("desk")), lambda one: one.up())
+    yield from kept(Appliance(tmp_path_factory.mktemp("desk")), lambda one: one.up())
+
+
+@pytest.fixture(scope="session")
+def canaries() -> Canaries:
+    """Secrets that were told to the desk that is attacked."""
+    return Canaries()
+
+
+@pytest.fixture(scope="session")
+def attacked(tmp_path_factory: pytest.TempPathFactory, canaries: Canaries) -> Iterator[Appliance]:
+    """A desk that says all it can say and lets one visitor ask much, whose first mailbox refuses its password."""
+    secret = {"IMAP_PASSWORD": canaries("the mailbox's password"), "ADMIN_PASSWORD": canaries("the administrator's password")}
+    yield from kept(Appliance(tmp_path_factory.mktemp("attacked"), settings=TALKATIVE | secret), lambda one: one.up())
+
+
+@pytest.fixture(scope="session")
+def boss(attacked: Appliance) -> Client:
+    """Its administrator, signed in."""
+    return attacked.signed_in(ADMIN, attacked.settings["ADMIN_PASSWORD"])
 
 
 @pytest.fixture
@@ -87,7 +112,8 @@ def bob(desk: Appliance) -> Client:
     return desk.add(BOB, "manager")
 
 
-def _kept(one: Appliance, begin: Callable[[Appliance], object]) -> Iterator[Appliance]:
+def kept(one: Appliance, begin: Callable[[Appliance], object]) -> Iterator[Appliance]:
+    """A desk for several tests: begun, told of beside a failure, gone afterwards."""
     _running.append(one)
     try:
         begin(one)

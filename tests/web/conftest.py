@@ -1,6 +1,5 @@
 """The whole application on a database of the test's own, and its people at their browsers and programs."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -8,7 +7,6 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from sqlalchemy import event
 from starlette.testclient import TestClient
 
 from app import config
@@ -142,16 +140,3 @@ def web(database: Database, furnished: Cast, tmp_path: Path) -> Web:
         watch=Watch(settings, database, counters),
     )
     return Web(create(desk), desk, furnished)
-
-
-@pytest.fixture
-def statements(database: Database) -> Iterator[list[str]]:
-    """Every statement that the database is sent from here on."""
-    sent: list[str] = []
-
-    def remember(_c: object, _cursor: object, statement: str, *_: object) -> None:
-        sent.append(statement)
-
-    event.listen(database.engine, "before_cursor_execute", remember)
-    yield sent
-    event.remove(database.engine, "before_cursor_execute", remember)

@@ -1,6 +1,8 @@
 """A desk with one of everything on it, and what each route's path and body have to name to meet it.
 
-Carol's tickets are the team Support's: Alice is a member of it, Rita may only read, Erin is of another team.
+Carol's tickets are the team Support's, and so are the reply, the macro, the view and the field: Alice is a member of it, Lena
+leads it, Rita may only read, Erin is of another team. What only its owner may end (a session, a token, a passkey) is Frank's, the
+bulk change is Alice's. Everybody has the same password.
 """
 
 from dataclasses import dataclass, field
@@ -8,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import update
+from starlette.testclient import TestClient
 
 from app.accounts import actions as accounts
 from app.accounts import passwords, sessions
@@ -22,6 +25,7 @@ from tests.cast import PASSWORD
 from tests.web.conftest import Web
 
 API = "/api/v1"
+OWN = ("sessions", "tokens", "passkeys")
 ONE_TIME = {"reset": LinkPurpose.RESET, "invite": LinkPurpose.INVITE, "confirm-email": LinkPurpose.EMAIL}
 Values = dict[str, Any]
 
@@ -44,8 +48,8 @@ class Furniture:
         values = {
             "number": self.tickets[STATES.get((method, path), "accepted")],
             "id": self.things.get(KINDS.get((method, path)) or path.split("/{id}")[0].rpartition("/")[2], 1),
-            "person_id": self.people_id("alice" if method == "DELETE" else "bob"),
-            "domain": "acme.example",
+            "person_id": self.people_id("agent" if method == "DELETE" else "manager"),
+            "domain": "acme.example" if method == "DELETE" else "acme.test",
             "name": "telephone",
             "relation": "related_to",
             "other": self.tickets["other"],
@@ -66,9 +70,18 @@ class Furniture:
         return {place.strip("{}"): value for place, value in parts if place.startswith("{")}
 
     def people_id(self, name: str) -> int:
-        person = self.people[name]
-        assert person is not None
-        return person.id
+        return self.person(name).id
+
+    def person(self, name: str) -> Person:
+        found = self.people[name]
+        assert found is not None
+        return found
+
+    def who_may(self, path: str) -> str:
+        """Somebody who may do everything on this path."""
+        words = path.split("/")
+        mine = words[-1] == "{id}" and words[-2] in OWN
+        return "colleague" if mine or "email/confirmation" in path or "confirm-email" in path else "admin"
 
     def body(self, method: str, path: str, example: Any) -> Any:
         """What is sent: the documented example, with the numbers of what is here."""
@@ -81,10 +94,13 @@ class Furniture:
             f"POST {API}/auth/email/confirmation": {"token": things["confirm-email token"]},
             f"POST {API}/organizations": {"name": "Globex"},
             f"POST {API}/tickets/bulk": {"tickets": [t["accepted"], t["other"]], "change": {"priority": "high"}},
-            f"POST {API}/tickets/{{number}}/assignment": {"assignee_id": self.people_id("bob")},
+            f"POST {API}/tickets/{{number}}/assignment": {"assignee_id": self.people_id("manager")},
+            f"POST {API}/auth/password": {"old": PASSWORD, "new": "four words in a row"},
+            f"POST {API}/auth/email": {"email": "other@desk.example", "password": PASSWORD},
             f"POST {API}/tickets/{{number}}/snooze": {"until": _next_month()},
             f"POST {API}/tickets/{{number}}/merge": {"into": t["other"]},
             f"POST {API}/tickets/{{number}}/messages/{{id}}/move": {"to": t["other"]},
+            f"POST {API}/tickets/{{number}}/watchers": {"email": "new@acme.example", "kind": "cc"},
             f"POST {API}/tickets/{{number}}/links": {"ticket": t["new"], "relation": "related_to"},
         }
         return known.get(f"{method} {path}", example)
@@ -100,8 +116,9 @@ class Furniture:
 
     def form(self, path: str) -> Values:
         """What a page's form would send."""
+        known: Values = {"/tickets/{number}/assignment": {"assignee": str(self.people_id("manager"))}}
         path = path.replace(":key", "")
-        return FORMS.get(path, {})
+        return known.get(path) or FORMS.get(path, {})
 
 
 # Which ticket a route is tried on, where it isn't an accepted one without anything special.
@@ -116,6 +133,7 @@ STATES = {
 KINDS = {
     ("DELETE", f"{API}/organizations/{{id}}"): "empty organization",
     ("DELETE", f"{API}/teams/{{id}}"): "empty team",
+    ("DELETE", f"{API}/teams/{{id}}/archival"): "archived team",
     ("DELETE", f"{API}/users/{{id}}/disablement"): "disabled",
     ("POST", f"{API}/users/{{id}}/invitation"): "invited",
     ("PATCH", f"{API}/sla/policies/{{id}}"): "policies",
@@ -132,7 +150,6 @@ FORMS: dict[str, Values] = {
     },
     "/tickets/new": {"address": "carol@acme.example", "name": "Carol", "subject": "x", "text": "x"},
     "/my/tickets/new": {"subject": "x", "text": "x"},
-    "/tickets/{number}/assignment": {"assignee": ""},
     "/tickets/{number}/status": {"to": "in_progress"},
     "/tickets/{number}/priority": {"to": "high"},
     "/tickets/{number}/messages": {"kind": "note", "text": "x"},
@@ -145,16 +162,15 @@ def furnish(web: Web) -> Furniture:
     cast = web.cast
     found = Furniture(web)
     with web.desk.db.transaction() as s:
-        rita = _people(s, found)
+        rita, lena = _people(s, found)
     found.people = {
         "nobody": None, "customer": cast.carol, "colleague": cast.frank, "customer_admin": cast.dave, "mallory": cast.mallory,
-        "other_team": cast.erin, "reader": rita, "agent": cast.alice, "manager": cast.bob, "admin": cast.root,
+        "other_team": cast.erin, "reader": rita, "agent": cast.alice, "lead": lena, "manager": cast.bob, "admin": cast.root,
     }  # fmt: skip
     for name, person in found.people.items():
         if person is not None:
             found.tokens[name] = web.token(person, Door.API)
             found.cookies[name] = web.token(person, Door.PAGE)
-    found.people |= {"alice": cast.alice, "bob": cast.bob}
     _tickets(web, found)
     _through_the_api(web, found)
     with web.desk.db.transaction() as s:
@@ -162,27 +178,28 @@ def furnish(web: Web) -> Furniture:
     return found
 
 
-def _people(s: Session, found: Furniture) -> Person:
+def _people(s: Session, found: Furniture) -> tuple[Person, Person]:
     web, now = found.web, database_now(s)
     support = Team(name="Support", created_at=now)
     rita = accounts.add(s, email="rita@desk.example", name="Rita", role=Role.AGENT, now=now)
+    lena = accounts.add(s, email="lena@desk.example", name="Lena", role=Role.AGENT, now=now)
     gone = accounts.add(s, email="gone@acme.example", name="Gone", role=Role.CUSTOMER, now=now)
     gone.disabled_at = now
     invited = accounts.add(s, email="ira@acme.example", name="Ira", role=Role.CUSTOMER, now=now)
-    empty = Team(name="Empty", created_at=now)
-    s.add_all([support, empty])
+    empty, archived = Team(name="Empty", created_at=now), Team(name="Old", created_at=now, archived_at=now)
+    s.add_all([support, empty, archived])
     s.flush()
-    for person, part in ((web.cast.alice, Part.MEMBER), (rita, Part.READER)):
+    for person, part in ((web.cast.alice, Part.MEMBER), (rita, Part.READER), (lena, Part.LEAD)):
         s.add(Membership(team_id=support.id, person_id=person.id, part=part, joined_at=now))
-    key = Passkey(person_id=web.cast.root.id, credential_id=b"one", public_key=b"x", sign_count=0, name="Key", created_at=now)
+    key = Passkey(person_id=web.cast.frank.id, credential_id=b"one", public_key=b"x", sign_count=0, name="Key", created_at=now)
     s.add(key)
     s.flush()
     carol = web.cast.carol
     found.things |= {
         "teams": support.id, "empty team": empty.id, "disabled": gone.id, "invited": invited.id, "users": carol.id,
-        "organizations": carol.organization_id, "passkeys": key.id, "team": support,
+        "archived team": archived.id, "organizations": carol.organization_id, "passkeys": key.id, "team": support,
     }  # fmt: skip
-    return rita
+    return rita, lena
 
 
 def _tickets(web: Web, found: Furniture) -> None:
@@ -193,9 +210,10 @@ def _tickets(web: Web, found: Furniture) -> None:
 
 def _through_the_api(web: Web, found: Furniture) -> None:
     root, t, things = web.program(web.cast.root), found.tickets, found.things
+    frank, support = web.program(web.cast.frank), {"team_id": things["teams"]}
 
-    def make(path: str, **body: Any) -> Values:
-        answer = root.post(API + path, json=body)
+    def make(path: str, by: TestClient = root, **body: Any) -> Values:
+        answer = by.post(API + path, json=body)
         assert answer.is_success, (path, answer.text)
         told: Values = answer.json()
         return told
@@ -206,20 +224,20 @@ def _through_the_api(web: Web, found: Furniture) -> None:
     make(f"/tickets/{t['accepted']}/links", ticket=t["other"], relation="related_to")
     make(f"/tickets/{t['accepted']}/watchers", email="colleague@acme.example", kind="cc")
     make("/tags", name="telephone")
-    things["custom-fields"] = make("/custom-fields", key="room", label="Room", kind="text")["id"]
-    things["canned-replies"] = make("/canned-replies", title="Hello", text="Hello", shared_with="all")["id"]
-    things["macros"] = make("/macros", title="High", steps={"priority": "high"}, shared_with="all")["id"]
-    things["views"] = make("/views", name="Mine", query="assignee:me", shared="all")["id"]
-    things["bulk"] = make("/tickets/bulk", tickets=[t["other"]], change={"priority": "low"})["id"]
+    things["custom-fields"] = make("/custom-fields", key="room", label="Room", kind="text", **support)["id"]
+    things["canned-replies"] = make("/canned-replies", title="Hello", text="Hello", shared_with="team", **support)["id"]
+    things["macros"] = make("/macros", title="High", steps={"priority": "high"}, shared_with="team", **support)["id"]
+    things["views"] = make("/views", name="Mine", query="status:open", shared="team", **support)["id"]
+    things["bulk"] = make("/tickets/bulk", web.program(web.cast.alice), tickets=[t["other"]], change={"priority": "low"})["id"]
     things["empty organization"] = make("/organizations", name="Empty")["id"]
     root.put(f"{API}/organizations/{things['organizations']}/domains/acme.example")
-    things["tokens"] = make("/tokens", name="One", scopes=["tickets:read"], days=1)["id"]
+    things["tokens"] = make("/tokens", frank, name="One", scopes=["tickets:read"], days=1)["id"]
     sent = root.post(f"{API}/tickets/{t['accepted']}/attachments", files={"files": ("a.txt", b"x", "text/plain")})
     assert sent.is_success, sent.text
     things["attachments"] = root.get(f"{API}/tickets/{t['accepted']}/attachments").json()["items"][0]["id"]
     things["messages"] = root.get(f"{API}/tickets/{t['accepted']}/messages").json()["items"][0]["id"]
     things["policies"] = root.get(f"{API}/sla/policies").json()["items"][0]["id"]
-    things["sessions"] = root.get(f"{API}/auth/sessions").json()["items"][0]["id"]
+    things["sessions"] = frank.get(f"{API}/auth/sessions").json()["items"][0]["id"]
 
 
 def _next_month() -> str:
@@ -227,9 +245,10 @@ def _next_month() -> str:
 
 
 def _ways_in(s: Session, found: Furniture, now: datetime) -> None:
-    frank, root = s.get_one(Person, found.web.cast.frank.id), s.get_one(Person, found.web.cast.root.id)
-    for person in (frank, root):
-        person.password_hash = passwords.hashed(PASSWORD)
+    frank, password = s.get_one(Person, found.web.cast.frank.id), passwords.hashed(PASSWORD)
+    for person in found.people.values():
+        if person is not None:
+            s.get_one(Person, person.id).password_hash = password
     found.things["refresh"] = sessions.sign_in(s, frank, door=Door.API, source="test", now=now).refresh
     s.execute(update(Message).where(Message.id == found.things["messages"]).values(html="<p>x</p>", html_policy=1))
     for place, purpose in ONE_TIME.items():

@@ -79,7 +79,7 @@ def test_every_documented_call_works_as_it_stands(web: Web, listening: tuple[str
 
 def _environment(found: Furniture, call: manual.Call) -> dict[str, str]:
     """What the page tells its reader to set: a token, and what stands in the path."""
-    who = "colleague" if call.path.endswith("/email/confirmation") else "admin"
+    who = found.who_may(call.path)
     places = {name.upper(): str(value) for name, value in found.places(call.method, call.path).items()}
     return {"PATH": "/usr/bin:/bin", "TOKEN": found.tokens[who]} | places
 

@@ -1,5 +1,10 @@
 """What hangs on messages: files that go up and come down, and mails as they were sent."""
 
+import errno
+
+import pytest
+from starlette.datastructures import UploadFile
+
 from app.core import html
 from app.db.session import now as database_now
 from app.tickets import actions as tickets
@@ -123,3 +128,29 @@ def test_a_message_without_markup_has_no_other_form(web: Web) -> None:
 
     assert "iframe" not in Page(web.browser(web.cast.alice).get(f"/tickets/{number}").text).tags
     assert web.browser(web.cast.alice).get("/messages/1/html").status_code == 404
+
+
+def test_where_there_is_no_room_for_an_upload_it_says_so_and_everything_else_goes_on(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The framework calls every failure to read a form the sender's own fault."""
+    number = web.ticket(web.cast.carol, accepted=True)
+    carol, at = web.program(web.cast.carol), f"/api/v1/tickets/{number}"
+    browser = web.browser(web.cast.carol)
+    form = browser.page(f"/my/tickets/{number}")
+
+    async def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(UploadFile, "write", full)
+        refused = carol.post(f"{at}/attachments", files={"files": ("big.bin", b"x" * 500_000, "application/octet-stream")})
+        big = [("files", ("big.bin", b"x" * 500_000, "application/octet-stream"))]
+        page = browser.fill(form, f"/my/tickets/{number}/messages", text="See", files=big)
+        assert carol.post(f"{at}/messages", json={"body": "no file"}).status_code == 201
+        assert carol.get(at).status_code == 200
+    assert (refused.status_code, refused.json()["type"]) == (503, "urn:atum-desk:problem:no-room")
+    assert (page.status_code, refused.headers["Retry-After"], page.headers["Retry-After"]) == (503, "5", "5")
+    assert [told.count("There is no room for files of this size") for told in (refused.json()["detail"], page.text)] == [1, 1]
+    assert [text for text, _ in web.said(number)] == ["It smokes.", "no file"]
+    assert carol.post(f"{at}/attachments", files={"files": ("a.txt", b"x", "text/plain")}).status_code == 201

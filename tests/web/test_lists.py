@@ -1,8 +1,18 @@
 """Lists: page by page by cursor, complete, and as cheap with many rows as with few."""
 
-import pytest
+from typing import Any
 
+import pytest
+from sqlalchemy import event, select
+
+from app.audit.models import Event
+from app.core.cursors import WrongCursor
+from app.db.session import now as database_now
+from app.sla.models import Policy
+from app.tickets import actions as tickets
+from app.web import describe, lists
 from tests.web.conftest import Web
+from tests.web.furniture import Furniture, furnish
 
 
 def _numbers(web: Web, path: str, limit: int) -> list[int]:
@@ -101,3 +111,104 @@ def test_a_ticket_costs_as_many_statements_with_many_messages_as_with_one(web: W
         web.note(number, "Hm.")
 
     assert cost() == with_one
+
+
+SHORT = [f"/api/v1/tickets/{{number}}/{name}" for name in ("events", "watchers", "links", "sla")]
+SHORT += [f"/api/v1/{name}" for name in ("views", "sla/policies", "role-policies")]
+
+
+def test_every_list_of_the_api_has_pages_and_they_show_every_row_once(web: Web) -> None:
+    found = _with_several_rows(web)
+    root, document = web.program(web.cast.root), describe.document(web.app)
+    several = set()
+    for path, methods in document["paths"].items():
+        if "items" not in _answered(document, methods.get("get", {})):
+            continue
+        takes = {each["name"]: each["schema"] for each in methods["get"].get("parameters", ()) if each["in"] == "query"}
+        assert {"limit", "cursor"} <= set(takes), path
+        if path.endswith("/checkpoints"):
+            continue  # one a day
+        at = found.path("GET", path) + (found.query("GET", path, "") or ("?q=a" if "suggestions" in path else ""))
+        at += "&" if "?" in at else "?"
+        whole = root.get(at + "limit=100").json()["items"]
+        pages: list[list[Any]] = []
+        cursor: str | None = ""
+        while cursor is not None and len(pages) < 50:
+            answer = root.get(f"{at}limit=1{cursor}")
+            assert answer.status_code == 200, (at, answer.text)
+            pages.append(answer.json()["items"])
+            cursor = f"&cursor={answer.json()['next']}" if answer.json()["next"] else None
+        assert len(whole) < 100, path
+        if not path.endswith("/audit"):  # a longer one is every day's
+            assert [item for page in pages for item in page] == whole, path
+        assert [len(page) for page in pages[:-1]] == [1] * (len(pages) - 1), path
+        assert root.get(at + "limit=101").status_code == root.get(at + "limit=0").status_code == 422, path
+        several |= {path} if len(pages) > 1 else set()
+    assert set(SHORT) <= several
+
+
+def test_a_long_timeline_is_read_a_page_at_a_time_and_by_as_many_statements(web: Web, statements: list[str]) -> None:
+    number = web.ticket(web.cast.carol, accepted=True)
+    program, rows = web.program(web.cast.alice), []
+    with web.desk.db.transaction() as s:
+        ticket, bob, now = web._found(s, number), s.merge(web.cast.bob), database_now(s)
+        for n in range(5_000):
+            tickets.record(s, ticket, Event.TICKET_SUBJECT_CHANGED, by=bob, now=now, before=str(n), after=str(n + 1))
+    program.get(f"/api/v1/tickets/{number}/events?limit=1")
+    event.listen(web.desk.db.engine, "after_cursor_execute", lambda _c, cursor, *_: rows.append(cursor.rowcount))
+    statements.clear()
+    page = program.get(f"/api/v1/tickets/{number}/events?limit=100").json()
+    assert len(page["items"]) == 100
+    assert len(statements) <= 5
+    assert max(rows) <= 101
+    last = [entry["seq"] for entry in program.get(f"/api/v1/tickets/{number}/events?cursor={page['next']}").json()["items"]]
+    assert last[0] > page["items"][-1]["seq"]
+    lost = program.patch(f"/api/v1/tickets/{number}", json={"priority": "low"}, headers={"If-Match": '"1"'})
+    assert len(lost.json()["changes"]) == 100
+    assert max(rows) <= 101
+
+
+def test_a_row_that_went_between_two_pages_hides_no_other() -> None:
+    rows = [{"n": n} for n in (3, 1, 2)]
+    first = lists.page(rows, lambda row: (row["n"],), limit=2, cursor=None)
+    assert [row["n"] for row in first["items"]] == [1, 2]
+    rest = lists.page([{"n": 3}, {"n": 1}], lambda row: (row["n"],), limit=2, cursor=first["next"])
+    assert (rest["items"], rest["next"]) == ([{"n": 3}], None)
+    with pytest.raises(WrongCursor):
+        lists.page(rows, lambda row: (row["n"],), limit=2, cursor="x")
+
+
+def _with_several_rows(web: Web) -> Furniture:
+    found = furnish(web)
+    root, number = web.program(web.cast.root), found.tickets["accepted"]
+    for n in range(3):
+        at = f"/api/v1/tickets/{number}"
+        other = web.ticket(web.cast.carol, f"Other {n}")
+        sent = [
+            root.post(f"{at}/watchers", json={"email": f"{n}@acme.example", "kind": "cc"}),
+            root.post(f"{at}/links", json={"ticket": other, "relation": "blocks"}),
+            root.post("/api/v1/views", json={"name": f"Ä{n}", "query": "status:open", "shared": ("me", "all", "me")[n]}),
+        ]
+        assert [each.status_code for each in sent] == [201, 201, 201]
+    with web.desk.db.transaction() as s:
+        standard = s.scalars(select(Policy)).one()
+        s.add(
+            Policy(
+                name="Second",
+                position=9,
+                version=1,
+                active=False,
+                starts=standard.starts,
+                match=standard.match,
+                changed_at=standard.changed_at,
+            )
+        )
+    return found
+
+
+def _answered(document: dict[str, Any], operation: dict[str, Any]) -> dict[str, Any]:
+    """The fields of what a call answers."""
+    schema = operation.get("responses", {}).get("200", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    name = schema.get("$ref", "").rpartition("/")[2]
+    properties: dict[str, Any] = document["components"]["schemas"].get(name, {}).get("properties", {})
+    return properties

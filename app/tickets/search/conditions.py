@@ -19,7 +19,7 @@ _FLAGS = {
     "open": _OPEN_STATUSES,
     "done": "t.status IN ('resolved', 'closed', 'cancelled')",
     "snoozed": "t.snoozed_until > now()",
-    "merged": "t.merged_into IS NOT NULL",
+    "merged": "(t.merged_into IS NOT NULL AND t.conversation IS NOT NULL)",  # the second has an index
     "breached": "EXISTS (SELECT 1 FROM sla_clock c WHERE c.ticket = t.number AND c.outcome IS NULL AND c.due_at IS NOT NULL"
     " AND c.breached_at IS NOT NULL)",
 }
@@ -128,6 +128,11 @@ def others(query: Query, asked: Asked, bound: Bound, *, with_words: bool = False
 def reads_words(query: Query) -> bool:
     """Whether any condition needs the tickets' words."""
     return any(isinstance(node, Words) for node in walk(query.wanted))
+
+
+def reads_beginnings(query: Query) -> bool:
+    """Whether any word is asked for by its beginning alone."""
+    return any(isinstance(node, Words) and node.beginning for node in walk(query.wanted))
 
 
 def condition(node: Node, asked: Asked, bound: Bound) -> str:

@@ -5,14 +5,17 @@ The tickets of a page are found first (arms.py); only these few are then joined 
 
 from functools import lru_cache
 
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import Connection, text
+from sqlalchemy.dialects.postgresql.psycopg import dialect
 
 from app.accounts.rules import Actor
+from app.db.plain import rows
 from app.tickets.search import arms, conditions, orders
 from app.tickets.search.conditions import Asked, fill
 from app.tickets.search.nodes import Query
 from app.tickets.search.orders import DEFAULT, OF_WORDS
 
+_DIALECT = dialect()  # type: ignore[no-untyped-call]
 _ROWS = """
 WITH {steps}
 SELECT CAST(json_build_object(
@@ -22,17 +25,21 @@ SELECT CAST(json_build_object(
     ) AS text), 'UTF8'), 'base64'), E'+/=\\n', '-_')) FILTER (WHERE place = {limit} AND total > {limit})
 ) AS text)
 FROM (
-    SELECT page.*, row_number() OVER (ORDER BY exact DESC, k IS NULL, k {way}, page.number {way}) AS place, json_build_object(
-        'number', t.number, 'subject', t.subject, 'status', t.status, 'priority', t.priority, 'channel', t.channel,
-        'requester', json_build_object('id', requester.id, 'name', requester.name, 'email', requester.email),
-        'assignee', CASE WHEN assignee.id IS NOT NULL THEN
-            json_build_object('id', assignee.id, 'name', assignee.name, 'email', assignee.email) END,
-        'organization', CASE WHEN organization.id IS NOT NULL THEN
-            json_build_object('id', organization.id, 'name', organization.name) END,
-        'created_at', t.created_at, 'updated_at', t.updated_at, 'resolved_at', t.resolved_at, 'closed_at', t.closed_at,
-        'due_at', due.at, 'breached', coalesce(due.breached, false){staff}
-    ) AS item
-    FROM (SELECT number, k, exact, count(*) OVER () AS total FROM found) AS page
+    SELECT page.*, (SELECT row_to_json(one) FROM (SELECT
+        t.number, t.subject, t.status, t.priority, t.channel,
+        (SELECT row_to_json(one) FROM (SELECT requester.id, requester.name, requester.email) AS one) AS requester,
+        CASE WHEN assignee.id IS NOT NULL THEN
+            (SELECT row_to_json(one) FROM (SELECT assignee.id, assignee.name, assignee.email) AS one) END AS assignee,
+        CASE WHEN organization.id IS NOT NULL THEN
+            (SELECT row_to_json(one) FROM (SELECT organization.id, organization.name) AS one) END AS organization,
+        t.created_at, t.updated_at, t.resolved_at, t.closed_at,
+        due.at AS due_at, coalesce(due.breached, false) AS breached{staff}
+    ) AS one) AS item
+    FROM (
+        SELECT found.*, count(*) OVER () AS total,
+            row_number() OVER (ORDER BY exact DESC, k IS NULL, k {way}, number {way}) AS place
+        FROM found
+    ) AS page
     JOIN ticket t ON t.number = page.number
     JOIN person requester ON requester.id = t.requester_id
     LEFT JOIN person assignee ON assignee.id = t.assignee_id
@@ -44,8 +51,8 @@ FROM (
 ) AS rows
 """
 _STAFF = """,
-        'team', CASE WHEN team.id IS NOT NULL THEN json_build_object('id', team.id, 'name', team.name) END,
-        'tags', t.tags, 'snoozed_until', t.snoozed_until, 'revision', t.revision"""
+        CASE WHEN team.id IS NOT NULL THEN (SELECT row_to_json(one) FROM (SELECT team.id, team.name) AS one) END AS team,
+        t.tags, t.snoozed_until, t.revision"""
 
 
 def listing(
@@ -67,13 +74,14 @@ def listing(
     after = orders.place(cursor, by) if cursor else None
     exact = query.number if number_first and by.said == OF_WORDS else None
     page = arms.Page(Asked(actor), query, by, limit, after, exact)
-    steps = ", ".join(f"{name} AS MATERIALIZED ({step})" for name, step in arms.steps(page).items())
     staff = actor.role.staff
-    parts = {"steps": steps, "limit": str(limit), "way": page.way, "staff": _STAFF if staff else ""}
+    parts = {"steps": arms.statement(page), "limit": str(limit), "way": page.way, "staff": _STAFF if staff else ""}
     statement = fill(_ROWS, **parts, team="\n    LEFT JOIN team ON team.id = t.team_id" if staff else "")
-    return str(c.execute(_prepared(statement), page.bound.values | {"said": by.said}).scalar_one())
+    [(told,)] = rows(c, _for_driver(statement), page.bound.values | {"said": by.said})
+    return str(told)
 
 
 @lru_cache(maxsize=512)
-def _prepared(statement: str) -> TextClause:
-    return text(statement)
+def _for_driver(statement: str) -> str:
+    """The same with placeholders as the driver writes them."""
+    return str(text(statement).compile(dialect=_DIALECT))

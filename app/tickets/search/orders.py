@@ -29,13 +29,18 @@ class WrongCursor(Invalid):
 
 @dataclass(frozen=True)
 class Column:
-    """Something to sort by: `key` on `ticket t` and what `joined` brings. Tickets for which `without` holds come last."""
+    """Something to sort by: `key` on `ticket t` and what `joined` brings. Tickets for which `without` holds come last.
+
+    Where `id` is that of something in the table `named`, an index has each one's tickets in order of their numbers.
+    """
 
     key: str
     kind: type
     joined: str = ""
     without: str | None = None
     staff: bool = False
+    named: str = ""
+    id: str = ""
 
 
 _EARLIEST = """JOIN sla_clock c ON c.ticket = t.number AND c.outcome IS NULL AND c.due_at IS NOT NULL AND NOT EXISTS (
@@ -54,11 +59,26 @@ COLUMNS: Mapping[str, Column] = {
     ),
     "subject": Column("lower(left(t.subject, 100))", str),
     "requester": Column("lower(sorted.name)", str, "JOIN person sorted ON sorted.id = t.requester_id"),
-    "assignee": Column("lower(sorted.name)", str, "JOIN person sorted ON sorted.id = t.assignee_id", "t.assignee_id IS NULL"),
+    "assignee": Column(
+        "lower(sorted.name)",
+        str,
+        "JOIN person sorted ON sorted.id = t.assignee_id",
+        "t.assignee_id IS NULL",
+        named="person",
+        id="t.assignee_id",
+    ),
     "organization": Column(
         "lower(sorted.name)", str, "JOIN organization sorted ON sorted.id = t.organization_id", "t.organization_id IS NULL"
     ),
-    "team": Column("lower(sorted.name)", str, "JOIN team sorted ON sorted.id = t.team_id", "t.team_id IS NULL", staff=True),
+    "team": Column(
+        "lower(sorted.name)",
+        str,
+        "JOIN team sorted ON sorted.id = t.team_id",
+        "t.team_id IS NULL",
+        staff=True,
+        named="team",
+        id="t.team_id",
+    ),
     "due": Column("c.due_at", datetime, _EARLIEST, _UNDUE),
 }
 DEFAULT, OF_WORDS = "-updated", "-number"

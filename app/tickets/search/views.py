@@ -1,6 +1,6 @@
 """Saved searches: one person's, a team's, or everybody's who works here. `me` in one is whoever looks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
@@ -16,7 +16,7 @@ from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.core.text import one_line
 from app.db.session import Session
 from app.tickets.models import View
-from app.tickets.search import conditions, names, orders
+from app.tickets.search import arms, conditions, names, orders
 from app.tickets.search.conditions import Asked, Bound, fill
 from app.tickets.search.nodes import Query
 from app.tickets.search.orders import DEFAULT, OF_WORDS
@@ -120,6 +120,12 @@ def told(c: Connection, actor: Actor, around: Around, id: int | None = None, *, 
     return [_told(row, actor, counts.get(row["id"])) for row in rows]
 
 
+def counted(c: Connection, actor: Actor, around: Around, told: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """These views, told without, with how many tickets are in each."""
+    counts = _counts(c, actor, around, {view["id"]: view["query"] for view in told})
+    return [view | {"count": _at_most(counts.get(view["id"]))} for view in told]
+
+
 def one(c: Connection, actor: Actor, id: int) -> tuple[str, str]:
     """The query and the order of a view. Raises NotFound."""
     row = c.execute(select(View.query, View.sort).where(View.id == id, _visible_to(actor))).one_or_none()
@@ -135,11 +141,16 @@ def _told(row: dict[str, Any], actor: Actor, count: int | None) -> dict[str, Any
         "shared": shared,
         "team": {"id": row["team_id"], "name": row["team"]} if row["team_id"] else None,
         "changeable": changeable(actor, owner_id=row["owner_id"], team_id=row["team_id"]),
-        "count": None if count is None else {"count": min(count, COUNTED), "more": count > COUNTED},
+        "count": _at_most(count),
     }
 
 
+def _at_most(count: int | None) -> dict[str, Any] | None:
+    return None if count is None else {"count": min(count, COUNTED), "more": count > COUNTED}
+
+
 _COUNT = "SELECT {id} AS id, (SELECT count(*) FROM (SELECT FROM {source} WHERE {where} LIMIT {most}) AS them) AS found"
+_COUNT_BY_WORDS = "SELECT {id} AS id, (WITH {steps} SELECT count(*) FROM found) AS found"
 
 
 def _counts(c: Connection, actor: Actor, around: Around, queries: Mapping[int, str]) -> dict[int, int]:
@@ -154,6 +165,9 @@ def _counts(c: Connection, actor: Actor, around: Around, queries: Mapping[int, s
 
 
 def _count(actor: Actor, id: int, query: Query, bound: Bound) -> str:
+    if conditions.reads_words(query) and not query.names:  # as the list finds them, which stops as soon as there are enough
+        page = arms.Page(Asked(actor), query, orders.order(OF_WORDS, staff=True), COUNTED, None, None, bound)
+        return fill(_COUNT_BY_WORDS, id=str(id), steps=arms.statement(page))
     where = [*conditions.visible(actor, bound), *conditions.hidden(query, actor)]
     where += conditions.others(query, Asked(actor), bound, with_words=True)
     source = "ticket t JOIN ticket_text tt ON tt.ticket = t.number" if conditions.reads_words(query) else "ticket t"

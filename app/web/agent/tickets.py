@@ -47,7 +47,7 @@ class Tab:
     label: str
     href: str
     here: bool
-    count: int = 0
+    count: str = ""
 
 
 @dataclass(frozen=True)
@@ -169,8 +169,17 @@ def _wanted(me: Identity, status: str, whose: Whose) -> Wanted:
 
 
 def _status_tabs(counts: dict[str, int], status: str, whose: Whose) -> list[Tab]:
-    sums = {**counts, "open": sum(counts[each] for each in OPEN), "all": sum(counts.values())}
-    return [Tab(label, _href(each, whose), each == status, sums[each]) for each, label in _STATUSES.items()]
+    parts = {"open": [counts[each] for each in OPEN], "all": list(counts.values())}
+    return [
+        Tab(label, _href(each, whose), each == status, _about(parts.get(each) or [counts[each]]))
+        for each, label in _STATUSES.items()
+    ]
+
+
+def _about(counts: list[int]) -> str:
+    """How many these are together, or more than how many, where they weren't counted to the end."""
+    known = sum(min(each, queries.COUNTED) for each in counts)
+    return f"{known:,}+" if max(counts) > queries.COUNTED else f"{known:,}"
 
 
 def _href(status: str, whose: Whose, cursor: str | None = None) -> str:

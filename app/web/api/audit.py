@@ -13,7 +13,7 @@ from app.core import spreadsheet
 from app.ops import notary
 from app.web import downloads
 from app.web.answers import Told
-from app.web.door import Admin, AdminAsker, House, Now, Reader, Route, Tx
+from app.web.door import Admin, AdminAsker, House, Now, Reader, Route, StillAdmin, Tx
 from app.web.shapes import answers
 from app.web.shapes import seeing as shapes
 
@@ -50,10 +50,11 @@ def checkpoints(me: AdminAsker, c: Reader, house: House, limit: Limit = 50, curs
 
 
 @router.get("/export", responses=answers(media=downloads.JSON_LINES))
-def export(me: Admin, s: Tx, now: Now, house: House, format: shapes.ExportFormat = "jsonl") -> Response:
+def export(me: Admin, s: Tx, now: Now, house: House, still: StillAdmin, format: shapes.ExportFormat = "jsonl") -> Response:
     """The whole audit as a file: lines of JSON that `atum audit verify --file` checks, or CSV. Asking for it is recorded."""
     audit.record(s, Event.EXPORTED, now=now, by=me.signature, what="audit", form=format)
     if format == "csv":
-        return downloads.stream(downloads.audit_table(house.db), f"audit-{now:%Y-%m-%d}.csv", spreadsheet.MEDIA_TYPE)
+        return downloads.stream(downloads.audit_table(house.db, still), f"audit-{now:%Y-%m-%d}.csv", spreadsheet.MEDIA_TYPE)
     public = notary.public(house.settings) or b""
-    return downloads.stream(downloads.audit_lines(house.db, public), f"audit-{now:%Y-%m-%d}.jsonl", downloads.JSON_LINES)
+    lines = downloads.audit_lines(house.db, public, still)
+    return downloads.stream(lines, f"audit-{now:%Y-%m-%d}.jsonl", downloads.JSON_LINES)

@@ -6,7 +6,6 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from app.accounts.identity import Identity
 from app.audit import actions as audit
 from app.audit.models import Event
 from app.core import spreadsheet
@@ -15,7 +14,7 @@ from app.tickets.search.nodes import Query
 from app.web import downloads
 from app.web.api import search
 from app.web.desk import Desk
-from app.web.door import AgentAsker, House, Route, Tx
+from app.web.door import AgentAsker, House, Route, Still, StillAgent, Tx
 from app.web.shapes import answers
 
 router = APIRouter(prefix="/api/v1", tags=["tickets"], route_class=Route)
@@ -27,17 +26,17 @@ HEAD = (
 
 
 @router.get("/tickets.csv", responses=answers(media="text/csv"))
-def tickets(me: AgentAsker, s: Tx, house: House, q: search.Words = "", sort: search.Sort = None) -> Response:
+def tickets(me: AgentAsker, s: Tx, house: House, still: StillAgent, q: search.Words = "", sort: search.Sort = None) -> Response:
     """The tickets that a query finds, all of them, as a table. Asking for it is recorded."""
     c = s.connection()
     query = search.wanted(c, me, house, q)
     first = listing.listing(c, me, query, sort=sort, limit=PAGE)
     audit.record(s, Event.EXPORTED, now=me.now, by=me.signature, what="tickets", form="csv", query=q)
-    pieces = _pieces(house, me, query, sort, first)
+    pieces = _pieces(house, still, query, sort, first)
     return downloads.stream(pieces, f"tickets-{me.now:%Y-%m-%d}.csv", spreadsheet.MEDIA_TYPE)
 
 
-def _pieces(house: Desk, me: Identity, query: Query, sort: str | None, first: str) -> Iterator[str]:
+def _pieces(house: Desk, still: Still, query: Query, sort: str | None, first: str) -> Iterator[str]:
     yield spreadsheet.BEGIN + spreadsheet.row(HEAD)
     page = json.loads(first)
     while True:
@@ -45,7 +44,7 @@ def _pieces(house: Desk, me: Identity, query: Query, sort: str | None, first: st
         if page["next"] is None:
             return
         with house.db.reading() as c:
-            page = json.loads(listing.listing(c, me, query, sort=sort, limit=PAGE, cursor=page["next"]))
+            page = json.loads(listing.listing(c, still(c), query, sort=sort, limit=PAGE, cursor=page["next"]))
 
 
 def _cells(ticket: dict[str, Any]) -> list[Any]:

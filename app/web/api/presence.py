@@ -5,6 +5,7 @@ from fastapi import APIRouter, Request, Response
 from app.tickets import presence
 from app.web.answers import Json
 from app.web.door import AgentAsker, NumberToSee, Reader, Route
+from app.web.lists import Cursor, Limit, page
 from app.web.live import live_of
 from app.web.shapes import answers
 from app.web.shapes import presence as shapes
@@ -13,9 +14,9 @@ router = APIRouter(prefix="/api/v1/tickets", tags=["tickets"], route_class=Route
 
 
 @router.get("/{number}/presence", responses=answers(shapes.People, 404))
-def here(number: NumberToSee, me: AgentAsker, c: Reader, request: Request) -> Json:
+def here(number: NumberToSee, me: AgentAsker, c: Reader, request: Request, limit: Limit = 50, cursor: Cursor = None) -> Json:
     """Who of the staff has this ticket open."""
-    return _told(request, number)
+    return _told(request, number, limit, cursor)
 
 
 @router.put("/{number}/presence", responses=answers(shapes.People, 404))
@@ -32,5 +33,6 @@ def leave(number: NumberToSee, me: AgentAsker, c: Reader, request: Request) -> R
     return Response(status_code=204)
 
 
-def _told(request: Request, number: int) -> Json:
-    return Json({"items": presence.told(presence.here(live_of(request).board, number)), "next": None})
+def _told(request: Request, number: int, limit: int = 100, cursor: str | None = None) -> Json:
+    found = presence.told(presence.here(live_of(request).board, number))
+    return Json(page(found, lambda person: (person["name"], person["id"]), limit=limit, cursor=cursor))

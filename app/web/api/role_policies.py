@@ -1,11 +1,14 @@
 """What a role has to bring, for programs."""
 
+from typing import Any
+
 from fastapi import APIRouter
 
 from app.accounts import role_policies
 from app.accounts.rules import Role
 from app.web.answers import Json
 from app.web.door import Admin, Now, Route, Tx
+from app.web.lists import Cursor, Limit, page
 from app.web.shapes import answers
 from app.web.shapes import sign_in as shapes
 
@@ -13,10 +16,10 @@ router = APIRouter(prefix="/api/v1/role-policies", tags=["people"], route_class=
 
 
 @router.get("", responses=answers(shapes.RolePolicies))
-def listed(me: Admin, s: Tx) -> Json:
+def listed(me: Admin, s: Tx, limit: Limit = 50, cursor: Cursor = None) -> Json:
     """For every role whether a second factor is required."""
-    found = role_policies.listed(s)
-    return Json({"items": [_told(role, required) for role, required in found.items()], "next": None})
+    found = [_told(role, required) for role, required in role_policies.listed(s).items()]
+    return Json(page(found, lambda policy: (policy["role"].rank,), limit=limit, cursor=cursor))
 
 
 @router.put("/{role}", responses=answers(shapes.RolePolicy))
@@ -29,5 +32,5 @@ def change(role: Role, me: Admin, s: Tx, now: Now, body: shapes.RolePolicyChange
     return Json(_told(role, body.second_factor_required))
 
 
-def _told(role: Role, required: bool) -> dict[str, object]:
+def _told(role: Role, required: bool) -> dict[str, Any]:
     return {"role": role, "second_factor_required": required}

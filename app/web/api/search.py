@@ -14,14 +14,13 @@ from app.tickets.search.values import Around
 from app.web.answers import Json, Told
 from app.web.desk import Desk
 from app.web.door import Asker, House, Reader, Route
+from app.web.lists import Cursor, Limit, page
 from app.web.shapes import answers
 from app.web.shapes import search as shapes
 
 router = APIRouter(prefix="/api/v1", tags=["tickets"], route_class=Route)
 
 Sort = Annotated[str | None, Query(max_length=40, description="A column; - in front turns it round", examples=["-updated"])]
-Limit = Annotated[int, Query(ge=1, le=100)]
-Cursor = Annotated[str | None, Query(max_length=2000, description="The `next` of the page before")]
 Words = Annotated[str, Query(description="What to find", examples=["status:open assignee:me printer"])]
 Id = Annotated[int | None, Query(ge=1, lt=2**63)]
 
@@ -50,9 +49,18 @@ def search(me: Asker, c: Reader, house: House, q: Words, sort: Sort = None, limi
 
 
 @router.get("/search/suggestions", responses=answers(shapes.Suggestions))
-def suggest(me: Asker, c: Reader, house: House, q: Annotated[str, Query(max_length=rules.LONGEST)] = "") -> Json:
+def suggest(
+    me: Asker,
+    c: Reader,
+    house: House,
+    q: Annotated[str, Query(max_length=rules.LONGEST)] = "",
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Json:
     """What the last word of a query may become: a filter, one of its values, a ticket."""
-    return Json({"items": suggestions.suggestions(c, me, q, around(me, house)), "next": None})
+    found = suggestions.suggestions(c, me, q, around(me, house))
+    place = {each["text"]: at for at, each in enumerate(found)}
+    return Json(page(found, lambda each: (place[each["text"]],), limit=limit, cursor=cursor))
 
 
 def around(me: Identity, house: Desk) -> Around:

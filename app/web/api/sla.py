@@ -10,6 +10,7 @@ from app.sla import queries
 from app.sla.models import Policy
 from app.web.answers import Json
 from app.web.door import AgentAsker, Manager, Match, Now, Reader, Route, Tx
+from app.web.lists import Cursor, Limit, page
 from app.web.shapes import answers
 from app.web.shapes import sla as shapes
 from app.web.stale import etag
@@ -18,9 +19,9 @@ router = APIRouter(prefix="/api/v1/sla", tags=["desk"], route_class=Route)
 
 
 @router.get("/policies", responses=answers(shapes.Policies))
-def policies(me: AgentAsker, c: Reader) -> Json:
+def policies(me: AgentAsker, c: Reader, limit: Limit = 50, cursor: Cursor = None) -> Json:
     """Every policy, in the order in which they are tried."""
-    return Json({"items": queries.listed(c), "next": None})
+    return Json(page(queries.listed(c), lambda policy: (policy["position"], policy["id"]), limit=limit, cursor=cursor))
 
 
 @router.patch("/policies/{id}", responses=answers(shapes.Policy, 404, 412))

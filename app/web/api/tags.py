@@ -1,6 +1,6 @@
 """Tags, for programs. A tag is made by using it; describing, renaming and deleting takes a manager."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
@@ -8,9 +8,10 @@ from app.accounts.rules import Scope
 from app.tickets import tags
 from app.tickets.models import Tag
 from app.web.answers import Json
-from app.web.door import AgentAsker, Manager, Now, Reader, Route, Tx
+from app.web.door import AgentAsker, Manager, Match, Now, Reader, Route, Tx
 from app.web.shapes import answers
 from app.web.shapes import carried as shapes
+from app.web.stale import etag
 
 router = APIRouter(prefix="/api/v1/tags", tags=["desk"], route_class=Route)
 
@@ -37,24 +38,27 @@ def listed(
 def make(me: Manager, s: Tx, now: Now, body: shapes.NewTag) -> Json:
     """Make a tag before anybody uses it."""
     made = tags.make(s, body.name, description=body.description, by=me, now=now)
-    return Json(_told(made), status_code=201)
+    return _answer(made, 201)
 
 
-@router.patch("/{name}", responses=answers(shapes.Tag, 404))
-def change(name: str, me: Manager, s: Tx, now: Now, body: shapes.TagChange) -> Json:
+@router.patch("/{name}", responses=answers(shapes.Tag, 404, 412))
+def change(name: str, me: Manager, s: Tx, now: Now, match: Match, body: shapes.TagChange) -> Json:
     """Describe or rename it. A name that exists already makes the two one, on every ticket."""
+    renames = "name" in body.model_fields_set and tags.normal(body.name) != name
+    match.check(tags.to_change(s, name, everywhere=renames).revision)
     if "description" in body.model_fields_set:
         tags.describe(s, name, description=body.description, by=me, now=now)
-    tag = tags.rename(s, name, to=body.name if "name" in body.model_fields_set else name, by=me, now=now)
-    return Json(_told(tag))
+    return _answer(tags.rename(s, name, to=body.name if renames else name, by=me, now=now))
 
 
-@router.delete("/{name}", status_code=204, responses=answers(None, 404, status=204))
-def drop(name: str, me: Manager, s: Tx, now: Now) -> Response:
+@router.delete("/{name}", status_code=204, responses=answers(None, 404, 412, status=204))
+def drop(name: str, me: Manager, s: Tx, now: Now, match: Match) -> Response:
     """Delete it, and take it off every ticket."""
+    match.check(tags.to_change(s, name, everywhere=True).revision)
     tags.drop(s, name, by=me, now=now)
     return Response(status_code=204)
 
 
-def _told(tag: Tag) -> dict[str, Any]:
-    return {"name": tag.name, "description": tag.description, "created_at": tag.created_at}
+def _answer(tag: Tag, status: int = 200) -> Json:
+    told = {name: getattr(tag, name) for name in ("name", "description", "created_at", "revision")}
+    return Json(told, status_code=status, headers={"ETag": etag(tag.revision)})

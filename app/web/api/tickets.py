@@ -1,6 +1,5 @@
 """Tickets, for programs."""
 
-from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
@@ -24,6 +23,7 @@ from app.tickets.rules import Status
 from app.web.answers import Json, Told
 from app.web.desk import Desk
 from app.web.door import Agent, Anyone, Asker, House, Now, Reader, Route, TicketToNote, TicketToSee, TicketToSpeak, Tx
+from app.web.lists import Cursor, Limit
 from app.web.shapes import answers
 from app.web.shapes import messages as said
 from app.web.shapes import tickets as shapes
@@ -58,10 +58,8 @@ def create(me: Anyone, s: Tx, now: Now, house: House, body: shapes.NewTicket) ->
 @router.get("/{number}", responses=answers(said.TicketWithMessages, 404))
 def show(number: int, me: Asker, c: Reader, house: House, expand: Literal["messages"] | None = None) -> Response:
     """Read a ticket, with the first hundred of its messages where `expand` asks for them."""
-    found = reading.ticket(c, me, number)
-    if expand:
-        page = reading.messages(c, me, number, limit=100, trouble=_trouble(house))
-        found = replace(found, json=f'{found.json[:-1]},"messages":{page}}}')
+    expanded = expand and reading.with_messages(c, me, number, limit=100, trouble=_trouble(house))
+    found = expanded or reading.ticket(c, me, number)
     return Told(found.json, headers={"ETag": etag(found.revision)} if found.revision else None)
 
 
@@ -95,15 +93,17 @@ def say(ticket: TicketToSpeak, me: Anyone, s: Tx, now: Now, house: House, body: 
 
 
 @router.get("/{number}/events", responses=answers(said.Timeline, 404))
-def events(ticket: TicketToNote, me: Agent, s: Tx) -> Json:
+def events(ticket: TicketToNote, me: Agent, s: Tx, limit: Limit = 50, cursor: Cursor = None) -> Json:
     """Read everything that happened to a ticket, oldest first."""
-    return Json({"items": [audit.told(entry) for entry in history.seen_by(s, me, ticket.number)], "next": None})
+    found, following = history.page(s, me, ticket.number, limit=limit, cursor=cursor)
+    return Json({"items": [audit.told(entry) for entry in found], "next": following})
 
 
 @router.get("/{number}/sla", responses=answers(said.Clocks, 404))
-def clocks(ticket: TicketToSee, s: Tx) -> Json:
-    """Read a ticket's clocks, each with the arithmetic that led to when it is due."""
-    return Json({"items": sla.clocks(s, ticket.number), "next": None})
+def clocks(ticket: TicketToSee, s: Tx, limit: Limit = 50, cursor: Cursor = None) -> Json:
+    """Read a ticket's clocks, oldest first, each with the arithmetic that led to when it is due."""
+    found, following = sla.page(s, ticket.number, limit=limit, cursor=cursor)
+    return Json({"items": found, "next": following})
 
 
 def speak(

@@ -10,10 +10,12 @@ from app.accounts.models import Person
 from app.accounts.rules import Scope
 from app.tickets.search import listing, views
 from app.tickets.search.values import Around
+from app.tickets.search.views import Shared
 from app.web.answers import Json, Told
-from app.web.api.search import Cursor, Limit, Sort, around, wanted
+from app.web.api.search import Sort, around, wanted
 from app.web.desk import Desk
 from app.web.door import Agent, AgentAsker, House, Match, Now, Reader, Route, Tx
+from app.web.lists import Cursor, Limit, page
 from app.web.shapes import answers
 from app.web.shapes import search as shapes
 from app.web.stale import etag
@@ -22,9 +24,12 @@ router = APIRouter(prefix="/api/v1/views", route_class=Route)
 
 
 @router.get("", tags=["desk"], responses=answers(shapes.Views))
-def index(me: AgentAsker, c: Reader, house: House) -> Json:
+def index(me: AgentAsker, c: Reader, house: House, limit: Limit = 50, cursor: Cursor = None) -> Json:
     """The searches that I, my teams and all of us saved, with how many tickets each finds for me (counted up to 100)."""
-    return Json({"items": views.told(c, me, around(me, house), counted=_counts(me)), "next": None})
+    told = page(views.told(c, me, around(me, house), counted=False), _place, limit=limit, cursor=cursor)
+    if _counts(me):
+        told["items"] = views.counted(c, me, around(me, house), told["items"])
+    return Json(told)
 
 
 @router.post("", tags=["desk"], status_code=201, responses=answers(shapes.View, 409, status=201))
@@ -76,6 +81,11 @@ def delete(me: Agent, s: Tx, now: Now, match: Match, id: int) -> Response:
     match.check(view.revision)
     views.delete(s, view, by=me, now=now)
     return Response(status_code=204)
+
+
+def _place(view: dict[str, Any]) -> tuple[int, int, str, int]:
+    """Mine first, then my teams', then everybody's; each as they were put, and by name."""
+    return list(Shared).index(view["shared"]), view["position"], view["name"].lower(), view["id"]
 
 
 def _counts(me: Identity) -> bool:

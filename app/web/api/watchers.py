@@ -17,6 +17,7 @@ from app.tickets.rules import WatcherKind
 from app.web.answers import Json
 from app.web.desk import Desk
 from app.web.door import Anyone, Asker, House, Now, Reader, Route, TicketToSee, Tx
+from app.web.lists import Cursor, Limit, page
 from app.web.shapes import Address, answers
 from app.web.shapes import desk as shapes
 
@@ -24,10 +25,10 @@ router = APIRouter(prefix="/api/v1/tickets", tags=["tickets"], route_class=Route
 
 
 @router.get("/{number}/watchers", responses=answers(shapes.Watchers, 404))
-def listing(number: int, me: Asker, c: Reader) -> Json:
+def listing(number: int, me: Asker, c: Reader, limit: Limit = 50, cursor: Cursor = None) -> Json:
     """Who follows a ticket. Customers are told who is in copy."""
     places.of(c, me, number)
-    return Json({"items": watchers.listing(c, number, staff=me.staff), "next": None})
+    return Json(page(watchers.listing(c, number, staff=me.staff), _place, limit=limit, cursor=cursor))
 
 
 @router.post("/{number}/watchers", status_code=201, responses=answers(shapes.Watcher, 404, 409, 412, status=201))
@@ -71,12 +72,17 @@ def mentionable(
     me: Asker,
     c: Reader,
     q: Annotated[str, Query(max_length=100)] = "",
-    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> Json:
     """Whom a note on a ticket can mention with @: staff who may see it and whose name or address begins with `q`."""
     place = places.of(c, me, number, Verb.NOTE)
-    found = mentions.mentionable(c, place, me.id, q.replace("\0", ""), limit=limit)
-    return Json({"items": found, "next": None})
+    found = mentions.mentionable(c, place, me.id, q.replace("\0", ""))
+    return Json(page(found, lambda person: (person["name"].lower(), person["id"]), limit=limit, cursor=cursor))
+
+
+def _place(watcher: dict[str, Any]) -> tuple[str, str, str]:
+    return watcher["kind"].value, watcher["added_at"].isoformat(), watcher["email"]
 
 
 def _may_follow(me: Person, ticket: Ticket, kind: WatcherKind) -> None:

@@ -40,6 +40,7 @@ class Tag(Answer):
     name: str
     description: str
     created_at: datetime
+    revision: int
 
 
 class CountedTag(Tag):

@@ -41,14 +41,14 @@ class Watchers(Answer):
     """Who follows a ticket: those in copy, and for the staff those of them who follow."""
 
     items: list[Watcher]
-    next: None = None
+    next: str | None
 
 
 class Mentionable(Answer):
     """Whom a note on a ticket can mention."""
 
     items: list[Brief]
-    next: None = None
+    next: str | None
 
 
 class NewLink(Shape):
@@ -79,7 +79,7 @@ class Links(Answer):
     """A ticket's links to tickets that the asker may see."""
 
     items: list[Link]
-    next: None = None
+    next: str | None
 
 
 class NewCannedReply(Shape):

@@ -99,4 +99,4 @@ class Clocks(Answer):
     """A ticket's clocks, oldest first."""
 
     items: list[Clock]
-    next: None
+    next: str | None

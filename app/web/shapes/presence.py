@@ -26,4 +26,4 @@ class People(Answer):
     """Who has the ticket open, by name."""
 
     items: list[PresentPerson]
-    next: None = None
+    next: str | None

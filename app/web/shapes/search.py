@@ -60,7 +60,7 @@ class Suggestions(Answer):
     """What the last word may become, the likeliest first."""
 
     items: list[Suggestion]
-    next: None
+    next: str | None
 
 
 class Count(Answer):
@@ -90,7 +90,7 @@ class Views(Answer):
     """The saved searches I may see: mine, my teams', everybody's."""
 
     items: list[View]
-    next: None
+    next: str | None
 
 
 Name = Annotated[str, Field(min_length=1, max_length=100)]

@@ -36,4 +36,4 @@ class Policies(Answer):
     """All of them, in the order in which they are tried."""
 
     items: list[Policy]
-    next: None = None
+    next: str | None

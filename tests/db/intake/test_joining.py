@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.accounts import actions as accounts
 from app.outbox import actions as outbox
 from app.tickets.models import Message
 from app.tickets.rules import Status
@@ -154,3 +155,14 @@ def test_in_any_order_and_however_often_each_mail_comes_once_and_none_joins_anot
         for ticket in desk.tickets():
             assert {m.author_id for m in desk.messages(ticket.number)} == {ticket.requester_id}
         attempt.rollback()
+
+
+def test_the_mail_of_somebody_who_was_disabled_is_not_lost(desk: Desk, ticket: int) -> None:
+    """It can't be told whether they left or write from home: a person looks at it. Nobody signs in by it."""
+    carol = accounts.known_sender(desk.s, email="carol@acme.example", name="", now=desk.now)
+    carol.disabled_at = desk.now
+    signs = Signs(desk, ticket).all()["address"]
+    assert desk.deliver(mail("second", mail_id="<second@acme.example>", **signs)).ticket == ticket
+    other = desk.deliver(mail("third", mail_id="<third@acme.example>")).ticket
+    assert other not in {None, ticket}
+    assert [m.text for m in desk.messages(ticket)] == ["first", "second"]

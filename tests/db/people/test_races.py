@@ -1,6 +1,9 @@
 """Who comes at the same moment: of two that can't both be, one is."""
 
 import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -8,8 +11,9 @@ import pytest
 from sqlalchemy import select, update
 
 from app.accounts import actions as accounts
+from app.accounts import passwords, sessions
 from app.accounts.models import Person, SetupLink, SignIn
-from app.accounts.rules import LinkPurpose, Role
+from app.accounts.rules import Door, LinkPurpose, Role
 from app.core.errors import NotFound
 from app.db.redis import Counters
 from app.db.session import Database, Session
@@ -144,3 +148,72 @@ def test_of_two_setup_links_made_at_once_one_is_good_and_two_used_at_once_make_o
     assert {type(outcome) for outcome in outcomes} == {NotFound, type(None)}
     with database.transaction() as s:
         assert len(s.scalars(select(Person).where(Person.role == Role.ADMIN)).all()) == 1
+
+
+@pytest.mark.parametrize("change", ["password", "disabled"])
+def test_a_sign_in_that_a_change_overtook_leaves_no_session(committed: tuple[Database, Cast], change: str) -> None:
+    """Whichever comes first: the session is refused, or it is ended with the others."""
+    db, cast = committed
+
+    def changed(s: Session) -> None:
+        now, dave = database_now(s), s.get_one(Person, cast.dave.id)
+        if change == "password":
+            accounts.set_password(s, dave, NEW, by=None, now=now)
+        else:
+            accounts.disable(s, dave, by=None, now=now)
+
+    def living() -> int:
+        with db.transaction() as s:
+            s.get_one(Person, cast.dave.id).disabled_at = None
+            return len(s.scalars(select(SignIn).where(SignIn.person_id == cast.dave.id, SignIn.ended_at.is_(None))).all())
+
+    def sign_in(s: Session, dave: Person) -> None:
+        sessions.sign_in(s, dave, door=Door.API, source="", now=database_now(s))
+
+    with db.transaction() as s:
+        accounts.set_password(s, s.get_one(Person, cast.dave.id), PASSWORD, by=None, now=database_now(s))
+
+    def overtaken(s: Session) -> None:
+        dave = s.get_one(Person, cast.dave.id)  # the password that was shown fits this row
+        committing(db, changed)
+        sign_in(s, dave)
+
+    with pytest.raises(sessions.Outrun):
+        committing(db, overtaken)
+    assert living() == 0
+
+    with ThreadPoolExecutor(1) as pool:
+        with db.transaction() as s:
+            sign_in(s, s.get_one(Person, cast.dave.id))
+            s.flush()
+            other = pool.submit(lambda: committing(db, changed))
+            time.sleep(0.5)
+            assert not other.done()
+        other.result(timeout=10)
+    assert living() == 0
+
+
+def test_an_old_hash_that_is_made_anew_does_not_bring_the_old_password_back(
+    committed: tuple[Database, Cast], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db, cast = committed
+    matches = passwords.matches
+
+    def changed_meanwhile(password: str, stored: str | None) -> bool:
+        fits = matches(password, stored)
+        committing(db, lambda s: accounts.set_password(s, s.get_one(Person, cast.dave.id), NEW, by=None, now=database_now(s)))
+        return fits
+
+    committing(db, lambda s: accounts.set_password(s, s.get_one(Person, cast.dave.id), PASSWORD, by=None, now=database_now(s)))
+    monkeypatch.setattr(passwords, "outdated", lambda _: True)
+    monkeypatch.setattr(passwords, "matches", changed_meanwhile)
+    counters, shown = Counters("redis://127.0.0.1:1"), {"email": cast.dave.email, "password": PASSWORD, "source": ""}
+    with pytest.raises(sessions.Outrun):
+        committing(db, lambda s: sessions.check_password(s, counters, **shown, now=database_now(s)))
+    with db.transaction() as s:
+        assert matches(NEW, s.get_one(Person, cast.dave.id).password_hash)
+
+
+def committing(db: Database, work: Callable[[Session], object]) -> None:
+    with db.transaction() as s:
+        work(s)

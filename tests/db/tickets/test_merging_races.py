@@ -13,7 +13,7 @@ from app.db.session import now as database_now
 from app.sla import actions as sla
 from app.tickets import actions, merging, queries
 from app.tickets.actions import Body, Source
-from app.tickets.holding import Merged, with_its_end
+from app.tickets.holding import Merged, Moved, with_its_end
 from app.tickets.merging import CantMerge
 from app.tickets.models import Channel
 from tests.cast import Cast, assemble
@@ -113,7 +113,7 @@ def test_many_at_once_leave_a_forest_and_lose_no_message(database: Database, cas
                         merging.unmerge(s, a, by=s.merge(cast.alice), now=database_now(s))
                     else:
                         merge(s, cast, a, b)
-            except Conflict:
+            except (Conflict, Moved):
                 continue
 
     with ThreadPoolExecutor(4) as pool:

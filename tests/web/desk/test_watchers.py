@@ -1,14 +1,16 @@
 """Who follows a ticket, and who may say so."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from httpx2 import Response
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.accounts.models import Person, Team
 from app.audit.models import Entry, Event
 from app.outbox.models import Kind, Letter
+from app.tickets import watchers
 from app.tickets.models import Watcher
 from app.web.shapes import desk as shapes
 from tests.web.conftest import Web
@@ -196,3 +198,28 @@ def test_lists_take_the_same_statements_however_many_follow(web: Web, statements
         counts.append(len(statements) - before)
 
     assert counts[1] == counts[2]
+
+
+def test_a_customer_puts_so_many_in_copy_within_an_hour_and_staff_as_many_as_they_need(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (web.ticket(web.cast.carol, accepted=True) for _ in range(2))
+    monkeypatch.setattr(watchers, "COPIES_AN_HOUR", 3)
+
+    def people() -> int:
+        with web.desk.db.transaction() as s:
+            return s.scalar(select(func.count()).select_from(Person)) or 0
+
+    for n, number in enumerate((first, first, second)):
+        assert follow(web, web.cast.carol, number, email=f"{n}@acme.example").status_code == 201
+    before = people()
+    refused = follow(web, web.cast.carol, second, email="more@acme.example")
+    assert (refused.status_code, refused.json()["type"]) == (429, "urn:atum-desk:problem:too-many")
+    assert "in copy within an hour" in refused.json()["detail"]
+    assert 3500 < int(refused.headers["Retry-After"]) <= 3600
+    assert people() == before
+    assert follow(web, web.cast.dave, second, email="more@acme.example").status_code == 201
+    for n in range(5):
+        assert follow(web, web.cast.alice, second, email=f"of-staff-{n}@acme.example").status_code == 201
+    monkeypatch.setattr(watchers, "HOUR", timedelta(0))  # an hour later
+    assert follow(web, web.cast.carol, second, email="later@acme.example").status_code == 201

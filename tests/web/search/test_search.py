@@ -12,6 +12,7 @@ from sqlalchemy import Engine, event
 
 from app.accounts.models import Person
 from app.db.session import now as database_now
+from app.tickets import queries
 from app.tickets.models import Ticket
 from app.web.shapes import search as shapes
 from tests.web.conftest import Web
@@ -127,7 +128,8 @@ def test_lists_leave_out_the_trash_the_merged_and_of_open_work_what_sleeps(web: 
     with web.desk.db.transaction() as s:
         now = database_now(s)
     change(web, trashed, lambda t: setattr(t, "trashed_at", now))
-    change(web, merged, lambda t: setattr(t, "merged_into", alive))
+    for column in ("merged_into", "conversation"):
+        change(web, merged, lambda t, column=column: setattr(t, column, alive))  # type: ignore[misc]
     change(web, asleep, lambda t: setattr(t, "snoozed_until", now.replace(year=now.year + 1)))
     alice, carol = web.cast.alice, web.cast.carol
     assert set(numbers(web, alice, "")) == set(numbers(web, alice, "thing")) == {alive, asleep}
@@ -303,3 +305,22 @@ def test_a_search_box_proposes_nothing_of_others(web: Web, q: str) -> None:
     for who in (web.cast.carol, web.cast.dave):
         told = web.program(who).get(SUGGEST, params={"q": q}).text
         assert not re.search("evil|mallory|desk.example|billing|snoozed|vpn", told, re.IGNORECASE)
+
+
+def test_the_list_says_more_than_so_many_where_it_stops_counting(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    billed = [web.ticket(who) for who in (web.cast.carol, web.cast.dave, web.cast.mallory)][-1]
+    change(web, billed, lambda ticket: setattr(ticket, "team_id", web.cast.billing.id))
+    seen = {}
+    for most in (1000, 2, 1):
+        monkeypatch.setattr(queries, "COUNTED", most)
+        for who in (web.cast.bob, web.cast.alice):
+            words = web.browser(who).page("/tickets").text
+            seen[most, who.name] = re.findall(r"(Open|New|Closed|All) ([\d,]+\+?)", words)[:4]
+    assert seen == {
+        (1000, "Bob"): [("Open", "3"), ("New", "3"), ("Closed", "0"), ("All", "3")],
+        (1000, "Alice"): [("Open", "2"), ("New", "2"), ("Closed", "0"), ("All", "2")],
+        (2, "Bob"): [("Open", "2+"), ("New", "2+"), ("Closed", "0"), ("All", "2+")],
+        (2, "Alice"): [("Open", "2"), ("New", "2"), ("Closed", "0"), ("All", "2")],
+        (1, "Bob"): [("Open", "1+"), ("New", "1+"), ("Closed", "0"), ("All", "1+")],
+        (1, "Alice"): [("Open", "1+"), ("New", "1+"), ("Closed", "0"), ("All", "1+")],
+    }

@@ -184,3 +184,21 @@ def test_there_is_no_tag_of_that_name(at: Desk, name: str) -> None:
     tagged(at, "vpn")
     assert at.ask(at.bob, "DELETE", f"/tags/{name}").status_code in {404, 422}
     assert listed(at, at.bob) == {"vpn": 1}
+
+
+def test_a_tags_change_that_lost_the_race_is_refused(at: Desk) -> None:
+    number = tagged(at, "vpn")
+    made = at.ask(at.bob, "POST", "/tags", {"name": "home", "description": ""})
+    tag = made.headers["etag"]
+    assert [each["revision"] for each in at.done(at.bob, "GET", "/tags")["items"]] == [1, 1]
+    first = at.ask(at.bob, "PATCH", "/tags/home", {"description": "At home"}, **{"If-Match": tag})
+    assert first.status_code == 200
+    assert first.headers["etag"] == f'"{first.json()["revision"]}"' != tag
+    for method, change in (("PATCH", {"description": "x"}), ("PATCH", {"name": "vpn"}), ("DELETE", None)):
+        lost = at.ask(at.root, method, "/tags/home", change, **{"If-Match": tag})
+        assert (lost.status_code, lost.json()["type"]) == (412, "urn:atum-desk:problem:stale"), change
+    before = at.ask(at.bob, "PATCH", "/tags/vpn", {"name": "tunnel"}).headers["etag"]
+    assert at.ask(at.bob, "PATCH", "/tags/tunnel", {"name": "tunnels", "description": "T"}, **{"If-Match": before}).is_success
+    assert at.told(number)["tags"] == ["tunnels"]
+    latest = first.headers["etag"]
+    assert at.ask(at.bob, "DELETE", "/tags/home", **{"If-Match": latest}).status_code == 204

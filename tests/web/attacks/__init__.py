@@ -1,0 +1,1 @@
+"""Attacks, tried on every route there is: what is added later is covered by itself."""
