@@ -16,6 +16,7 @@ import pytest
 from psycopg import sql
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session as RawSession
+from xdist.scheduler import LoadScopeScheduling
 
 from app.db.session import Database, Session, sqlalchemy_url
 from app.db.session import now as database_now
@@ -35,12 +36,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--examples", type=int, default=8, help="how many made-up requests each operation of the API is sent")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Which tests stay together where several processes share them (-n): those of a file, and all that boot the image."""
-    for item in items:
-        group = "appliance" if "appliance" in item.path.parts else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
+class Together(LoadScopeScheduling):  # type: ignore[misc]
+    """Which tests stay together where processes share them (-n): those of a file, and all that boot the image."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return "appliance" if "/appliance/" in path else path
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    return Together(config, log)
 
 
 @pytest.fixture(scope="session")

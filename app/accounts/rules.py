@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import Protocol
 
 PAGE_IDLE = timedelta(hours=8)
@@ -33,7 +34,7 @@ class Role(StrEnum):
     MANAGER = "manager"
     ADMIN = "admin"
 
-    @property
+    @cached_property
     def rank(self) -> int:
         return list(Role).index(self)
 
@@ -54,7 +55,7 @@ class Part(StrEnum):
     MEMBER = "member"
     LEAD = "lead"
 
-    @property
+    @cached_property
     def rank(self) -> int:
         return list(Part).index(self)
 
