@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import Connection, text
 
 from app.accounts.models import Membership, Person
 from app.accounts.rules import Part
@@ -64,15 +64,24 @@ class Explaining:
     """A connection that adds up what its statements read instead of answering."""
 
     def __init__(self, c: Connection) -> None:
-        self.c, self.rows = c, 0
+        self.driver: Any = c.connection.driver_connection
+        self.rows = 0
 
-    def execute(self, statement: TextClause, values: dict[str, Any]) -> "Explaining":
-        plan = self.c.execute(text(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statement.text}"), values).scalar_one()
+    @property
+    def connection(self) -> "Explaining":
+        return self
+
+    @property
+    def driver_connection(self) -> "Explaining":
+        return self
+
+    def execute(self, statement: str, values: dict[str, Any]) -> "Explaining":
+        plan = self.driver.execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statement}", values).fetchone()[0]
         self.rows += sum(_read(plan[0]["Plan"]))
         return self
 
-    def scalar_one(self) -> str:
-        return "{}"
+    def fetchall(self) -> list[tuple[str]]:
+        return [("{}",)]
 
 
 def _read(node: dict[str, Any]) -> Iterator[int]:
