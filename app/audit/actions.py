@@ -16,8 +16,6 @@ from app.db.session import Session, finish
 
 DESK = "desk"  # the actor, where no person was
 CHANNEL = "desk_events"  # whoever listens hears the last entry's number when it is committed
-
-
 _RECORD = """
 SELECT desk_record(
     %(at)s::timestamptz[], %(kind)s::text[], %(actor_id)s::bigint[], %(actor)s::text[], %(ticket)s::bigint[], %(data)s::jsonb[],
