@@ -124,6 +124,11 @@ class Settings:
         return self.redis_url or "unix:///run/redis/redis.sock"
 
     @property
+    def uploads(self) -> Path:
+        """Where what somebody sends waits until it is whole; empty at every start. nginx has a folder of its own beside it."""
+        return self.data_dir / "tmp" / "api"
+
+    @property
     def app_run(self) -> Path:
         """Where the app's own processes leave marks for each other: ready, heartbeat/, maintenance/, verdict.json."""
         return self.run_dir / "app"

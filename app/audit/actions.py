@@ -4,7 +4,6 @@ Entries wait in the session until it commits: the chain's end is locked last and
 transactions never wait for each other in a circle.
 """
 
-import json
 from datetime import datetime
 from typing import Any
 
@@ -16,12 +15,7 @@ from app.db.session import Session, finish
 
 DESK = "desk"  # the actor, where no person was
 CHANNEL = "desk_events"  # whoever listens hears the last entry's number when it is committed
-_RECORD = """
-SELECT desk_record(
-    %(at)s::timestamptz[], %(kind)s::text[], %(actor_id)s::bigint[], %(actor)s::text[], %(ticket)s::bigint[], %(data)s::jsonb[],
-    %(before_seq)s::text[], %(after_seq)s::text[]
-)
-"""
+_RECORD = "SELECT desk_record(%(before_seq)s::text[], %(after_seq)s::text[])"
 
 
 def record(
@@ -46,11 +40,8 @@ def _append(s: Session) -> None:
     waiting: list[dict[str, Any]] = s.info.pop("audit", [])
     if not waiting:
         return
-    for entry in waiting:
-        entry["before_seq"], entry["after_seq"] = rules.around_seq(entry)
-    columns = {name: [entry[name] for entry in waiting] for name in waiting[0]}
-    columns["data"] = [json.dumps(data) for data in columns["data"]]
-    finish(s, _RECORD, columns)
+    before, after = zip(*map(rules.around_seq, waiting), strict=True)
+    finish(s, _RECORD, {"before_seq": list(before), "after_seq": list(after)})
 
 
 @event.listens_for(Session, "after_rollback")

@@ -11,6 +11,7 @@ from typing import Any, LiteralString
 
 import psycopg
 from psycopg.errors import DeadlockDetected, LockNotAvailable, QueryCanceled
+from pydantic_core import from_json
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -71,6 +72,7 @@ class Database:
             max_overflow=0,
             pool_timeout=5,
             hide_parameters=True,  # what goes wrong is logged, and a parameter may be a password that somebody typed as a name
+            json_deserializer=from_json,
             connect_args={"connect_timeout": 5, "application_name": name, "options": options},
             **more,
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -30,6 +31,7 @@ def application() -> ASGIApp:
     worker = Worker(config.process_name("api_00"), config.load())
     settings = worker.settings
     passwords.share(settings.app_run)
+    _make_room(settings)
     db = Database(settings.database_dsn, pool=THREADS, name=worker.name)
     counters = Counters(settings.redis_dsn)
 
@@ -45,6 +47,12 @@ def application() -> ASGIApp:
         db.close()
 
     return calm(create(_desk(settings, db, counters), life))
+
+
+def _make_room(settings: config.Settings) -> None:
+    """Uploads wait on the volume. TMPDIR would be tried by writing into it, and given up for good if that is full just then."""
+    settings.uploads.mkdir(mode=0o700, parents=True, exist_ok=True)
+    tempfile.tempdir = str(settings.uploads)
 
 
 def calm(app: ASGIApp) -> ASGIApp:

@@ -28,9 +28,13 @@ class Blobs:
             return name
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:
-            part.write(content)
-            part.flush()
-            os.fsync(part.fileno())
+            try:
+                part.write(content)
+                part.flush()
+                os.fsync(part.fileno())
+            except OSError:  # a disk that is full must not get fuller by what it refused
+                Path(part.name).unlink()
+                raise
         Path(part.name).replace(path)
         _sync_folder(path.parent)
         return name

@@ -1,10 +1,11 @@
-"""The folders of the volume and of the run directory: made, and given to whom they are for.
+"""The folders of the volume and of the run directory: made, emptied where they begin empty, and given to whom they are for.
 
 Runs as root, but in a container without DAC_OVERRIDE root is bound by file modes like everybody. So a folder that has to change
 is taken by root first (CHOWN is enough for that) and given to its owner last; what was interrupted is simply done again.
 """
 
 import errno
+import fcntl
 import grp
 import os
 import pwd
@@ -12,7 +13,8 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +52,16 @@ def volume(data: Path) -> list[Place]:
     return [Place(data, "root", 0o755, kept=True), *inside]
 
 
+def spools(settings: Settings) -> list[Place]:
+    """Where uploads wait until they are whole, nginx' copy and the desk's. They need what room the volume has, and no backup."""
+    together = settings.uploads.parent
+    return [
+        Place(together, "root", 0o755),
+        Place(together / "nginx", "nginx", 0o700),
+        Place(settings.uploads, "app", 0o700),
+    ]
+
+
 def run_time(settings: Settings) -> list[Place]:
     """What is made anew at every start. The servers' sockets lie where every client looks for them."""
     run, app_run = settings.run_dir, settings.app_run
@@ -58,10 +70,23 @@ def run_time(settings: Settings) -> list[Place]:
         Place(run / "tls", "root:nginx", 0o750),
         *(Place(path, "app", 0o755) for path in (app_run, app_run / "heartbeat", app_run / "maintenance")),
         Place(Path("/run/nginx"), "nginx", 0o755),
-        Place(Path("/tmp/nginx"), "nginx", 0o700),  # noqa: S108 (the container's own tmpfs)
         Place(Path("/run/postgresql"), "postgres", 0o755),
         Place(Path("/run/redis"), "redis", 0o750),
     ]
+
+
+@contextmanager
+def alone(data: Path) -> Iterator[None]:
+    """Nobody else uses the volume meanwhile, as the launcher makes sure of from then on. Raises Unusable."""
+    descriptor = os.open(data, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Unusable(f"Another container is using the volume at {data}; stop that one first.") from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def prepare(places: list[Place], owner_of: Callable[[str], Owner]) -> None:
@@ -101,12 +126,24 @@ def _try(place: Place, owner_of: Callable[[str], Owner], work: Callable[[Place, 
 
 
 def _make(place: Place, owner: Owner) -> None:
-    if not place.kept and place.path.exists():
-        _hand_over(place.path, _me())
-        shutil.rmtree(place.path)
+    if not place.kept:
+        _empty(place.path)
     place.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not place.whole and _owner(place.path) != owner:
         os.chown(place.path, *_me())  # root is going to make folders in it
+
+
+def _empty(path: Path) -> None:
+    """Take away what is in a folder, which itself may be a disk mounted there. No link is followed, not even one in its place."""
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    _hand_over(path, _me())
+    for each in path.iterdir():
+        if each.is_dir() and not each.is_symlink():
+            shutil.rmtree(each)
+        else:
+            each.unlink()
 
 
 def _give(place: Place, owner: Owner) -> None:
@@ -125,6 +162,7 @@ def _give(place: Place, owner: Owner) -> None:
 def _hand_over(path: Path, owner: Owner) -> None:
     """Give away a folder and everything in it, itself last."""
     os.chown(path, *_me())
+    path.chmod(stat.S_IMODE(path.stat().st_mode) | 0o700)  # whose it was may have closed it
     with os.scandir(path) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
@@ -162,6 +200,8 @@ def main() -> int:
     settings = load()
     try:
         prepare(volume(settings.data_dir), system_owner)
+        with alone(settings.data_dir):
+            prepare(spools(settings), system_owner)
         probe(settings.data_dir)
         prepare(run_time(settings), system_owner)
     except Unusable as bad:

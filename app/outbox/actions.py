@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import aliased
@@ -63,7 +64,7 @@ def put_all(s: Session, drafts: Iterable[Draft], *, now: datetime) -> int:
     by_key = {draft.dedupe_key: (draft, _problem(draft.to_address)) for draft in drafts}
     if not by_key:
         return 0
-    made = plain.write(s, [_letter(draft, problem, now) for draft, problem in by_key.values()], then=_ONCE)
+    made = plain.write(s, Letter, [_letter(draft, problem, now) for draft, problem in by_key.values()], then=_ONCE)
     for id, key, _ in made:
         draft, problem = by_key[key]
         if problem:
@@ -71,16 +72,15 @@ def put_all(s: Session, drafts: Iterable[Draft], *, now: datetime) -> int:
     return len(made)
 
 
-def _letter(draft: Draft, problem: str | None, now: datetime) -> Letter:
-    return Letter(
-        **vars(draft),
-        state=State.FAILED if problem else State.QUEUED,
-        created_at=now,
-        next_at=None if problem else now,
-        attempts=0,
-        doubts=0,
-        last_error=problem,
-    )
+def _letter(draft: Draft, problem: str | None, now: datetime) -> dict[str, Any]:
+    return vars(draft) | {
+        "state": State.FAILED if problem else State.QUEUED,
+        "created_at": now,
+        "next_at": None if problem else now,
+        "attempts": 0,
+        "doubts": 0,
+        "last_error": problem,
+    }
 
 
 def claim(s: Session, *, relay: str) -> Letter | None:

@@ -80,7 +80,8 @@ def begin(s: Session, ticket: int, *moments: Moment, at: datetime, priority: Pri
     for moment in moments:
         clocks = rules.after(clocks, moment, at, plan)
     if clocks:  # all at one instant: none of them has a finished stretch yet
-        plain.write(s, [_row(ticket, clock) for clock in clocks.values()], then="RETURNING id, pg_notify('sla_wake', '')")
+        fresh = [_first(ticket, clock) | _values(clock) for clock in clocks.values()]
+        plain.write(s, Clock, fresh, then="RETURNING id, pg_notify('sla_wake', '')")
 
 
 def fire_due(s: Session, *, limit: int = 200) -> list[Fired]:
@@ -183,20 +184,44 @@ def _write(s: Session, row: Clock, clock: rules.Clock, known: Sequence[rules.Seg
 
 
 def _row(ticket: int, clock: rules.Clock) -> Clock:
-    row = Clock(ticket=ticket, metric=clock.metric, cycle=clock.cycle, started_at=clock.started_at, epoch=0)
-    _set(row, clock)
-    return row
+    return Clock(**_first(ticket, clock), **_values(clock))
 
 
 def _set(row: Clock, clock: rules.Clock) -> None:
-    goal = clock.goal
-    row.policy_id, row.policy_version, row.priority = goal.policy, goal.version, goal.priority
-    row.calendar_version_id, row.target_seconds = goal.calendar, int(goal.target.total_seconds())
-    row.state, row.outcome = clock.state, clock.outcome
-    row.anchor_at, row.consumed = clock.anchor_at, clock.consumed
-    row.due_at, row.next_at, row.next_threshold = clock.due_at, clock.next_at, clock.next_threshold
-    row.fulfilled_at, row.breached_at = clock.fulfilled_at, clock.breached_at
+    for name, value in _values(clock).items():
+        setattr(row, name, value)
     row.epoch += 1
+
+
+def _first(ticket: int, clock: rules.Clock) -> dict[str, Any]:
+    """The columns of a new clock that stay, and its first epoch."""
+    return {"ticket": ticket, "metric": clock.metric, "cycle": clock.cycle, "started_at": clock.started_at, "epoch": 1}
+
+
+def _values(clock: rules.Clock) -> dict[str, Any]:
+    """The columns that do, by their names."""
+    goal = clock.goal
+    return {
+        "policy_id": goal.policy,
+        "policy_version": goal.version,
+        "priority": goal.priority,
+        "calendar_version_id": goal.calendar,
+        "target_seconds": int(goal.target.total_seconds()),
+        **{name: getattr(clock, name) for name in _AS_THEY_ARE},
+    }
+
+
+_AS_THEY_ARE = (
+    "state",
+    "outcome",
+    "anchor_at",
+    "consumed",
+    "due_at",
+    "next_at",
+    "next_threshold",
+    "fulfilled_at",
+    "breached_at",
+)
 
 
 def _keep(s: Session, row: Clock, finished: Sequence[rules.Segment]) -> None:

@@ -9,20 +9,19 @@ from app.audit.models import Event
 from app.core import text
 from app.core.errors import Conflict, Invalid
 from app.core.priority import Priority
-from app.db import plain
 from app.db.session import Session
 from app.files.actions import File
 from app.outbox import actions as outbox
 from app.sla import actions as sla
 from app.sla.rules import Moment
-from app.tickets import fields, followers, holding, mentions, notices, queries, rules, snooze, words
+from app.tickets import fields, followers, holding, mentions, notices, opening, rules, snooze, words
 from app.tickets.history import begun
 from app.tickets.history import record as record  # every slice above says it this way
 from app.tickets.models import Message, Ticket
 from app.tickets.rules import DONE, CustomerAnswer, Status
 from app.tickets.saying import Body as Body
 from app.tickets.saying import Source as Source
-from app.tickets.saying import say
+from app.tickets.saying import say, unsaid
 from app.tickets.snooze import Because
 
 NO_SUBJECT = "(no subject)"
@@ -77,11 +76,11 @@ def open(
         accepted_at=None if gate else now,
         revision=1,
     )
-    plain.add(s, ticket)
-    first = say(s, ticket, author=by or requester, body=body, source=source, attached=files, now=now, first=True)
+    first = unsaid(ticket, author=by or requester, body=body, source=source, attached=files, now=now)
+    acknowledged = opening.write(s, ticket, first, files, now=now)
     begun(s, ticket, by=by or requester, now=now, message=first.id)
     sla.begin(s, ticket.number, Moment.CREATED, *(() if gate else (Moment.ACCEPTED,)), at=now, priority=priority)
-    if acknowledge and not source.auto and not queries.acknowledged_lately(s, requester.email, now):
+    if acknowledge and not source.auto and not acknowledged:
         outbox.put(s, notices.acknowledgement(ticket, first), now=now)
     return ticket
 

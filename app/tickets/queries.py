@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, and_, func, literal, or_, select, true, tuple_, union_all
@@ -13,18 +13,13 @@ from sqlalchemy.orm import aliased
 from app.accounts.models import Organization, Person
 from app.accounts.rules import Actor, Role
 from app.core.errors import Invalid
-from app.db import plain
 from app.db.session import Session
 from app.files.models import Attachment
 from app.sla.models import Clock
 from app.tickets.models import Message, Ticket
 from app.tickets.rules import Status
 
-ACKNOWLEDGE_AGAIN = timedelta(hours=1)
 COUNTED = 1000  # tickets of one status, after which counting stops
-_ACKNOWLEDGED = """
-SELECT FROM outbox WHERE kind = 'acknowledgement' AND to_address = %(address)s AND created_at > %(since)s LIMIT 1
-"""
 LISTED = and_(Ticket.trashed_at.is_(None), Ticket.merged_into.is_(None))  # what is merged or in the trash is in no list
 
 
@@ -97,11 +92,6 @@ def conversation_ids(s: Session, ticket: Ticket) -> list[str]:
         Message.ticket == ticket.number, Message.internal.is_(False), Message.mail_id.is_not(None)
     )
     return [mail_id for mail_id in s.scalars(query.order_by(Message.id)) if mail_id]
-
-
-def acknowledged_lately(s: Session, address: str, now: datetime) -> bool:
-    """Whether this address got an acknowledgement within the last hour: another would only help a mail bomb."""
-    return bool(plain.rows(s.connection(), _ACKNOWLEDGED, {"address": address, "since": now - ACKNOWLEDGE_AGAIN}))
 
 
 @dataclass(frozen=True)

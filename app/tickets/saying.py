@@ -44,12 +44,31 @@ def say(
     attached: Sequence[File],
     now: datetime,
     internal: bool = False,
-    first: bool = False,
 ) -> Message:
-    """A new message with its files. Raises Invalid where there is nothing in it. `first`: it opens the ticket."""
+    """A new message with its files. Raises Invalid where there is nothing in it."""
+    message = unsaid(ticket, author=author, body=body, source=source, attached=attached, now=now, internal=internal)
+    plain.add(s, message)
+    files.attach(s, attached, message_id=message.id, now=now)
+    words.add(s, message, attached, ticket=ticket.conversation or ticket.number)
+    if not internal:  # a customer's list must not tell that there is a note
+        ticket.updated_at = now
+    return message
+
+
+def unsaid(
+    ticket: Ticket,
+    *,
+    author: Person,
+    body: Body,
+    source: Source,
+    attached: Sequence[File],
+    now: datetime,
+    internal: bool = False,
+) -> Message:
+    """The same, not written down yet and without its files."""
     if not body.text.strip() and not body.html and not attached:
         raise Invalid("There is nothing in this message. Write something or attach a file.")
-    message = Message(
+    return Message(
         ticket=ticket.number,
         author=author,
         author_id=author.id,
@@ -64,12 +83,3 @@ def say(
         inbound_mail_id=source.inbound_mail_id,
         created_at=now,
     )
-    plain.add(s, message)
-    files.attach(s, attached, message_id=message.id, now=now)
-    if first:
-        words.begin(s, ticket, message, attached)
-    else:
-        words.add(s, message, attached, ticket=ticket.conversation or ticket.number)
-    if not internal and not first:  # a customer's list must not tell that there is a note
-        ticket.updated_at = now
-    return message

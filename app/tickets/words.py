@@ -13,10 +13,13 @@ from app.db.session import Session
 from app.files.actions import File
 from app.tickets.models import Message, Ticket
 
+# OFFSET 0 keeps PostgreSQL from collecting the words anew for each column.
 _OPEN = """
 INSERT INTO ticket_text (ticket, shown, whole)
-SELECT %(ticket)s, words, words FROM (
-    SELECT desk_marks(%(ticket)s, %(requester)s, %(organization)s, %(team)s) || desk_words(%(words)s) AS words
+SELECT number, words, words FROM (
+    SELECT t.number, desk_marks(t.number, t.requester_id, t.organization_id, t.team_id)
+        || desk_words(concat_ws(' ', t.number, t.subject, p.name, p.email)) AS words
+    FROM ticket t JOIN person p ON p.id = t.requester_id WHERE t.number = %(ticket)s OFFSET 0
 ) AS head RETURNING ticket
 """
 _MORE = text(
@@ -58,17 +61,15 @@ _ANEW = text(
 LONGEST = 100_000  # characters of a message by which it is found
 
 
-def begin(s: Session, ticket: Ticket, first: Message | None = None, files: Iterable[File] = ()) -> None:
-    """The words of a new ticket, and of its first message where there is one."""
-    head = f"{ticket.number} {ticket.subject} {ticket.requester.name} {ticket.requester.email}"
-    values = {
-        "ticket": ticket.number,
-        "requester": ticket.requester_id,
-        "organization": ticket.organization_id,
-        "team": ticket.team_id,
-        "words": f"{head} {_said(first, files)}" if first else head,
-    }
-    plain.rows(s.connection(), _OPEN, values)
+def begin(s: Session, ticket: Ticket) -> None:
+    """The words of a new ticket on which nothing was said yet."""
+    s.flush()
+    plain.rows(s.connection(), _OPEN, {"ticket": ticket.number})
+
+
+def of_new(ticket: Ticket, first: Message, files: Iterable[File]) -> str:
+    """The words of a ticket that is being written with its first message, but for its number and subject."""
+    return f"{ticket.requester.name} {ticket.requester.email} {_said(first, files)}"
 
 
 def add(s: Session, message: Message, files: Iterable[File], *, ticket: int) -> None:

@@ -18,6 +18,7 @@ from app.web.door import SecondFactorNeeded
 from app.web.pages import page, see_other
 
 log = logging.getLogger(__name__)
+FULL = frozenset({ENOSPC, EDQUOT})
 _SLUGS = {400: "malformed", 405: "method-not-allowed", 413: "too-large"}
 
 
@@ -25,6 +26,12 @@ class NoRoom(Unavailable):
     """There is no room for files of this size right now; nothing was changed. Try again shortly, or send fewer at once."""
 
     slug = "no-room"
+
+
+def no_room(wrong: OSError) -> NoRoom:
+    """What to raise for it. Whoever runs the desk reads of it in the log."""
+    log.error("there is no room for what is sent", extra={"reason": str(wrong)})
+    return NoRoom()
 
 
 def install(app: FastAPI) -> None:
@@ -77,9 +84,8 @@ def invalid(request: Request, wrong: Exception) -> Response:
 
 def framework(request: Request, wrong: Exception) -> Response:
     assert isinstance(wrong, HTTPException)
-    if isinstance(wrong.__cause__, OSError) and wrong.__cause__.errno in {ENOSPC, EDQUOT}:
-        log.error("there is no room for what is sent", extra={"path": request.url.path, "reason": str(wrong.__cause__)})
-        return refused(request, NoRoom())
+    if isinstance(wrong.__cause__, OSError) and wrong.__cause__.errno in FULL:
+        return refused(request, no_room(wrong.__cause__))
     if wrong.status_code == 404:
         return refused(request, NotFound("There is no such page here."))
     detail = {405: f"{request.method} is not something this address answers to."}.get(wrong.status_code, str(wrong.detail))

@@ -14,6 +14,7 @@ from app.files.actions import File as Kept
 from app.web import pages
 from app.web.desk import Desk, desk_of
 from app.web.door import COOKIE, Route
+from app.web.failures import FULL, no_room
 from app.web.origin import SAFE, refuse_foreign
 
 PURPOSE = "csrf"
@@ -60,9 +61,14 @@ def page(request: Request, template: str, *, me: Person | Identity | None, statu
 
 
 def kept(house: Desk, uploads: Sequence[UploadFile] | None) -> list[Kept]:
-    """The files that came with a form, stored. A browser sends an empty one where none was chosen."""
+    """The files that came with a form, stored. A browser sends an empty one where none was chosen. Raises NoRoom."""
     chosen = [upload for upload in uploads or () if upload.filename or upload.size]
-    return [files.keep(house.blobs, name=upload.filename, content=upload.file.read()) for upload in chosen]
+    try:
+        return [files.keep(house.blobs, name=upload.filename, content=upload.file.read()) for upload in chosen]
+    except OSError as wrong:
+        if wrong.errno not in FULL:
+            raise
+        raise no_room(wrong) from wrong
 
 
 def address(typed: str) -> str:

@@ -31,7 +31,7 @@ def test_the_container_gets_no_more_than_it_needs() -> None:
     assert listed("cap_add") == ["CHOWN", "SETUID", "SETGID", "KILL", "NET_BIND_SERVICE"]
     assert listed("security_opt") == ["no-new-privileges:true"]
     assert "    read_only: true\n" in COMPOSE
-    assert [mount.split(":")[0] for mount in listed("tmpfs")] == ["/run", "/tmp"]
+    assert listed("tmpfs") == ["/run:mode=0755,size=64m", "/tmp:mode=1777,size=16m"]
 
 
 def test_one_volume_holds_everything_and_two_ports_lead_in() -> None:

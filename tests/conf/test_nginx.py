@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from app.web.answers import problem
+from app.web.failures import NoRoom
 from app.web.gate import POLICY
 from app.web.stream import HEARTBEAT
 from tests.conf.conftest import Render
@@ -287,6 +289,46 @@ def test_sizes_and_patience_have_limits(rendered: Render) -> None:
     assert conf.only("client_body_timeout") == ("15s",)
     assert conf.only("send_timeout") == ("30s",)
     assert conf.only("server_tokens") == ("off",)
+
+
+def test_an_upload_waits_on_the_volume_in_a_folder_that_is_nginxs_own(rendered: Render) -> None:
+    conf = http(read(rendered(DATA_DIR="/srv/desk")))
+    assert conf.only("client_body_temp_path") == ("/srv/desk/tmp/nginx/body",)
+    assert not any("/tmp" in word.replace("/srv/desk/tmp", "") for d in conf.walk() for word in d.args)
+
+
+def test_answers_never_wait_on_a_disk(rendered: Render) -> None:
+    conf = read(rendered())
+    for location in locations(desk(conf)).values():
+        if location.all("proxy_pass"):
+            assert location.only("proxy_max_temp_file_size") == ("0",)
+    unused = {conf.all("http")[0].only(f"{kind}_temp_path") for kind in ("proxy", "fastcgi", "uwsgi", "scgi")}
+    assert unused == {("/run/nginx/unused",)}
+
+
+def test_what_is_small_needs_no_room_on_the_disk(rendered: Render) -> None:
+    conf = http(read(rendered()))
+    assert conf.only("client_body_buffer_size") == ("64k",)
+    small = [s for s in locations(desk(read(rendered()))).values() if ("64k",) in [d.args for d in s.all("client_max_body_size")]]
+    assert len(small) == 9
+
+
+def test_where_the_disk_has_no_room_nginx_says_what_the_desk_would_say(rendered: Render) -> None:
+    conf = read(rendered())
+    server = desk(conf)
+    found = locations(server)
+    for place, variable, name in ((server, "$broken_page", "page"), (found["/api/v1/tickets/"], "$broken_problem", "problem")):
+        assert ("500", "=", variable) in [d.args for d in place.all("error_page")]
+        assert mapped(http(conf), variable) == {"default": f"@no_room_{name}", "": f"@broken_{name}"}
+        [asked] = [d for d in http(conf).all("map") if d.args[1] == variable]
+        assert asked.args[0] == "$request_body_file"
+        assert found[f"@no_room_{name}"].only("return")[0] == str(NoRoom.status)
+        assert ("Retry-After", "5", "always") in [d.args for d in found[f"@no_room_{name}"].all("add_header")]
+    told = json.loads(found["@no_room_problem"].only("return")[1].replace("\\n", ""))
+    ours = json.loads(bytes(problem(NoRoom()).body))
+    assert told == ours
+    assert NoRoom().message in found["@no_room_page"].only("return")[1]
+    assert found["@broken_page"].only("return")[0] == found["@broken_problem"].only("return")[0] == "500"
 
 
 def test_static_files_with_a_version_may_be_kept_for_ever(rendered: Render) -> None:

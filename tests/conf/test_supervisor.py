@@ -130,6 +130,8 @@ def test_every_log_goes_to_a_pipe_that_never_rotates(rendered: Render) -> None:
         assert log == f"/run/atum/log/{'api_00' if name == 'api' else name}"
         assert values[f"{stream}_logfile_maxbytes"] == "0"
         assert values.get("redirect_stderr") == ("true" if stream == "stdout" else None)
+        if stream == "stderr":  # else supervisord would make one in /tmp
+            assert values["stdout_logfile"] == "NONE"
 
 
 def test_the_control_socket_is_roots_and_there_is_no_other(rendered: Render) -> None:

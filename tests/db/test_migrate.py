@@ -21,7 +21,7 @@ from app.ops import migrate
 BROKEN = '''"""One that breaks half-way."""
 from alembic import op
 revision = "0999"
-down_revision = "0002"
+down_revision = "0003"
 def upgrade() -> None:
     op.execute("CREATE TABLE half (id int)")
     op.execute("SELECT 1 / 0")
@@ -67,7 +67,7 @@ def test_two_that_start_at_once_migrate_once(database: Database, owner: Engine) 
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(map(len, done)) == [0, 2]
+    assert sorted(map(len, done)) == [0, len(list((migrate.SCRIPTS / "versions").glob("*.py")))]
 
 
 def test_a_migration_that_breaks_leaves_nothing_behind_and_says_so(

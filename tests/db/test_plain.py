@@ -63,8 +63,8 @@ def test_what_waited_in_the_session_is_written_first(s: Session, cast: Cast, now
 def test_many_rows_are_one_statement(s: Session, now: datetime, statements: list[str]) -> None:
     s.connection()
     statements.clear()
-    fresh = [Organization(name=name, notes="", created_at=now) for name in ("One", "Two", "Three")]
-    found = plain.write(s, fresh, then="RETURNING name")
+    fresh = [{"name": name, "notes": "", "created_at": now} for name in ("One", "Two", "Three")]
+    found = plain.write(s, Organization, fresh, then="RETURNING name")
     assert [name for (name,) in found] == ["One", "Two", "Three"]
     assert len(statements) == 1
 

@@ -154,3 +154,43 @@ def test_where_there_is_no_room_for_an_upload_it_says_so_and_everything_else_goe
     assert [told.count("There is no room for files of this size") for told in (refused.json()["detail"], page.text)] == [1, 1]
     assert [text for text, _ in web.said(number)] == ["It smokes.", "no file"]
     assert carol.post(f"{at}/attachments", files={"files": ("a.txt", b"x", "text/plain")}).status_code == 201
+
+
+def test_where_there_is_no_room_to_keep_a_file_it_says_so_and_leaves_nothing_behind(
+    web: Web, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It came whole, and then the disk was full. Who writes on a page keeps their words."""
+    number = web.ticket(web.cast.carol, accepted=True)
+    carol, at = web.program(web.cast.carol), f"/api/v1/tickets/{number}"
+    browser = web.browser(web.cast.carol)
+    form = browser.page(f"/my/tickets/{number}")
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("app.files.disk.os.fsync", full)
+        refused = carol.post(f"{at}/attachments", files={"files": ("a.txt", b"x", "text/plain")})
+        page = browser.fill(
+            form, f"/my/tickets/{number}/messages", text="Try once more", files=[("files", ("a.txt", b"x", "text/plain"))]
+        )
+    assert (refused.status_code, refused.json()["type"]) == (503, "urn:atum-desk:problem:no-room")
+    assert (page.status_code, refused.headers["Retry-After"]) == (503, "5")
+    assert "There is no room for files of this size" in page.text
+    assert "Try once more" in page.text
+    told = [getattr(record, "reason", "") for record in caplog.records if record.name == "app.web.failures"]
+    assert told == ["[Errno 28] No space left on device"] * 2
+    assert [text for text, _ in web.said(number)] == ["It smokes."]
+    assert not [path for path in web.desk.blobs.root.rglob("*") if path.is_file()]
+    assert carol.post(f"{at}/attachments", files={"files": ("a.txt", b"x", "text/plain")}).status_code == 201
+
+
+def test_what_else_the_disk_refuses_is_no_matter_of_room(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = web.ticket(web.cast.carol, accepted=True)
+
+    def broken(_descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("app.files.disk.os.fsync", broken)
+    with pytest.raises(OSError, match="Input/output error"):
+        web.program(web.cast.carol).post(f"/api/v1/tickets/{number}/attachments", files={"files": ("a.txt", b"x", "text/plain")})

@@ -9,7 +9,7 @@ import pytest
 
 from app.config import load
 from app.ops import storage
-from app.ops.storage import Place, Unusable, prepare, probe, run_time, volume
+from app.ops.storage import Place, Unusable, alone, prepare, probe, run_time, spools, volume
 
 ME = (os.geteuid(), os.getegid())
 APP = (5002, 5002)
@@ -47,6 +47,69 @@ def test_what_is_not_kept_begins_empty(tmp_path: Path) -> None:
 def test_the_run_directory_is_made_parents_first() -> None:
     places = [place.path for place in run_time(load({}))]
     assert all(parent not in places[n:] for n, path in enumerate(places) for parent in path.parents)
+
+
+def test_uploads_wait_in_folders_that_each_begin_empty_and_closed_to_others(tmp_path: Path) -> None:
+    prepare(spools(load({"DATA_DIR": str(tmp_path)})), lambda _user: ME)
+    for name in ("nginx/body/0000000001", "api/half", "else"):
+        (tmp_path / "tmp" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "tmp" / name).write_text("left behind")
+    prepare(spools(load({"DATA_DIR": str(tmp_path)})), lambda _user: ME)
+    assert modes(tmp_path) == {"tmp": 0o755}
+    assert modes(tmp_path / "tmp") == {"nginx": 0o700, "api": 0o700}
+    assert not [each for folder in (tmp_path / "tmp").iterdir() for each in folder.iterdir()]
+
+
+def test_each_spool_is_its_programs_own_and_the_app_finds_its() -> None:
+    settings = load({})
+    assert {place.path: place.user for place in spools(settings)} == {
+        Path("/data/tmp"): "root", Path("/data/tmp/nginx"): "nginx", Path("/data/tmp/api"): "app",
+    }  # fmt: skip
+    assert settings.uploads == Path("/data/tmp/api")
+
+
+def test_a_link_is_taken_away_and_what_it_leads_to_stays(tmp_path: Path) -> None:
+    kept = tmp_path / "files"
+    kept.mkdir(mode=0o750)
+    (kept / "blob").write_text("x")
+    before = kept.stat()
+    data = tmp_path / "data"
+    (data / "tmp/api/deep").mkdir(parents=True)
+    (data / "tmp/nginx").symlink_to(kept)
+    (data / "tmp/api/deep/folder").symlink_to(kept)
+    (data / "tmp/api/file").symlink_to(kept / "blob")
+    prepare(spools(load({"DATA_DIR": str(data)})), lambda _user: ME)
+    assert [(path.is_symlink(), list(path.iterdir())) for path in sorted((data / "tmp").iterdir())] == [(False, [])] * 2
+    (data / "tmp/api").rmdir()
+    (data / "tmp/nginx").rmdir()
+    (data / "tmp").rmdir()
+    (data / "tmp").symlink_to(kept)
+    prepare(spools(load({"DATA_DIR": str(data)})), lambda _user: ME)
+    assert not (data / "tmp").is_symlink()
+    assert [path.name for path in kept.iterdir()] == ["blob"]
+    assert (kept / "blob").read_text() == "x"
+    assert (kept.stat().st_mode, kept.stat().st_uid) == (before.st_mode, before.st_uid)
+
+
+def test_a_file_where_a_folder_belongs_is_taken_away(tmp_path: Path) -> None:
+    (tmp_path / "tmp").write_text("x")
+    prepare(spools(load({"DATA_DIR": str(tmp_path)})), lambda _user: ME)
+    assert modes(tmp_path / "tmp") == {"nginx": 0o700, "api": 0o700}
+
+
+def test_what_is_emptied_keeps_its_place(tmp_path: Path) -> None:
+    """It may be a disk of its own, mounted there."""
+    (tmp_path / "tmp/api").mkdir(parents=True)
+    before = (tmp_path / "tmp").stat().st_ino
+    prepare(spools(load({"DATA_DIR": str(tmp_path)})), lambda _user: ME)
+    assert (tmp_path / "tmp").stat().st_ino == before
+
+
+def test_a_volume_that_another_container_uses_is_left_alone(tmp_path: Path) -> None:
+    with alone(tmp_path):
+        pass
+    with alone(tmp_path), pytest.raises(Unusable, match="Another container is using the volume"), alone(tmp_path):
+        pytest.fail("both had it")
 
 
 @needs_root
