@@ -1,6 +1,6 @@
 """What goes around every request, as plain ASGI: its id, HEAD, its size, and headers of every answer."""
 
-import uuid
+import os
 from typing import Any
 
 from fastapi import Response
@@ -50,7 +50,7 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        rid = _header(scope, b"x-request-id") or uuid.uuid4().hex
+        rid = _header(scope, b"x-request-id") or os.urandom(16).hex()
         request_id.set(rid)
         answered = False
 

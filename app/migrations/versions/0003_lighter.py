@@ -5,12 +5,18 @@ from alembic import op
 revision = "0003"
 down_revision = "0002"
 
-# A cast to text, unlike "bigint || text", is immutable all through, so that PostgreSQL can write the function's body in its place.
+# A cast to text, unlike "bigint || text", is immutable all through: PostgreSQL can write the functions' bodies in their place.
 MARKS = """
 CREATE OR REPLACE FUNCTION desk_marks(number bigint, requester bigint, organization bigint, team bigint)
 RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT array_to_tsvector(ARRAY['/a' || CAST(number >> 10 AS text), '/b' || CAST(number >> 13 AS text),
-        '/r' || CAST(requester AS text), '/o' || CAST(coalesce(organization, 0) AS text), '/t' || CAST(coalesce(team, 0) AS text)])
+        '/r' || CAST(requester AS text), '/o' || CAST(coalesce(organization, 0) AS text),
+        '/t' || CAST(coalesce(team, 0) AS text)])
+$$
+"""
+AMONG = """
+CREATE OR REPLACE FUNCTION desk_among(mark text, stretch bigint) RETURNS tsquery LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CAST('''' || mark || CAST(stretch AS text) || ''' | ''' || mark || CAST(stretch - 1 AS text) || '''' AS tsquery)
 $$
 """
 # A short text can't be too much for a tsvector, and needs no subtransaction to catch that.
@@ -30,6 +36,11 @@ BEGIN
         END;
     END;
 END $$
+"""
+AMONG_BEFORE = """
+CREATE OR REPLACE FUNCTION desk_among(mark text, stretch bigint) RETURNS tsquery LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT ('''' || mark || stretch || ''' | ''' || mark || (stretch - 1) || '''')::tsquery
+$$
 """
 MARKS_BEFORE = """
 CREATE OR REPLACE FUNCTION desk_marks(number bigint, requester bigint, organization bigint, team bigint)
@@ -94,6 +105,7 @@ END $$
 
 def upgrade() -> None:
     op.execute(MARKS)
+    op.execute(AMONG)
     op.execute(WORDS)
     op.execute("DROP FUNCTION desk_record")
     op.execute(RECORD)
@@ -103,4 +115,5 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION desk_record")
     op.execute(RECORD_BEFORE)
     op.execute(MARKS_BEFORE)
+    op.execute(AMONG_BEFORE)
     op.execute(WORDS_BEFORE)
