@@ -13,7 +13,7 @@ from app.accounts.rules import TOKEN_PREFIX, Scope
 from app.audit import actions as audit
 from app.audit.models import Event
 from app.core import ids, text
-from app.core.errors import Conflict, Invalid, NotFound
+from app.core.errors import Conflict, Invalid, NotFound, NotSignedIn
 from app.db.session import Session
 
 BITS = 160
@@ -41,6 +41,7 @@ def make(
     """A new token and its words, which are nowhere else: atum_, 160 random bits, and seven letters to know a mistyped one by."""
     if not (name := text.one_line(name, most=100)):
         raise Invalid("A token has a name: what it is for.")
+    _hold_enabled(s, person)
     alive = select(func.count()).where(ApiToken.person_id == person.id, ApiToken.revoked_at.is_(None))
     if (s.scalar(alive) or 0) >= MOST:
         raise Conflict(f"You have {MOST} tokens. Revoke those that nothing uses.")
@@ -59,6 +60,13 @@ def make(
     s.flush()
     audit.record(s, Event.TOKEN_MADE, now=now, by=person.signature, token=token.prefix, name=name, scopes=token.scopes, days=days)
     return token, words
+
+
+def _hold_enabled(s: Session, person: Person) -> None:
+    """Whoever disables somebody revokes the tokens there are: one made at that moment comes first, or is refused here."""
+    held = select(Person.disabled_at).where(Person.id == person.id)
+    if s.execute(held.with_for_update(read=True)).scalar_one() is not None:
+        raise NotSignedIn
 
 
 def listed(c: Connection, who: Identity, *, limit: int, cursor: str | None) -> str:

@@ -12,9 +12,10 @@ from sqlalchemy import select, update
 
 from app.accounts import actions as accounts
 from app.accounts import passwords, sessions
-from app.accounts.models import Person, SetupLink, SignIn
+from app.accounts import tokens as tokens_of_programs
+from app.accounts.models import ApiToken, Person, SetupLink, SignIn
 from app.accounts.rules import Door, LinkPurpose, Role
-from app.core.errors import NotFound
+from app.core.errors import NotFound, NotSignedIn
 from app.db.redis import Counters
 from app.db.session import Database, Session
 from app.db.session import now as database_now
@@ -190,6 +191,40 @@ def test_a_sign_in_that_a_change_overtook_leaves_no_session(committed: tuple[Dat
             time.sleep(0.5)
             assert not other.done()
         other.result(timeout=10)
+    assert living() == 0
+
+
+def test_a_token_made_while_its_owner_is_disabled_dies_with_the_others_or_is_refused(committed: tuple[Database, Cast]) -> None:
+    db, cast = committed
+
+    def make(s: Session, dave: Person) -> None:
+        tokens_of_programs.make(s, dave, name="script", scopes=[], days=None, now=database_now(s))
+
+    def disable(s: Session) -> None:
+        accounts.disable(s, s.get_one(Person, cast.dave.id), by=None, now=database_now(s))
+
+    def living() -> int:
+        with db.transaction() as s:
+            return len(s.scalars(select(ApiToken).where(ApiToken.revoked_at.is_(None))).all())
+
+    with ThreadPoolExecutor(1) as pool:
+        with db.transaction() as s:
+            make(s, s.get_one(Person, cast.dave.id))
+            other = pool.submit(lambda: committing(db, disable))
+            time.sleep(0.5)
+            assert not other.done()
+        other.result(timeout=10)
+    assert living() == 0
+
+    committing(db, lambda s: accounts.enable(s, s.get_one(Person, cast.dave.id), by=None, now=database_now(s)))
+
+    def overtaken(s: Session) -> None:
+        dave = s.get_one(Person, cast.dave.id)
+        committing(db, disable)
+        make(s, dave)
+
+    with pytest.raises(NotSignedIn):
+        committing(db, overtaken)
     assert living() == 0
 
 
