@@ -48,6 +48,8 @@ class Event(StrEnum):
     SLA_POLICY_CHANGED = "sla.policy_changed"
     MAIL_NOT_DELIVERED = "mail.not_delivered"
     MAIL_QUARANTINED = "mail.quarantined"
+    MAIL_REPLAYED = "mail.replayed"
+    MAIL_DROPPED = "mail.dropped"
     MAILBOX_CHANGED = "mailbox.changed"
     PERSON_ADDED = "person.added"
     PERSON_CHANGED = "person.changed"

@@ -2,15 +2,19 @@
 
 import argparse
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 from app.config import Settings
 from app.core.errors import NotFound
-from app.db.session import Database
+from app.db.session import Database, now
 from app.intake import actions as intake
-from app.intake import queries
+from app.intake import comparison, queries
+from app.intake.failure import MailboxFailure
+from app.intake.models import Mailbox
 
 Answer = tuple[int, Any]
+NO_MAILBOX = "No mailbox is set: give IMAP_HOST, IMAP_USER and IMAP_PASSWORD."
 
 
 def add_to(mailbox: Any, mail: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
@@ -21,6 +25,10 @@ def add_to(mailbox: Any, mail: Any, verb: Callable[..., argparse.ArgumentParser]
     listing.add_argument("--limit", type=int, default=50)
     verb("show", show_mail, "One mail as it came.", mail).add_argument("id", type=int)
     verb("replay", replay_mail, "Process a quarantined or ignored mail again.", mail).add_argument("id", type=int)
+    verb("drop", drop_mail, "Say that a quarantined mail needs nobody any more. It stays in the ledger.", mail).add_argument(
+        "id", type=int
+    )
+    verb("ledger", compare, "Compare each mailbox's server with the ledger: 0 missing, or which.", mail)
 
 
 def list_mailboxes(settings: Settings, given: argparse.Namespace) -> Answer:
@@ -29,7 +37,7 @@ def list_mailboxes(settings: Settings, given: argparse.Namespace) -> Answer:
     if given.json:
         return 0, states
     lines = [f"{m['name']}: {m['state']}{' - ' + m['reason'] if m.get('reason') else ''}" for m in states]
-    return 0, "\n".join(lines) or "No mailbox is set: give IMAP_HOST, IMAP_USER and IMAP_PASSWORD."
+    return 0, "\n".join(lines) or NO_MAILBOX
 
 
 def list_mail(settings: Settings, given: argparse.Namespace) -> Answer:
@@ -53,8 +61,41 @@ def show_mail(settings: Settings, given: argparse.Namespace) -> Answer:
 
 def replay_mail(settings: Settings, given: argparse.Namespace) -> Answer:
     with database(settings).transaction() as s:
-        intake.replay(s, given.id)
+        intake.replay(s, given.id, now=now(s))
     return 0, f"Mail {given.id} will be processed again within seconds."
+
+
+def drop_mail(settings: Settings, given: argparse.Namespace) -> Answer:
+    with database(settings).transaction() as s:
+        intake.drop(s, given.id, now=now(s))
+    return 0, f"Mail {given.id} is dropped. To have it processed after all: atum mail replay {given.id}"
+
+
+def compare(settings: Settings, given: argparse.Namespace) -> Answer:
+    """Exit 1 where something is missing, or a server can't be asked."""
+    with closing(database(settings)) as db:
+        with db.transaction() as s:
+            known = queries.in_use(s)
+        found = [_compared(db, settings, mailbox) for mailbox in known]
+    if not found:
+        return 0, [] if given.json else NO_MAILBOX
+    code = int(any(one.get("missing") or one.get("problem") for one in found))
+    return code, found if given.json else "\n".join(map(_in_words, found))
+
+
+def _compared(db: Database, settings: Settings, mailbox: Mailbox) -> dict[str, Any]:
+    try:
+        return vars(comparison.compare(db, settings, mailbox))
+    except MailboxFailure as failure:
+        return {"mailbox": mailbox.name, "problem": str(failure)}
+
+
+def _in_words(one: dict[str, Any]) -> str:
+    if "problem" in one:
+        return f"{one['mailbox']}: can't be compared: {one['problem']}"
+    named = f" (UID {', '.join(map(str, one['missing']))}; they are looked for again within 6 hours)" if one["missing"] else ""
+    coming = f", {one['coming']} not taken yet" if one["coming"] else ""
+    return f"{one['mailbox']}: {one['on_server']} on the server, {len(one['missing'])} missing{named}{coming}"
 
 
 def database(settings: Settings) -> Database:

@@ -12,8 +12,10 @@ from pathlib import Path
 from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from app.audit import actions as audit
+from app.audit.models import Event
 from app.config import Settings
-from app.core import ids
+from app.core import ids, text
 from app.core.errors import Conflict, NotFound
 from app.db.session import Session
 from app.files.disk import Blobs
@@ -29,6 +31,7 @@ __all__ = [
     "acknowledged",
     "attempted",
     "blobs",
+    "drop",
     "drop_acknowledgements",
     "raw",
     "replay",
@@ -102,14 +105,29 @@ def drop_acknowledgements(s: Session, mailbox: Mailbox, *, uidvalidity: int, now
     )
 
 
-def replay(s: Session, id: int) -> InboundMail:
+def replay(s: Session, id: int, *, now: datetime) -> InboundMail:
     """Process a quarantined or ignored mail again. Raises NotFound, or Conflict for a mail that has become something."""
+    row = _set_aside(s, id, "processed again")
+    audit.record(s, Event.MAIL_REPLAYED, now=now, ticket=row.ticket, mail=row.id, before=row.state.value)
+    row.state, row.attempts, row.reason, row.processed_at = MailState.NEW, 0, None, None
+    return row
+
+
+def drop(s: Session, id: int, *, now: datetime) -> InboundMail:
+    """Say of a quarantined mail that nobody has to look at it any more: it becomes an ignored one, and stays as it came."""
+    row = _set_aside(s, id, "dropped")
+    if row.state is MailState.QUARANTINED:
+        audit.record(s, Event.MAIL_DROPPED, now=now, ticket=row.ticket, mail=row.id, reason=row.reason)
+        row.state, row.reason = MailState.IGNORED, text.one_line(f"dropped by hand; before: {row.reason}", most=500)
+    return row
+
+
+def _set_aside(s: Session, id: int, what: str) -> InboundMail:
     row = s.get(InboundMail, id, with_for_update={"of": InboundMail})
     if row is None:
         raise NotFound(f"There is no mail {id} in the ledger. List them with: atum mail list")
     if row.state not in {MailState.QUARANTINED, MailState.IGNORED}:
-        raise Conflict(f"Mail {id} is {row.state}; only quarantined and ignored mails can be processed again.")
-    row.state, row.attempts, row.reason, row.processed_at = MailState.NEW, 0, None, None
+        raise Conflict(f"Mail {id} is {row.state}; only quarantined and ignored mails can be {what}.")
     return row
 
 

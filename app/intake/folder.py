@@ -49,7 +49,7 @@ class Folder:
             self._client.noop()  # some servers tell of new mail only when asked anything
             return sorted(u for u in self._client.search(["UID", f"{uid + 1}:*"]) if u > uid)
 
-    def since(self, at: datetime, *, unread: bool) -> list[int]:
+    def since(self, at: datetime, *, unread: bool = False) -> list[int]:
         """The UIDs of what came at `at` or later, in order. Servers search by day in their own zone; the rest is done here."""
         criteria = ["SINCE", (at - timedelta(days=1)).date(), *(["UNSEEN"] if unread else [])]
         with failures():

@@ -159,7 +159,8 @@ def _stand_in(s: Session, row: InboundMail, reason: str, original: File, *, gate
     said = (
         f"A mail came that could not be read: {reason}.\n\n"
         f"It is attached as it came; open it with care. It is number {row.id} of the mail ledger "
-        f"(atum mail show {row.id}), and is processed again by: atum mail replay {row.id}"
+        f"(atum mail show {row.id}), and is processed again by: atum mail replay {row.id}\n"
+        f"When nobody has to look at it any more: atum mail drop {row.id}"
     )
     return tickets.open(
         s,

@@ -80,6 +80,13 @@ def to_acknowledge(s: Session, mailbox: Mailbox, *, uidvalidity: int, limit: int
     return [(id, uid) for id, uid in rows]
 
 
+def not_taken(c: Connection | Session, mailbox: Mailbox, uids: Sequence[int], *, uidvalidity: int) -> list[int]:
+    """Which of the mails with these UIDs the ledger has no row for."""
+    taken = select(InboundMail.uid).where(InboundMail.mailbox_id == mailbox.id, InboundMail.uidvalidity == uidvalidity)
+    known = set(c.execute(taken.where(InboundMail.uid.in_(uids))).scalars()) if uids else set()
+    return [uid for uid in uids if uid not in known]
+
+
 def in_use(s: Session) -> Sequence[Mailbox]:
     """The mailboxes to read."""
     return s.scalars(select(Mailbox).where(Mailbox.removed_at.is_(None)).order_by(Mailbox.id)).all()

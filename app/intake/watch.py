@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from app.config import Settings
 from app.db import locks
@@ -27,6 +27,8 @@ FIRST_LOOK = timedelta(days=1)
 CLOCKS_DIFFER = timedelta(minutes=15)
 LONGEST_IDLE = 540  # seconds: routers forget a silent connection after ten minutes
 LOOK_AGAIN = 5.0  # seconds between looks at a mailbox that is not to be asked now
+LOOK_BACK = timedelta(days=14)
+LOOK_BACK_EVERY = 6 * 3600.0  # seconds
 STEADY = 10.0  # seconds after which a lost connection is the ordinary end of a session, not a failure
 AT_ONCE = 20
 ROOM = 5_000_000  # bytes fetched at once
@@ -49,6 +51,7 @@ class Watch:
         self.settled = threading.Event()
         self._steady_at = float("inf")
         self._refused = ""
+        self._looked_back_at = float("-inf")
 
     def turn(self) -> float:
         """One session with the server, as long as it lasts; answers the seconds to wait before the next."""
@@ -91,6 +94,8 @@ class Watch:
             self.settled.clear()
             self._acknowledge(mailbox, folder)
             self._take(mailbox, folder, folder.after(mailbox.last_uid))
+            if time.monotonic() - self._looked_back_at > LOOK_BACK_EVERY:
+                self._look_back(mailbox, folder)
             held.execute(select(1))
             with self._database.transaction() as s:
                 mailboxes.works(s, self._id, now=database_now(s))
@@ -119,6 +124,18 @@ class Watch:
             log.info("first look at a mailbox", extra={"mailbox": mailbox.name, "taken": len(uids), "unread_left": left})
         else:
             log.warning("the server numbered the folder anew", extra={"mailbox": mailbox.name, "looked_at": len(uids)})
+
+    def _look_back(self, mailbox: Mailbox, folder: Folder) -> None:
+        """Take what lies behind the cursor and was never seen: some servers number a mail before they show it."""
+        with self._database.reading() as c:
+            since = max(c.execute(select(func.now())).scalar_one() - LOOK_BACK, mailbox.created_at + CLOCKS_DIFFER)
+        passed = [uid for uid in folder.since(since) if uid <= mailbox.last_uid]
+        with self._database.reading() as c:
+            missed = queries.not_taken(c, mailbox, passed, uidvalidity=folder.uidvalidity)
+        if missed:
+            log.warning("mails showed up behind those we had", extra={"mailbox": mailbox.name, "taken": len(missed)})
+            self._take(mailbox, folder, missed, move=False)
+        self._looked_back_at = time.monotonic()
 
     def _take(self, mailbox: Mailbox, folder: Folder, uids: Sequence[int], *, move: bool = True) -> None:
         large = actions.blobs(self._settings)

@@ -213,7 +213,9 @@ def mailboxes(c: Connection) -> Part:
     amiss = [f"{state['name']}: {state['reason']}" for state in states if state["state"] != "ok"]
     held = sum(state.get("quarantined", 0) for state in states)
     if held:
-        amiss.append(f"{held} mails could not be read and wait for a person (atum mail list --state quarantined).")
+        amiss.append(
+            f"{held} mails could not be read and wait for a person (atum mail list --state quarantined, then replay or drop)."
+        )
     return Part(DEGRADED if amiss else OK, " ".join(amiss) or None, {"each": states})
 
 

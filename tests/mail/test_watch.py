@@ -11,7 +11,7 @@ from app.intake import watch as watches
 from app.intake.rules.states import FailureClass, MailboxState, MailState
 from app.tickets.models import Message, Ticket
 from tests.mail.conftest import Desk
-from tests.mail.imap_server import Server, eventually
+from tests.mail.imap_server import Server, Stored, eventually
 from tests.unit.intake.letters import mail
 
 
@@ -187,6 +187,29 @@ def test_a_mail_the_server_lists_but_does_not_give_is_not_skipped(desk: Desk, pe
         peer.withheld = set()
         desk.pretend(next_try_at=None)
         eventually(lambda: len(desk.ledger()) == 2)
+
+
+def test_a_mail_that_shows_up_behind_the_others_is_taken(desk: Desk, peer: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watches, "LOOK_BACK_EVERY", 0.2)
+    settings = desk.boot()
+    now = datetime.now(UTC)
+    desk.pretend(created_at=now - timedelta(hours=1))
+    with desk.watching(settings):
+        eventually(lambda: desk.mailbox().last_ok_at)
+        peer.uidnext = 3
+        peer.add(letter(3))
+        eventually(lambda: desk.mailbox().last_uid == 3)
+        peer.mails[2] = Stored(letter(2), set(), now)
+        eventually(lambda: {row.uid for row in desk.ledger()} == {2, 3})
+        assert desk.mailbox().last_uid == 3
+
+
+def test_looking_back_leaves_alone_what_was_there_before_us(desk: Desk, peer: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watches, "LOOK_BACK_EVERY", 0.1)
+    peer.add(letter(1), flags=r"\Seen", at=datetime.now(UTC) - timedelta(minutes=5))
+    with desk.watching():
+        eventually(lambda: sum("SINCE" in asked for asked in peer.asked) > 2)
+    assert desk.ledger() == []
 
 
 def test_of_a_mail_too_large_only_the_header_is_fetched(desk: Desk, peer: Server) -> None:

@@ -189,18 +189,37 @@ class TestQuarantine:
     def test_replayed_it_becomes_what_it_should_have_been(self, desk: Desk) -> None:
         row = self.quarantined(desk, mail())
         stand_in = row.ticket
-        assert actions.replay(desk.s, row.id).state is MailState.NEW
+        assert actions.replay(desk.s, row.id, now=desk.now).state is MailState.NEW
         desk.settle(row, mail())
         assert row.state is MailState.DONE
         assert row.ticket != stand_in
 
     def test_replayed_in_vain_it_makes_no_second_stand_in(self, desk: Desk) -> None:
         row = self.quarantined(desk)
-        actions.replay(desk.s, row.id)
+        actions.replay(desk.s, row.id, now=desk.now)
         desk.s.flush()
         outcomes.quarantine(desk.s, row.id, "again", ORIGINAL, gate=True, now=desk.now)
         assert row.state is MailState.QUARANTINED
         assert len(desk.tickets()) == 1
+
+    def test_dropped_it_waits_for_nobody_and_is_still_there(self, desk: Desk) -> None:
+        row = self.quarantined(desk, mail())
+        actions.drop(desk.s, row.id, now=desk.now)
+        assert row.state is MailState.IGNORED
+        assert row.reason
+        assert row.reason.startswith("dropped by hand; before: ")
+        [mailbox] = queries.mailbox_states(desk.s)
+        assert mailbox["quarantined"] == 0
+        assert row.raw == mail()
+        assert Event.MAIL_DROPPED in events(desk)
+
+    def test_dropped_by_mistake_it_is_replayed(self, desk: Desk) -> None:
+        row = self.quarantined(desk, mail())
+        actions.drop(desk.s, row.id, now=desk.now)
+        actions.replay(desk.s, row.id, now=desk.now)
+        desk.settle(row, mail())
+        assert row.state is MailState.DONE
+        assert Event.MAIL_REPLAYED in events(desk)
 
     def test_where_not_even_a_ticket_can_be_made_it_waits_in_the_ledger(self, desk: Desk) -> None:
         [row] = desk.take(mail())
@@ -210,11 +229,18 @@ class TestQuarantine:
 
 def test_an_ignored_mail_can_be_replayed_and_a_settled_one_can_not(desk: Desk) -> None:
     ignored = desk.deliver(mail(sender="support@desk.example"))
-    assert actions.replay(desk.s, ignored.id).state is MailState.NEW
+    assert actions.replay(desk.s, ignored.id, now=desk.now).state is MailState.NEW
     with pytest.raises(Conflict, match="is done"):
-        actions.replay(desk.s, desk.deliver(mail(mail_id="<2@a>")).id)
+        actions.replay(desk.s, desk.deliver(mail(mail_id="<2@a>")).id, now=desk.now)
     with pytest.raises(NotFound):
-        actions.replay(desk.s, 999_999)
+        actions.replay(desk.s, 999_999, now=desk.now)
+
+
+def test_only_what_waits_for_a_person_can_be_dropped(desk: Desk) -> None:
+    with pytest.raises(Conflict, match="only quarantined and ignored mails can be dropped"):
+        actions.drop(desk.s, desk.deliver(mail()).id, now=desk.now)
+    with pytest.raises(NotFound):
+        actions.drop(desk.s, 999_999, now=desk.now)
 
 
 def test_every_outcome_is_told_to_the_server_once(desk: Desk) -> None:

@@ -1,0 +1,37 @@
+"""What a server has against what the ledger has: the proof that nothing was lost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.config import Settings
+from app.db.session import Database
+from app.intake import imap, mailboxes, queries
+from app.intake.models import Mailbox
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One mailbox: how many mails the server has of those that are ours to take, and the UIDs of those the ledger lacks.
+
+    `coming` are above the cursor and will be taken next. After a renumbering that was not looked at yet, all are.
+    """
+
+    mailbox: str
+    on_server: int
+    missing: Sequence[int]
+    coming: int
+
+
+def compare(database: Database, settings: Settings, mailbox: Mailbox) -> Compared:
+    """Ask the server now, by a connection of its own that changes nothing there. Raises MailboxFailure.
+
+    What came before the mailbox was made known is left to whoever read mail there then.
+    """
+    with imap.opened(mailboxes.account(mailbox, settings)) as folder:
+        listed = folder.since(mailbox.created_at)
+        uidvalidity = folder.uidvalidity
+    with database.reading() as c:
+        lacking = queries.not_taken(c, mailbox, listed, uidvalidity=uidvalidity)
+    known = mailbox.uidvalidity == uidvalidity
+    missing = [uid for uid in lacking if known and uid <= mailbox.last_uid]
+    return Compared(mailbox.name, len(listed), missing, len(lacking) - len(missing))
