@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, LiteralString, TypeVar
 
 from psycopg import sql
+from psycopg.pq.abc import PGresult
 from sqlalchemy import Connection, Dialect, inspect, schema
 from sqlalchemy.orm import make_transient_to_detached
 from sqlalchemy.orm.util import identity_key
@@ -24,6 +25,13 @@ def rows(c: Connection, query: LiteralString, values: Mapping[str, Any] | None =
     """The rows of a query with placeholders like %(name)s. JSON comes as Python values, or as text where it is cast to it."""
     driver: Any = c.connection.driver_connection
     found: list[tuple[Any, ...]] = driver.execute(query, values).fetchall()
+    return found
+
+
+def result(c: Connection, query: LiteralString, values: Mapping[str, Any] | None = None) -> PGresult:
+    """The same as PostgreSQL wrote it: `get_value(row, column)` is a text, as bytes in UTF-8, or None."""
+    driver: Any = c.connection.driver_connection
+    found: PGresult = driver.execute(query, values).pgresult
     return found
 
 

@@ -110,13 +110,9 @@ def finish(s: Session, last: LiteralString, values: Mapping[str, Any]) -> None:
     """
     s.flush()
     c = s.connection()
+    together = "" if c.in_nested_transaction() else "; COMMIT"
     driver: Any = c.connection.driver_connection
-    if c.in_nested_transaction():
-        driver.execute(last, values)
-        return
-    with driver.pipeline():
-        driver.execute(last, values)
-        driver.commit()
+    psycopg.ClientCursor(driver).execute(last + together, values)
 
 
 def _become(connection: Any, record: Any) -> None:  # noqa: ARG001 (what SQLAlchemy calls it with)

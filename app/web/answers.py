@@ -29,8 +29,8 @@ class Told(Response):
 
     media_type = "application/json"
 
-    def render(self, content: str) -> bytes:
-        return content.encode()
+    def render(self, content: str | bytes) -> bytes:
+        return content.encode() if isinstance(content, str) else content
 
 
 class Problem(Response):

@@ -35,7 +35,7 @@ from app.tickets import places
 from app.tickets import queries as tickets
 from app.tickets.holding import InTrash, Moved, refuse_merged, with_its_end
 from app.tickets.models import Ticket
-from app.web import origin, repeats
+from app.web import origin, repeats, straight
 from app.web.desk import Desk, desk_of
 from app.web.origin import SAFE
 from app.web.repeats import ACCOUNT
@@ -278,6 +278,9 @@ class Route(APIRoute):
         self.area = str((options.get("tags") or [""])[0]) or None
         options.setdefault("response_model", None)
         super().__init__(path, through_the_door(endpoint, self.area), **options)
+
+    def get_route_handler(self) -> straight.Handler:
+        return straight.handler(self, super().get_route_handler())
 
 
 def through_the_door(endpoint: Callable[..., Any], area: str | None = None) -> Callable[..., Any]:

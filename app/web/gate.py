@@ -1,7 +1,6 @@
 """What goes around every request, as plain ASGI: its id, HEAD, its size, and headers of every answer."""
 
 import os
-from typing import Any
 
 from fastapi import Response
 from starlette.exceptions import HTTPException
@@ -16,15 +15,15 @@ POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
     b"frame-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
 )
-HEADERS = {
-    b"content-security-policy": POLICY,
-    b"x-content-type-options": b"nosniff",
-    b"referrer-policy": b"no-referrer",
-    b"cross-origin-opener-policy": b"same-origin",
-    b"cross-origin-resource-policy": b"same-origin",
-    b"permissions-policy": b"camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-    b"cache-control": b"no-store",
-}
+HEADERS = (
+    (b"content-security-policy", POLICY),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    (b"cache-control", b"no-store"),
+)
 
 
 HEAD = "desk.head"  # in a scope: nobody will see the body
@@ -112,7 +111,7 @@ def _header(scope: Scope, wanted: bytes) -> str | None:
 
 def _with(headers: list[tuple[bytes, bytes]], rid: str) -> list[tuple[bytes, bytes]]:
     given = {name.lower() for name, _ in headers}
-    more: list[tuple[bytes, Any]] = [(name, value) for name, value in HEADERS.items() if name not in given]
+    more = [header for header in HEADERS if header[0] not in given]
     return [*headers, *more, (b"x-request-id", rid.encode())]
 
 

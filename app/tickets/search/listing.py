@@ -1,15 +1,16 @@
-"""Lists of tickets: one statement, whose answer PostgreSQL writes as JSON.
+"""Lists of tickets: one statement, whose rows PostgreSQL writes as JSON.
 
 The tickets of a page are found first (arms.py); only these few are then joined with what a row shows.
 """
 
 from functools import lru_cache
 
+from pydantic_core import to_json
 from sqlalchemy import Connection, text
 from sqlalchemy.dialects.postgresql.psycopg import dialect
 
 from app.accounts.rules import Actor
-from app.db.plain import rows
+from app.db import plain
 from app.tickets.search import arms, conditions, orders
 from app.tickets.search.conditions import Asked, fill
 from app.tickets.search.nodes import Query
@@ -18,41 +19,65 @@ from app.tickets.search.orders import DEFAULT, OF_WORDS
 _DIALECT = dialect()  # type: ignore[no-untyped-call]
 _ROWS = """
 WITH {steps}
-SELECT CAST(json_build_object(
-    'items', coalesce(json_agg(item ORDER BY place) FILTER (WHERE place <= {limit}), CAST('[]' AS json)),
-    'next', max(translate(encode(convert_to(CAST(json_build_array(
-        CAST(:said AS text), k, CASE WHEN exact THEN 9223372036854775807 ELSE number END
-    ) AS text), 'UTF8'), 'base64'), E'+/=\\n', '-_')) FILTER (WHERE place = {limit} AND total > {limit})
-) AS text)
-FROM (
-    SELECT page.*, (SELECT row_to_json(one) FROM (SELECT
-        t.number, t.subject, t.status, t.priority, t.channel,
-        (SELECT row_to_json(one) FROM (SELECT requester.id, requester.name, requester.email) AS one) AS requester,
-        CASE WHEN assignee.id IS NOT NULL THEN
-            (SELECT row_to_json(one) FROM (SELECT assignee.id, assignee.name, assignee.email) AS one) END AS assignee,
-        CASE WHEN organization.id IS NOT NULL THEN
-            (SELECT row_to_json(one) FROM (SELECT organization.id, organization.name) AS one) END AS organization,
-        t.created_at, t.updated_at, t.resolved_at, t.closed_at,
-        due.at AS due_at, coalesce(due.breached, false) AS breached{staff}
-    ) AS one) AS item
-    FROM (
-        SELECT found.*, count(*) OVER () AS total,
-            row_number() OVER (ORDER BY exact DESC, k IS NULL, k {way}, number {way}) AS place
-        FROM found
-    ) AS page
-    JOIN ticket t ON t.number = page.number
-    JOIN person requester ON requester.id = t.requester_id
-    LEFT JOIN person assignee ON assignee.id = t.assignee_id
-    LEFT JOIN organization ON organization.id = t.organization_id{team}
-    LEFT JOIN LATERAL (
-        SELECT min(c.due_at) AS at, bool_or(c.breached_at IS NOT NULL) AS breached
-        FROM sla_clock c WHERE c.ticket = t.number AND c.outcome IS NULL AND c.due_at IS NOT NULL
-    ) AS due ON true
-) AS rows
+SELECT {row}, page.k, CASE WHEN page.exact THEN 9223372036854775807 ELSE page.number END
+FROM found AS page
+JOIN ticket t ON t.number = page.number
+JOIN person requester ON requester.id = t.requester_id
+LEFT JOIN person assignee ON assignee.id = t.assignee_id
+LEFT JOIN organization ON organization.id = t.organization_id{team}
+LEFT JOIN LATERAL (
+    SELECT min(c.due_at) AS at, bool_or(c.breached_at IS NOT NULL) AS breached
+    FROM sla_clock c WHERE c.ticket = t.number AND c.outcome IS NULL AND c.due_at IS NOT NULL
+) AS due ON true
+ORDER BY page.exact DESC, page.k IS NULL, page.k {way}, page.number {way}
 """
-_STAFF = """,
-        CASE WHEN team.id IS NOT NULL THEN (SELECT row_to_json(one) FROM (SELECT team.id, team.name) AS one) END AS team,
-        t.tags, t.snoozed_until, t.revision"""
+
+
+def _object(**values: str) -> str:
+    """SQL that writes an object, of SQL that writes each of its values. PostgreSQL's own functions for that take three times as
+    long: they look at every value's type for every row.
+    """
+    inner = ", ".join(f"""',"{name}":', {value}""" for name, value in values.items())
+    return f"concat('{{', {inner.replace(',', '', 1)}, '}}')"
+
+
+def _word(value: str) -> str:
+    return f"""'"', {value}, '"'"""
+
+
+def _or_null(value: str) -> str:
+    return f"coalesce(CAST(to_json({value}) AS text), 'null')"
+
+
+def _named(table: str, **more: str) -> str:
+    written = _object(id=f"{table}.id", name=f"to_json({table}.name)", **more)
+    return f"CASE WHEN {table}.id IS NULL THEN 'null' ELSE {written} END"
+
+
+_FIELDS = {
+    "number": "t.number",
+    "subject": "to_json(t.subject)",
+    "status": _word("t.status"),
+    "priority": _word("t.priority"),
+    "channel": _word("t.channel"),
+    "requester": _named("requester", email="to_json(requester.email)"),
+    "assignee": _named("assignee", email="to_json(assignee.email)"),
+    "organization": _named("organization"),
+    "created_at": "to_json(t.created_at)",
+    "updated_at": "to_json(t.updated_at)",
+    "resolved_at": _or_null("t.resolved_at"),
+    "closed_at": _or_null("t.closed_at"),
+    "due_at": _or_null("due.at"),
+    "breached": "CASE WHEN due.breached THEN 'true' ELSE 'false' END",
+}
+_CUSTOMERS = _object(**_FIELDS)
+_STAFFS = _object(
+    **_FIELDS,
+    team=_named("team"),
+    tags="to_json(t.tags)",
+    snoozed_until=_or_null("t.snoozed_until"),
+    revision="t.revision",
+)
 
 
 def listing(
@@ -64,7 +89,7 @@ def listing(
     limit: int = 50,
     cursor: str | None = None,
     number_first: bool = False,
-) -> str:
+) -> bytes:
     """The tickets that `actor` may see and the query wants, as JSON: `{"items": [...], "next": cursor|null}`.
 
     Raises WrongSort and WrongCursor. With `number_first` a query that is nothing but a number has the ticket of that number
@@ -75,10 +100,15 @@ def listing(
     exact = query.number if number_first and by.said == OF_WORDS else None
     page = arms.Page(Asked(actor), query, by, limit, after, exact)
     staff = actor.role.staff
-    parts = {"steps": arms.statement(page), "limit": str(limit), "way": page.way, "staff": _STAFF if staff else ""}
-    statement = fill(_ROWS, **parts, team="\n    LEFT JOIN team ON team.id = t.team_id" if staff else "")
-    [(told,)] = rows(c, _for_driver(statement), page.bound.values | {"said": by.said})
-    return str(told)
+    parts = {"steps": arms.statement(page), "way": page.way, "row": _STAFFS if staff else _CUSTOMERS}
+    statement = fill(_ROWS, **parts, team="\nLEFT JOIN team ON team.id = t.team_id" if staff else "")
+    found = plain.result(c, _for_driver(statement), page.bound.values)
+    items = b",".join([found.get_value(row, 0) or b"" for row in range(min(limit, found.ntuples))])
+    following = b"null"
+    if found.ntuples > limit:
+        last = limit - 1
+        following = to_json(orders.cursor(by, found.get_value(last, 1), int(found.get_value(last, 2) or 0)))
+    return b'{"items":[%b],"next":%b}' % (items, following)
 
 
 @lru_cache(maxsize=512)

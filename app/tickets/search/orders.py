@@ -118,6 +118,12 @@ def order(said: str, *, staff: bool) -> Order:
     return Order(name, said.startswith("-"))
 
 
+def cursor(by: Order, key: bytes | None, number: int) -> str:
+    """A cursor of this order that leads on from `key`, as PostgreSQL writes it, and `number`."""
+    value = None if key is None else int(key) if by.column.kind is int else key.decode()
+    return base64.urlsafe_b64encode(json.dumps([by.said, value, number], ensure_ascii=False).encode()).decode().rstrip("=")
+
+
 def place(cursor: str, by: Order) -> Place:
     """Where a cursor of this order leads on from. Raises WrongCursor."""
     try:

@@ -36,7 +36,7 @@ def tickets(me: AgentAsker, s: Tx, house: House, still: StillAgent, q: search.Wo
     return downloads.stream(pieces, f"tickets-{me.now:%Y-%m-%d}.csv", spreadsheet.MEDIA_TYPE)
 
 
-def _pieces(house: Desk, still: Still, query: Query, sort: str | None, first: str) -> Iterator[str]:
+def _pieces(house: Desk, still: Still, query: Query, sort: str | None, first: bytes) -> Iterator[str]:
     yield spreadsheet.BEGIN + spreadsheet.row(HEAD)
     page = json.loads(first)
     while True:

@@ -354,3 +354,23 @@ def test_no_made_up_cursor_breaks_anything(s: Session, cast: Cast, now: datetime
                     asked(s, cast.bob, "", now, sort=said, cursor=with_luck)
                 except orders.WrongCursor:
                     continue
+
+
+def test_a_row_is_the_json_that_postgresql_itself_would_write(s: Session, tickets: list[Made], cast: Cast, now: datetime) -> None:
+    odd = 'He said "no" \\ {row} :limit %s \t\u2028 ü 🖨'
+    s.execute(text("UPDATE ticket SET subject = :odd, tags = ARRAY[:odd]"), {"odd": odd})
+    s.execute(text("UPDATE person SET name = :odd WHERE id = :id"), {"odd": odd, "id": cast.alice.id})
+    for row in asked(s, cast.bob, "", now, limit=100)["items"]:
+        assert (row["subject"], row["tags"]) == (odd, [odd])
+        own = s.execute(
+            text("""SELECT CAST(row_to_json(one) AS text) FROM (
+                SELECT number, status, priority, channel, created_at, updated_at, resolved_at, closed_at, snoozed_until, revision,
+                    (SELECT row_to_json(p) FROM (SELECT id, name, email FROM person WHERE id = requester_id) AS p) AS requester,
+                    (SELECT row_to_json(p) FROM (SELECT id, name, email FROM person WHERE id = assignee_id) AS p) AS assignee,
+                    (SELECT row_to_json(o) FROM (SELECT id, name FROM organization WHERE id = organization_id) AS o) AS organization,
+                    (SELECT row_to_json(g) FROM (SELECT id, name FROM team WHERE id = team_id) AS g) AS team
+                FROM ticket WHERE number = :number
+            ) AS one"""),
+            {"number": row["number"]},
+        ).scalar_one()
+        assert {name: row[name] for name in json.loads(own)} == json.loads(own)

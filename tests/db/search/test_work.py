@@ -80,8 +80,13 @@ class Explaining:
         self.rows += sum(_read(plan[0]["Plan"]))
         return self
 
-    def fetchall(self) -> list[tuple[str]]:
-        return [("{}",)]
+    @property
+    def pgresult(self) -> "Explaining":
+        return self
+
+    @property
+    def ntuples(self) -> int:
+        return 0
 
 
 def _read(node: dict[str, Any]) -> Iterator[int]:

@@ -87,7 +87,7 @@ def test_customers_learn_nothing_of_who_exists(web: Web) -> None:
             "requester:alice",
         )
     ]
-    assert set(answers) == {'{"items" : [], "next" : null}'}
+    assert set(answers) == {'{"items":[],"next":null}'}
 
 
 @pytest.mark.parametrize(
