@@ -367,7 +367,8 @@ def test_a_row_is_the_json_that_postgresql_itself_would_write(s: Session, ticket
                 SELECT number, status, priority, channel, created_at, updated_at, resolved_at, closed_at, snoozed_until, revision,
                     (SELECT row_to_json(p) FROM (SELECT id, name, email FROM person WHERE id = requester_id) AS p) AS requester,
                     (SELECT row_to_json(p) FROM (SELECT id, name, email FROM person WHERE id = assignee_id) AS p) AS assignee,
-                    (SELECT row_to_json(o) FROM (SELECT id, name FROM organization WHERE id = organization_id) AS o) AS organization,
+                    (SELECT row_to_json(o) FROM (SELECT id, name FROM organization WHERE id = organization_id) AS o)
+                        AS organization,
                     (SELECT row_to_json(g) FROM (SELECT id, name FROM team WHERE id = team_id) AS g) AS team
                 FROM ticket WHERE number = :number
             ) AS one"""),

@@ -81,7 +81,10 @@ async def call(app: FastAPI, method: str, path: str, body: bytes = b"", kind: st
         "raw_path": path.encode(), "query_string": query.encode(), "root_path": "", "headers": headers, "client": ("::1", 1),
         "server": ("localhost", 80),
     }  # fmt: skip
-    coming = [{"type": "http.request", "body": body[:3], "more_body": True}, {"type": "http.request", "body": body[3:]}]
+    coming: list[dict[str, Any]] = [
+        {"type": "http.request", "body": body[:3], "more_body": True},
+        {"type": "http.request", "body": body[3:]},
+    ]
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
@@ -162,7 +165,9 @@ def test_what_is_right_goes_straight_and_the_rest_does_not() -> None:
     assert both("POST", "/7", b'{"subject":""}')[0] == 422
     assert both("GET", "/by/header")[0] == 422
     ways = {
-        (route.path, *route.methods): route.get_route_handler().__name__ for route in SHORT.routes if isinstance(route, Straight)
+        (route.path, *(route.methods or ())): route.get_route_handler().__name__
+        for route in SHORT.routes
+        if isinstance(route, Straight)
     }
     assert ways == {("/{number}", "GET"): "straight", ("/{number}", "POST"): "straight", ("/{number}", "PUT"): "straight",
         ("/by/header", "GET"): "app"}  # fmt: skip
