@@ -79,7 +79,7 @@ def compare(settings: Settings, given: argparse.Namespace) -> Answer:
         found = [_compared(db, settings, mailbox) for mailbox in known]
     if not found:
         return 0, [] if given.json else NO_MAILBOX
-    code = int(any(one.get("missing") or one.get("problem") for one in found))
+    code = int(any(one.get("missing") or one.get("withheld") or one.get("problem") for one in found))
     return code, found if given.json else "\n".join(map(_in_words, found))
 
 
@@ -94,8 +94,13 @@ def _in_words(one: dict[str, Any]) -> str:
     if "problem" in one:
         return f"{one['mailbox']}: can't be compared: {one['problem']}"
     named = f" (UID {', '.join(map(str, one['missing']))}; they are looked for again within 6 hours)" if one["missing"] else ""
+    withheld = (
+        f", {len(one['withheld'])} not given by the server (UID {', '.join(map(str, one['withheld']))})"
+        if one["withheld"]
+        else ""
+    )
     coming = f", {one['coming']} not taken yet" if one["coming"] else ""
-    return f"{one['mailbox']}: {one['on_server']} on the server, {len(one['missing'])} missing{named}{coming}"
+    return f"{one['mailbox']}: {one['on_server']} on the server, {len(one['missing'])} missing{named}{withheld}{coming}"
 
 
 def database(settings: Settings) -> Database:

@@ -26,6 +26,7 @@ from app.intake.rules.states import MailState
 
 IN_THE_ROW = 1_000_000  # bytes; what is larger lies beside the database
 MOST_ATTEMPTS = 3
+AGAIN = "processed again"
 
 __all__ = [
     "acknowledged",
@@ -33,6 +34,7 @@ __all__ = [
     "blobs",
     "drop",
     "drop_acknowledgements",
+    "given",
     "raw",
     "replay",
     "take",
@@ -76,6 +78,17 @@ def raw(s: Session | Connection, settings: Settings, id: int) -> bytes | None:
     return found.raw if found.blob is None else blobs(settings).get(found.blob)
 
 
+def given(s: Session, id: int, mail: Fetched, *, large: Blobs, now: datetime) -> None:
+    """The server gives a mail that it withheld before: it takes the place of what there was, and waits for its outcome."""
+    row = s.get(InboundMail, id, with_for_update={"of": InboundMail})
+    if row is None or row.refusal is None or row.state is not MailState.QUARANTINED:
+        return
+    audit.record(s, Event.MAIL_REPLAYED, now=now, ticket=row.ticket, mail=row.id, before=row.state.value, reason=row.reason)
+    for name, value in _content(mail, large).items():
+        setattr(row, name, value)
+    row.state, row.attempts, row.reason, row.processed_at, row.content_key = MailState.NEW, 0, None, None, None
+
+
 def attempted(s: Session, id: int, reason: str) -> bool:
     """Count a try that failed; whether the mail has had its last."""
     attempts = s.scalar(
@@ -107,7 +120,7 @@ def drop_acknowledgements(s: Session, mailbox: Mailbox, *, uidvalidity: int, now
 
 def replay(s: Session, id: int, *, now: datetime) -> InboundMail:
     """Process a quarantined or ignored mail again. Raises NotFound, or Conflict for a mail that has become something."""
-    row = _set_aside(s, id, "processed again")
+    row = _set_aside(s, id, AGAIN)
     audit.record(s, Event.MAIL_REPLAYED, now=now, ticket=row.ticket, mail=row.id, before=row.state.value)
     row.state, row.attempts, row.reason, row.processed_at = MailState.NEW, 0, None, None
     return row
@@ -126,24 +139,32 @@ def _set_aside(s: Session, id: int, what: str) -> InboundMail:
     row = s.get(InboundMail, id, with_for_update={"of": InboundMail})
     if row is None:
         raise NotFound(f"There is no mail {id} in the ledger. List them with: atum mail list")
+    if row.refusal and what == AGAIN:
+        raise Conflict(f"Mail {id} was never given by its server ({row.refusal}); it is asked for again every 6 hours.")
     if row.state not in {MailState.QUARANTINED, MailState.IGNORED}:
         raise Conflict(f"Mail {id} is {row.state}; only quarantined and ignored mails can be {what}.")
     return row
 
 
 def _row(mailbox: Mailbox, mail: Fetched, uidvalidity: int, large: Blobs, now: datetime) -> dict[str, object]:
-    beside = large.put(mail.raw) if len(mail.raw) > IN_THE_ROW else None
-    return {
+    return _content(mail, large) | {
         "mailbox_id": mailbox.id,
         "uidvalidity": uidvalidity,
         "uid": mail.uid,
-        "raw_sha256": beside or ids.sha256(mail.raw),
         "size": mail.size,
-        "raw": None if beside else mail.raw,
-        "blob": beside,
-        "header_only": mail.header_only,
         "received_at": min(mail.arrived.astimezone(UTC), now) if mail.arrived else now,
         "taken_at": now,
         "state": MailState.NEW,
         "attempts": 0,
+    }
+
+
+def _content(mail: Fetched, large: Blobs) -> dict[str, object]:
+    beside = large.put(mail.raw) if len(mail.raw) > IN_THE_ROW else None
+    return {
+        "raw_sha256": beside or ids.sha256(mail.raw),
+        "raw": None if beside else mail.raw,
+        "blob": beside,
+        "header_only": mail.header_only,
+        "refusal": mail.refusal or None,
     }

@@ -13,13 +13,15 @@ from app.intake.models import Mailbox
 class Compared:
     """One mailbox: how many mails the server has of those that are ours to take, and the UIDs of those the ledger lacks.
 
-    `coming` are above the cursor and will be taken next. After a renumbering that was not looked at yet, all are.
+    `coming` are above the cursor and will be taken next. After a renumbering that was not looked at yet, all are. `withheld`
+    are the UIDs of those that the ledger has a row of, but that the server did not give.
     """
 
     mailbox: str
     on_server: int
     missing: Sequence[int]
     coming: int
+    withheld: Sequence[int]
 
 
 def compare(database: Database, settings: Settings, mailbox: Mailbox) -> Compared:
@@ -32,6 +34,7 @@ def compare(database: Database, settings: Settings, mailbox: Mailbox) -> Compare
         uidvalidity = folder.uidvalidity
     with database.reading() as c:
         lacking = queries.not_taken(c, mailbox, listed, uidvalidity=uidvalidity)
+        withheld = [uid for _, uid, _ in queries.withheld(c, mailbox, uidvalidity=uidvalidity)]
     known = mailbox.uidvalidity == uidvalidity
     missing = [uid for uid in lacking if known and uid <= mailbox.last_uid]
-    return Compared(mailbox.name, len(listed), missing, len(lacking) - len(missing))
+    return Compared(mailbox.name, len(listed), missing, len(lacking) - len(missing), withheld)

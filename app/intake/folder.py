@@ -7,7 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from imapclient import IMAPClient
@@ -24,13 +24,21 @@ _GONE = re.compile(r"no longer exist|\[(?:NONEXISTENT|EXPUNGEISSUED)\]", re.IGNO
 
 @dataclass(frozen=True)
 class Fetched:
-    """One mail as the server gave it. `size` is what the server says; `header_only` where the rest was not asked for."""
+    """One mail as the server gave it. `size` is what the server says; `header_only` where the rest was not asked for.
+
+    `refusal` is why it was not given whole, in the server's words, where it was asked for in vain.
+    """
 
     uid: int
     raw: bytes
     size: int
     arrived: datetime | None
     header_only: bool = False
+    refusal: str = ""
+
+    def refused(self, words: str) -> "Fetched":
+        """The same, as all that could be had."""
+        return replace(self, refusal=words)
 
 
 class Folder:

@@ -50,10 +50,10 @@ class Mailbox(Table):
 class InboundMail(Table):
     """One mail as one server gave it to us once: its bytes for ever, and what became of it.
 
-    The bytes are in `raw` up to 1 MB, else in the blob of this name under the mail folder; `header_only` marks one
-    that was too large to fetch whole. `size` is what the server says. `content_key` is the same for the same mail
-    come twice. `server_acked_at` is when the server was told that the mail is ours; `received_at` is the server's own
-    time, never in the future.
+    The bytes are in `raw` up to 1 MB, else in the blob of this name under the mail folder. `header_only` marks one of which that
+    is all there is: it was too large to fetch whole, or the server did not give it, and then `refusal` says why. `size` is what
+    the server says. `content_key` is the same for the same mail come twice. `server_acked_at` is when the server was told that
+    the mail is ours; `received_at` is the server's own time, never in the future.
     """
 
     __tablename__ = "inbound_mail"
@@ -66,6 +66,7 @@ class InboundMail(Table):
     raw: Mapped[bytes | None] = mapped_column(deferred=True)
     blob: Mapped[str | None]
     header_only: Mapped[bool]
+    refusal: Mapped[str | None]
     received_at: Mapped[datetime]
     taken_at: Mapped[datetime]
 

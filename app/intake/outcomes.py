@@ -10,7 +10,7 @@ from app.accounts import actions as accounts
 from app.accounts.models import Person
 from app.audit import actions as audit
 from app.audit.models import Event
-from app.core import text
+from app.core import ids, text
 from app.db import locks
 from app.db.session import Session
 from app.files.actions import File
@@ -56,9 +56,34 @@ def quarantine(s: Session, id: int, reason: str, original: File, *, gate: bool, 
     if _came_before(s, row, now):
         return row
     if row.ticket is None:
-        row.ticket = _stand_in(s, row, reason, original, gate=gate, now=now).number
+        subject = f"Unreadable mail: {row.subject}" if row.subject else "Unreadable mail"
+        row.ticket = _stand_in(s, subject, _unreadable(row, reason), [original], gate=gate, now=now).number
     audit.record(s, Event.MAIL_QUARANTINED, now=now, ticket=row.ticket, mail=row.id, reason=reason)
     log.warning("a mail could not be processed; a ticket shows it", extra={"mail": row.id, "reason": reason})
+    return _close(row, MailState.QUARANTINED, now, reason)
+
+
+def withheld(s: Session, id: int, header: Mail | None, *, gate: bool, now: datetime) -> InboundMail | None:
+    """Tell a person of a mail that the server lists but does not give, with what is known of it."""
+    row = _mine(s, id)
+    if row is None:
+        return None
+    row.content_key = ids.sha256(f"not given: {row.id}".encode())
+    if header:
+        row.mail_id, row.subject = header.message_id, header.subject or None
+        row.sender = header.sender.address if header.sender else None
+    known = f"Its header says that it is from {row.sender or 'nobody'}: {row.subject or 'no subject'}\n\n" if header else ""
+    said = (
+        f"The mailbox {row.mailbox.name} has a mail that its server does not give: {row.refusal}\n\n{known}"
+        f"It is asked for again every 6 hours, and becomes a ticket of its own when it is given. Until then it can only be found "
+        f"in the folder {row.mailbox.folder} itself (UID {row.uid}). It is number {row.id} of the mail ledger.\n"
+        f"When nobody has to look at it any more: atum mail drop {row.id}"
+    )
+    subject = f"Mail that can't be fetched: {row.subject}" if row.subject else "Mail that can't be fetched"
+    row.ticket = _stand_in(s, subject, said, [], gate=gate, now=now).number
+    reason = f"its server does not give it: {row.refusal}"
+    audit.record(s, Event.MAIL_QUARANTINED, now=now, ticket=row.ticket, mail=row.id, reason=reason)
+    log.warning("a mail is not given by its server; a ticket says so", extra={"mail": row.id, "reason": row.refusal})
     return _close(row, MailState.QUARANTINED, now, reason)
 
 
@@ -154,22 +179,25 @@ def _note_bounce(s: Session, row: InboundMail, mail: Mail, ticket: Ticket, now: 
     return _close(row, MailState.IGNORED, now, f"a report about our own mail to {report.recipient}: {words}")
 
 
-def _stand_in(s: Session, row: InboundMail, reason: str, original: File, *, gate: bool, now: datetime) -> Ticket:
-    nobody = accounts.known_sender(s, email=NOBODY, name="Unknown sender", now=now)
-    said = (
+def _unreadable(row: InboundMail, reason: str) -> str:
+    return (
         f"A mail came that could not be read: {reason}.\n\n"
         f"It is attached as it came; open it with care. It is number {row.id} of the mail ledger "
         f"(atum mail show {row.id}), and is processed again by: atum mail replay {row.id}\n"
         f"When nobody has to look at it any more: atum mail drop {row.id}"
     )
+
+
+def _stand_in(s: Session, subject: str, said: str, files: Sequence[File], *, gate: bool, now: datetime) -> Ticket:
+    nobody = accounts.known_sender(s, email=NOBODY, name="Unknown sender", now=now)
     return tickets.open(
         s,
         requester=nobody,
         by=None,
-        subject=f"Unreadable mail: {row.subject}" if row.subject else "Unreadable mail",
+        subject=subject,
         body=Body(said),
         source=Source(Channel.MAIL, auto=True),
-        files=[original],
+        files=files,
         now=now,
         gate=gate,
         acknowledge=False,

@@ -35,6 +35,9 @@ class Processor:
     def process(self, id: int) -> None:
         """One mail. A mail that can't be read keeps its row, and after three tries gets before a person as it came."""
         self._beat()
+        if self._withheld(id):
+            self._show_withheld(id)
+            return
         raw = self._raw(id)
         found: list[File] = []
         try:
@@ -62,6 +65,19 @@ class Processor:
         """Set a mail aside for which not even a ticket could be made."""
         with self._database.transaction() as s:
             outcomes.give_up(s, id, reason, now=database_now(s))
+
+    def _withheld(self, id: int) -> bool:
+        with self._database.reading() as c:
+            return queries.refusal(c, id) is not None
+
+    def _show_withheld(self, id: int) -> None:
+        raw = self._raw(id)
+        try:
+            header = self._reader.read(raw, lambda *_: None) if raw else None
+        except Unreadable:
+            header = None
+        with self._database.transaction() as s:
+            outcomes.withheld(s, id, header, gate=self._settings.accept_gate, now=database_now(s))
 
     def _raw(self, id: int) -> bytes:
         with self._database.reading() as c:

@@ -73,6 +73,7 @@ def to_acknowledge(s: Session, mailbox: Mailbox, *, uidvalidity: int, limit: int
             InboundMail.uidvalidity == uidvalidity,
             InboundMail.state != MailState.NEW,
             InboundMail.server_acked_at.is_(None),
+            InboundMail.refusal.is_(None),
         )
         .order_by(InboundMail.uid)
         .limit(limit)
@@ -85,6 +86,26 @@ def not_taken(c: Connection | Session, mailbox: Mailbox, uids: Sequence[int], *,
     taken = select(InboundMail.uid).where(InboundMail.mailbox_id == mailbox.id, InboundMail.uidvalidity == uidvalidity)
     known = set(c.execute(taken.where(InboundMail.uid.in_(uids))).scalars()) if uids else set()
     return [uid for uid in uids if uid not in known]
+
+
+def refusal(c: Connection | Session, id: int) -> str | None:
+    """Why the server did not give this mail whole; None where it did, or was not asked to."""
+    return c.execute(select(InboundMail.refusal).where(InboundMail.id == id)).scalar_one_or_none()
+
+
+def withheld(c: Connection | Session, mailbox: Mailbox, *, uidvalidity: int) -> list[tuple[int, int, int]]:
+    """(row, UID, size) of the mails that the server did not give, and that nobody has dropped."""
+    rows = c.execute(
+        select(InboundMail.id, InboundMail.uid, InboundMail.size)
+        .where(
+            InboundMail.mailbox_id == mailbox.id,
+            InboundMail.uidvalidity == uidvalidity,
+            InboundMail.state == MailState.QUARANTINED,
+            InboundMail.refusal.is_not(None),
+        )
+        .order_by(InboundMail.uid)
+    )
+    return [(id, uid, size) for id, uid, size in rows]
 
 
 def in_use(s: Session) -> Sequence[Mailbox]:

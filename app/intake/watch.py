@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 from sqlalchemy import Connection, func, select
@@ -17,11 +18,12 @@ from app.db import locks
 from app.db.session import Database
 from app.db.session import now as database_now
 from app.intake import actions, imap, mailboxes, queries
-from app.intake.failure import MailboxFailure
+from app.intake.failure import MailboxFailure, Refused
 from app.intake.folder import Folder
 from app.intake.mailboxes import LeaseLost
 from app.intake.models import Mailbox
 from app.intake.rules.states import FailureClass
+from app.intake.stubborn import LARGEST, Stubborn
 
 FIRST_LOOK = timedelta(days=1)
 CLOCKS_DIFFER = timedelta(minutes=15)
@@ -30,9 +32,6 @@ LOOK_AGAIN = 5.0  # seconds between looks at a mailbox that is not to be asked n
 LOOK_BACK = timedelta(days=14)
 LOOK_BACK_EVERY = 6 * 3600.0  # seconds
 STEADY = 10.0  # seconds after which a lost connection is the ordinary end of a session, not a failure
-AT_ONCE = 20
-ROOM = 5_000_000  # bytes fetched at once
-LARGEST = 60_000_000  # bytes of one mail
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +51,7 @@ class Watch:
         self._steady_at = float("inf")
         self._refused = ""
         self._looked_back_at = float("-inf")
+        self._stubborn = Stubborn()
 
     def turn(self) -> float:
         """One session with the server, as long as it lasts; answers the seconds to wait before the next."""
@@ -112,7 +112,7 @@ class Watch:
         with self._database.transaction() as s:
             since = database_now(s) - FIRST_LOOK if first else mailbox.created_at - CLOCKS_DIFFER
         uids = folder.since(since, unread=first)
-        self._take(mailbox, folder, uids, move=False)
+        self._take(mailbox, folder, self._not_taken(mailbox, folder, uids), move=False)
         if self._stop.is_set():
             return
         with self._database.transaction() as s:
@@ -130,19 +130,34 @@ class Watch:
         with self._database.reading() as c:
             since = max(c.execute(select(func.now())).scalar_one() - LOOK_BACK, mailbox.created_at + CLOCKS_DIFFER)
         passed = [uid for uid in folder.since(since) if uid <= mailbox.last_uid]
-        with self._database.reading() as c:
-            missed = queries.not_taken(c, mailbox, passed, uidvalidity=folder.uidvalidity)
+        missed = self._not_taken(mailbox, folder, passed)
         if missed:
             log.warning("mails showed up behind those we had", extra={"mailbox": mailbox.name, "taken": len(missed)})
             self._take(mailbox, folder, missed, move=False)
         self._looked_back_at = time.monotonic()
+        self._ask_again(mailbox, folder)
+
+    def _ask_again(self, mailbox: Mailbox, folder: Folder) -> None:
+        """Whatever the server did not give when it was new: by now it may."""
+        with self._database.reading() as c:
+            withheld = queries.withheld(c, mailbox, uidvalidity=folder.uidvalidity)
+        for id, uid, size in withheld:
+            with suppress(Refused):
+                for mail in folder.fetch([(uid, size)], largest=LARGEST):
+                    with self._database.transaction() as s:
+                        actions.given(s, id, mail, large=actions.blobs(self._settings), now=database_now(s))
+                    self._arrived.set()
+
+    def _not_taken(self, mailbox: Mailbox, folder: Folder, uids: Sequence[int]) -> list[int]:
+        with self._database.reading() as c:
+            return queries.not_taken(c, mailbox, uids, uidvalidity=folder.uidvalidity)
 
     def _take(self, mailbox: Mailbox, folder: Folder, uids: Sequence[int], *, move: bool = True) -> None:
         large = actions.blobs(self._settings)
-        for batch in folder.batches(uids, count=AT_ONCE, room=ROOM):
+        for batch in self._stubborn.batches(folder, uids):
             if self._stop.is_set():
                 return
-            mails = folder.fetch(batch, largest=LARGEST)
+            mails = self._stubborn.fetch(folder, batch)
             with self._database.transaction() as s:
                 now = database_now(s)
                 actions.take(s, mailbox, mails, uidvalidity=folder.uidvalidity, large=large, now=now, move=move)

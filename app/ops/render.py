@@ -8,6 +8,7 @@ import os
 import re
 import socket
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from app.config import Settings, load
 
 TEMPLATES = Path(__file__).parents[2] / "conf"
+_CGROUPS = Path("/sys/fs/cgroup")
 # What a value may be made of: nothing that could end a directive, open a block, or start a variable or a comment.
 _PLAIN = re.compile(r"[A-Za-z0-9._:/@%+-]*")
 
@@ -26,14 +28,38 @@ class NotPlain(Exception):
 
 @dataclass(frozen=True)
 class Machine:
-    """What a template may know about where it runs."""
+    """What a template may know about where it runs. `memory` is what the container may use, in MB."""
 
     ipv6: bool
     processors: int
+    memory: int
+
+    @property
+    def shared_buffers(self) -> int:
+        """MB that PostgreSQL keeps of its files."""
+        return min(max(self.memory // 8, 64), 512)
+
+    @property
+    def cache(self) -> int:
+        """MB of files that PostgreSQL may expect to find in memory, its own and the operating system's."""
+        return max(self.memory // 2, 256)
 
 
 def this_machine() -> Machine:
-    return Machine(ipv6=Path("/proc/net/if_inet6").exists() and socket.has_ipv6, processors=len(os.sched_getaffinity(0)))
+    return Machine(
+        ipv6=Path("/proc/net/if_inet6").exists() and socket.has_ipv6,
+        processors=len(os.sched_getaffinity(0)),
+        memory=memory(_CGROUPS),
+    )
+
+
+def memory(cgroups: Path) -> int:
+    """The container's limit in MB, by either version of control groups, or all that the machine has."""
+    found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):  # not this version, or "max"
+            found.append(int((cgroups / name).read_text()))
+    return min(found) // 2**20
 
 
 def render(settings: Settings, machine: Machine) -> dict[str, str]:
@@ -71,6 +97,8 @@ def known(settings: Settings, machine: Machine) -> dict[str, object]:
         "python": sys.executable,
         "ipv6": machine.ipv6,
         "processors": machine.processors,
+        "shared_buffers": machine.shared_buffers,
+        "cache": machine.cache,
     }
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import psycopg
 
+from app.ops.render import this_machine
 from scripts.load.fill import TOKEN, fill, requests
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,10 +33,11 @@ DATABASE = f"postgresql://postgres@127.0.0.1:{PORT}"
 KINDS = {"list": 0.6, "ticket": 0.6, "search": 0.6, "create": 0.4}
 DEPTH = 0.8  # of a figure at the smaller size
 # As conf/postgres has it for the embedded server.
+MACHINE = this_machine()
 OPTIONS = {
-    "shared_buffers": "64MB", "effective_cache_size": "512MB", "work_mem": "4MB", "jit": "off", "random_page_cost": "1.1",
-    "max_parallel_workers_per_gather": "0", "max_wal_size": "512MB", "listen_addresses": "127.0.0.1", "port": "54399",
-    "unix_socket_directories": "",
+    "shared_buffers": f"{MACHINE.shared_buffers}MB", "effective_cache_size": f"{MACHINE.cache}MB", "work_mem": "4MB",
+    "jit": "off", "random_page_cost": "1.1", "max_parallel_workers_per_gather": "0", "max_wal_size": "512MB",
+    "listen_addresses": "127.0.0.1", "port": "54399", "unix_socket_directories": "",
 }  # fmt: skip
 
 

@@ -1,11 +1,12 @@
 """PostgreSQL and Redis, when they are embedded; and what holds for every file that is rendered."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from app.config import load
-from app.ops.render import Machine, NotPlain, plain, render
+from app.ops.render import Machine, NotPlain, memory, plain, render
 from tests.conf.conftest import Render
 
 SECRETS = {
@@ -35,7 +36,7 @@ def test_a_value_that_could_become_a_directive_is_refused(value: object) -> None
 
 def test_a_folder_with_a_blank_is_refused_before_anything_is_written() -> None:
     with pytest.raises(NotPlain):
-        render(load({"DATA_DIR": "/my data"}), Machine(ipv6=True, processors=2))
+        render(load({"DATA_DIR": "/my data"}), Machine(ipv6=True, processors=2, memory=1024))
 
 
 def test_postgresql_listens_to_no_network_and_loses_nothing_it_acknowledged(rendered: Render) -> None:
@@ -51,6 +52,27 @@ def test_postgresqls_log_is_quiet_and_holds_no_data(rendered: Render) -> None:
     assert found["log_checkpoints"] == "off"
     assert found["log_error_verbosity"] == "terse"
     assert found["log_min_error_statement"] == "panic"
+
+
+@pytest.mark.parametrize(("given", "buffers"), [(512, 64), (768, 96), (2048, 256), (64000, 512)])
+def test_postgresql_takes_its_share_of_what_the_container_may_use(rendered: Render, given: int, buffers: int) -> None:
+    found = settings_in(rendered(memory=given)["postgres/postgresql.conf"])
+    assert (found["shared_buffers"], found["effective_cache_size"]) == (f"{buffers}MB", f"{given // 2}MB")
+
+
+def test_the_containers_limit_is_found_by_either_version_of_control_groups(tmp_path: Path) -> None:
+    whole = memory(tmp_path)
+    assert whole > 200
+    (tmp_path / "memory.max").write_text("max\n")
+    assert memory(tmp_path) == whole
+    (tmp_path / "memory.max").write_text("134217728\n")
+    assert memory(tmp_path) == 128
+    (tmp_path / "memory.max").unlink()
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory/memory.limit_in_bytes").write_text("9223372036854771712\n")
+    assert memory(tmp_path) == whole
+    (tmp_path / "memory/memory.limit_in_bytes").write_text("209715200\n")
+    assert memory(tmp_path) == 200
 
 
 def test_every_workers_pool_fits_into_postgresqls_connections(rendered: Render) -> None:

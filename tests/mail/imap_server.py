@@ -31,7 +31,11 @@ class Stored:
 
 @dataclass
 class Server:
-    """The folder, the script, and the memory. `cut_after`: bytes of a FETCH's answer after which the line is cut, once."""
+    """The folder, the script, and the memory. `cut_after`: bytes of a FETCH's answer after which the line is cut, once.
+
+    `stubborn` mails are never given: left out ("withheld"), refused with the whole FETCH ("refused"), or their line is cut
+    ("broken"); their headers neither, where it says so ("refused header").
+    """
 
     mails: dict[int, Stored] = field(default_factory=dict)
     uidvalidity: int = 1
@@ -46,6 +50,7 @@ class Server:
     select_answer: str = ""
     store_answer: str = ""
     withheld: set[int] = field(default_factory=set)
+    stubborn: dict[int, str] = field(default_factory=dict)
     sizes: dict[int, int] = field(default_factory=dict)
     port: int = 0
     asked: list[str] = field(default_factory=list)
@@ -171,8 +176,19 @@ class Talk(socketserver.StreamRequestHandler):
             return ""
         for uid in _numbers(uids):
             if stored := self.script.mails.get(uid):
-                self.give(uid, stored, items)
+                how = self.stubborn(uid, items)
+                if how == "refused":
+                    return "NO [SERVERBUG] Internal error occurred."
+                if how == "broken":
+                    self.wfile.write(b"* 1 FETCH (UID %d BODY[] {100}\r\nfrom here on the disk" % uid)
+                    raise Cut
+                if how != "withheld":
+                    self.give(uid, stored, items)
         return ""
+
+    def stubborn(self, uid: int, items: str) -> str:
+        how, _, header = self.script.stubborn.get(uid, "").partition(" ")
+        return how if "BODY" in items and (header or "HEADER" not in items) else ""
 
     def give(self, uid: int, stored: Stored, items: str) -> None:
         said = [b"UID %d" % uid]

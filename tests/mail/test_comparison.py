@@ -5,9 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from app.config import Settings
 from app.entry import cli_mail
+from app.intake.models import InboundMail
+from app.intake.rules.states import MailState
 from tests.mail.conftest import Desk
 from tests.mail.imap_server import Server, Stored, eventually
 from tests.mail.test_watch import letter
@@ -41,6 +44,13 @@ def test_a_mail_that_the_ledger_lacks_is_named(settings: Settings, peer: Server)
     assert code == 1
     assert "3 on the server, 1 missing (UID 2;" in words
     assert compared(settings, as_json=True)[1][0]["missing"] == [2]
+
+
+def test_a_mail_that_the_server_never_gave_is_named(settings: Settings, desk: Desk) -> None:
+    with desk.database.transaction() as s:
+        s.execute(update(InboundMail).where(InboundMail.uid == 4).values(refusal="[SERVERBUG]", state=MailState.QUARANTINED))
+    code, words = compared(settings)
+    assert (code, words) == (1, "support@desk.example: 2 on the server, 0 missing, 1 not given by the server (UID 4)")
 
 
 def test_what_has_just_come_is_not_missing(settings: Settings, peer: Server) -> None:

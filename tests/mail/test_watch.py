@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.intake import watch as watches
+from app.intake.rules import patience
 from app.intake.rules.states import FailureClass, MailboxState, MailState
+from app.intake.stubborn import LARGEST
 from app.tickets.models import Message, Ticket
 from tests.mail.conftest import Desk
 from tests.mail.imap_server import Server, Stored, eventually
@@ -187,6 +189,71 @@ def test_a_mail_the_server_lists_but_does_not_give_is_not_skipped(desk: Desk, pe
         peer.withheld = set()
         desk.pretend(next_try_at=None)
         eventually(lambda: len(desk.ledger()) == 2)
+    assert not any(row.header_only for row in desk.ledger())
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A desk that tries again at once."""
+    monkeypatch.setattr(patience, "before_next_try", lambda *_, **__: timedelta(0))
+
+
+STUBBORN = ["withheld", "refused", "broken"]
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("how", STUBBORN)
+@pytest.mark.parametrize("header", [True, False], ids=["header", "nothing"])
+def test_a_mail_that_is_never_given_does_not_keep_the_others_waiting(desk: Desk, peer: Server, how: str, header: bool) -> None:
+    uids = peer.add(*(letter(n) for n in range(30)))
+    peer.stubborn[uids[3]] = how if header else f"{how} header"
+    with desk.watching(desk.boot()):
+        eventually(lambda: len(desk.ledger()) == 30)
+        eventually(lambda: desk.mailbox().state is MailboxState.OK)
+        desk.process()
+    [row] = [row for row in desk.ledger() if row.refusal]
+    assert (row.uid, row.state, row.subject) == (uids[3], MailState.QUARANTINED, "Help" if header else None)
+    assert desk.count(Ticket) == 30
+    with desk.database.transaction() as s:
+        told = s.query(Message).filter_by(ticket=row.ticket).one().text
+    assert str(row.refusal) in told
+    assert f"(UID {row.uid})" in told
+    assert sum("BODY.PEEK[]" in asked for asked in peer.asked) < 20 + 20 + 3 + 10
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_mail_that_is_given_at_last_becomes_what_it_would_have_been(
+    desk: Desk, peer: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watches, "LOOK_BACK_EVERY", 0.2)
+    [uid] = peer.add(letter(1))
+    peer.stubborn[uid] = "refused header"
+    with desk.watching(desk.boot()) as watch:
+        eventually(desk.ledger)
+        desk.process()
+        watch.settled.set()
+        eventually(lambda: sum("BODY.PEEK[]" in asked for asked in peer.asked) > 5)
+        assert peer.mails[uid].flags == set()
+        peer.stubborn.clear()
+        eventually(lambda: desk.ledger()[0].state is MailState.NEW)
+        desk.process()
+        watch.settled.set()
+        eventually(lambda: peer.flagged(r"\Seen") == {uid})
+    [row] = desk.ledger()
+    assert (row.state, row.refusal, row.raw_sha256) == (MailState.DONE, None, _sha(letter(1)))
+    with desk.database.transaction() as s:
+        assert s.query(Message).filter_by(inbound_mail_id=row.id).one().ticket == row.ticket
+
+
+@pytest.mark.usefixtures("impatient")
+def test_two_mails_of_which_nothing_is_given_are_no_duplicates(desk: Desk, peer: Server) -> None:
+    uids = peer.add(letter(1), letter(2))
+    peer.stubborn = dict.fromkeys(uids, "refused header")
+    with desk.watching(desk.boot()):
+        eventually(lambda: len(desk.ledger()) == 2)
+        desk.process()
+    assert {row.state for row in desk.ledger()} == {MailState.QUARANTINED}
+    assert desk.count(Ticket) == 2
 
 
 def test_a_mail_that_shows_up_behind_the_others_is_taken(desk: Desk, peer: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,12 +281,12 @@ def test_looking_back_leaves_alone_what_was_there_before_us(desk: Desk, peer: Se
 
 def test_of_a_mail_too_large_only_the_header_is_fetched(desk: Desk, peer: Server) -> None:
     [uid] = peer.add(letter(1))
-    peer.sizes[uid] = watches.LARGEST + 1
+    peer.sizes[uid] = LARGEST + 1
     with desk.watching():
         eventually(desk.ledger)
         desk.process()
     [row] = desk.ledger()
-    assert (row.header_only, row.size, row.state) == (True, watches.LARGEST + 1, MailState.DONE)
+    assert (row.header_only, row.size, row.state) == (True, LARGEST + 1, MailState.DONE)
     assert not any("BODY.PEEK[]" in asked for asked in peer.asked)
     with desk.database.transaction() as s:
         assert "too large to be fetched" in s.query(Message).one().text
