@@ -37,7 +37,7 @@ class Machine:
     @property
     def shared_buffers(self) -> int:
         """MB that PostgreSQL keeps of its files."""
-        return min(max(self.memory // 8, 64), 512)
+        return min(max(self.memory // 8, 64), 2048)
 
     @property
     def cache(self) -> int:

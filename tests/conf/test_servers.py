@@ -54,7 +54,7 @@ def test_postgresqls_log_is_quiet_and_holds_no_data(rendered: Render) -> None:
     assert found["log_min_error_statement"] == "panic"
 
 
-@pytest.mark.parametrize(("given", "buffers"), [(512, 64), (768, 96), (2048, 256), (64000, 512)])
+@pytest.mark.parametrize(("given", "buffers"), [(512, 64), (768, 96), (2048, 256), (64000, 2048)])
 def test_postgresql_takes_its_share_of_what_the_container_may_use(rendered: Render, given: int, buffers: int) -> None:
     found = settings_in(rendered(memory=given)["postgres/postgresql.conf"])
     assert (found["shared_buffers"], found["effective_cache_size"]) == (f"{buffers}MB", f"{given // 2}MB")
