@@ -40,9 +40,18 @@ def mailbox_states(c: Connection | Session) -> list[dict[str, Any]]:
 
 
 def ledger(
-    c: Connection | Session, *, state: str | None = None, before: int | None = None, limit: int = 50
+    c: Connection | Session,
+    *,
+    id: int | None = None,
+    state: str | None = None,
+    mailbox: int | None = None,
+    before: int | None = None,
+    limit: int = 50,
 ) -> list[dict[str, Any]]:
-    """The last mails that came, newest first: who from, what about, and what became of them. `before` is a row's id."""
+    """The last mails that came, newest first: who from, what about, and what became of them. `before` is a row's id.
+
+    With `id`, that one alone.
+    """
     columns = (
         InboundMail.id,
         Mailbox.name.label("mailbox"),
@@ -61,6 +70,10 @@ def ledger(
     query = select(*columns).join(Mailbox, Mailbox.id == InboundMail.mailbox_id).order_by(InboundMail.id.desc())
     if state is not None:
         query = query.where(InboundMail.state == MailState(state))
+    if id is not None:
+        query = query.where(InboundMail.id == id)
+    if mailbox is not None:
+        query = query.where(InboundMail.mailbox_id == mailbox)
     if before is not None:
         query = query.where(InboundMail.id < before)
     return [dict(row) for row in c.execute(query.limit(limit)).mappings()]

@@ -33,7 +33,7 @@ from app.accounts import sessions
 from app.accounts.rules import Door
 from app.core.priority import Priority
 from app.db.session import Database, now
-from app.intake import mailboxes, managed
+from app.intake import managed
 from app.intake.imap import Account
 from app.intake.watch import Watch
 from scripts.load.__main__ import DATABASE, ROOT, docker, postgres, serving
@@ -42,6 +42,7 @@ from scripts.load.fill import fill
 MAIL = "atum-desk-mail:latest"
 PASSWORD = "demo"  # noqa: S105 (every mailbox's, on a server that is thrown away)
 BIG = 50_000_000  # bytes
+WORDS = ("printer", "paper", "invoice", "login", "slow", "the", "a", "is", "and", "not", "error", "screen")
 # What is promised, and whether more is better.
 PROMISED = {
     "taken_per_second": (300.0, True),
@@ -93,7 +94,7 @@ class Desk:
 
     def count(self, where: str) -> int:
         with psycopg.connect(self.dsn, autocommit=True) as c:
-            found = c.execute(f"SELECT count(*) FROM inbound_mail WHERE {where}").fetchone()  # type: ignore[arg-type]  # noqa: S608
+            found = c.execute(f"SELECT count(*) FROM inbound_mail WHERE {where}").fetchone()  # noqa: S608
         return int(found[0]) if found else 0
 
     def until(self, where: str, many: int, *, most: float = 900) -> float:
@@ -128,7 +129,7 @@ class Server:
         imap = imaplib.IMAP4("127.0.0.1", self.port)
         imap.login(user, PASSWORD)
         for mail in mails:
-            imap.append("INBOX", "", "", mail)  # type: ignore[arg-type]
+            imap.append("INBOX", "", "", mail)
         imap.logout()
 
 
@@ -151,21 +152,26 @@ def dovecot() -> Iterator[Server]:
 
 def letter(n: int, *, attached: int = 0) -> bytes:
     """A mail as people write them: plain text and HTML, a signature, and perhaps a file of so many bytes."""
-    words = " ".join(random.Random(n).choices("printer paper invoice login slow the a is and not error screen".split(), k=120))  # noqa: S311
-    said = f"Hello,\r\n\r\n{words}\r\n\r\n-- \r\nCarol of Acme\r\n"
-    text = f'--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{said}\r\n--b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n'
-    html = f"<html><body><p>Hello,</p><p>{words}</p><p>Carol of <b>Acme</b></p></body></html>\r\n"
+    words = " ".join(random.Random(n).choices(WORDS, k=120))  # noqa: S311
     head = (
         f"From: Carol {n} <carol{n % 500}@acme.example>\r\nTo: support@desk.example\r\nSubject: Question {n}\r\n"
         f"Message-ID: <{n}.{secrets.token_hex(8)}@acme.example>\r\nMIME-Version: 1.0\r\n"
     )
-    body = f'Content-Type: multipart/alternative; boundary="b"\r\n\r\n{text}{html}--b--\r\n'
+    said = (
+        'Content-Type: multipart/alternative; boundary="b"\r\n\r\n'
+        "--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+        f"Hello,\r\n\r\n{words}\r\n\r\n-- \r\nCarol of Acme\r\n\r\n"
+        "--b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
+        f"<html><body><p>Hello,</p><p>{words}</p><p>Carol of <b>Acme</b></p></body></html>\r\n--b--\r\n"
+    )
     if not attached:
-        return (head + body).encode()
+        return (head + said).encode()
     file = encodebytes(os.urandom(attached * 3 // 4)).replace(b"\n", b"\r\n")
-    first = f'{head}Content-Type: multipart/mixed; boundary="a"\r\n\r\n--a\r\n{body}\r\n--a\r\n'
-    second = 'Content-Type: application/zip\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename="a.zip"'
-    return f"{first}{second}\r\n\r\n".encode() + file + b"--a--\r\n"
+    before = (
+        f'{head}Content-Type: multipart/mixed; boundary="a"\r\n\r\n--a\r\n{said}\r\n--a\r\nContent-Type: application/zip\r\n'
+        'Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename="a.zip"\r\n\r\n'
+    )
+    return before.encode() + file + b"--a--\r\n"
 
 
 def taken(desk: Desk, server: Server, many: int) -> float:
@@ -299,7 +305,7 @@ def made() -> Iterator[tuple[Desk, Server]]:
         folder = Path(name)
         dsn = f"{DATABASE}/mail_{uuid.uuid4().hex[:8]}"
         with psycopg.connect(f"{DATABASE}/postgres", autocommit=True) as c:
-            c.execute(f"CREATE DATABASE {dsn.rpartition('/')[2]}")  # type: ignore[arg-type]
+            c.execute(f"CREATE DATABASE {dsn.rpartition('/')[2]}")
         fill(dsn, 10_000)
         (folder / "run/app").mkdir(parents=True)
         (folder / "run/app/ready").touch()
