@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, exists, func, select
 
-from app.accounts.models import Organization, Person, SignIn
+from app.accounts.models import Organization, Person, SignIn, Team
 from app.accounts.rules import Actor, Role
 from app.core import ids, text
 from app.db import plain
@@ -82,3 +82,8 @@ def by_token(s: Session, token: str) -> SignIn | None:
 
 def by_refresh_token(s: Session, token: str) -> SignIn | None:
     return s.scalar(select(SignIn).where(SignIn.refresh_hash == ids.fingerprint(token)).with_for_update(of=SignIn))
+
+
+def team_named(s: Session, name: str) -> Team | None:
+    """The team of this name, however it is spelled in capitals."""
+    return s.scalar(select(Team).where(func.lower(Team.name) == name.strip().lower()))

@@ -48,6 +48,7 @@ class Event(StrEnum):
     SLA_POLICY_CHANGED = "sla.policy_changed"
     MAIL_NOT_DELIVERED = "mail.not_delivered"
     MAIL_QUARANTINED = "mail.quarantined"
+    MAIL_READ = "mail.read"
     MAIL_REPLAYED = "mail.replayed"
     MAIL_DROPPED = "mail.dropped"
     MAILBOX_CHANGED = "mailbox.changed"

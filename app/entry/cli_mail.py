@@ -1,4 +1,4 @@
-"""`atum mailbox …` and `atum mail …`: what arrived, and what became of it."""
+"""`atum mail …`: what arrived, and what became of it."""
 
 import argparse
 from collections.abc import Callable
@@ -14,12 +14,11 @@ from app.intake.failure import MailboxFailure
 from app.intake.models import Mailbox
 
 Answer = tuple[int, Any]
-NO_MAILBOX = "No mailbox is set: give IMAP_HOST, IMAP_USER and IMAP_PASSWORD."
+NO_MAILBOX = "No mailbox is read: give IMAP_HOST, IMAP_USER and IMAP_PASSWORD, or add one with: atum mailbox add"
 
 
-def add_to(mailbox: Any, mail: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
-    """Add the verbs to the nouns of the command line."""
-    verb("list", list_mailboxes, "Each mailbox and how it is.", mailbox)
+def add_to(mail: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add the verbs to the noun of the command line."""
     listing = verb("list", list_mail, "The last mails that came, and what became of them.", mail)
     listing.add_argument("--state", choices=["new", "done", "duplicate", "ignored", "quarantined"])
     listing.add_argument("--limit", type=int, default=50)
@@ -29,15 +28,6 @@ def add_to(mailbox: Any, mail: Any, verb: Callable[..., argparse.ArgumentParser]
         "id", type=int
     )
     verb("ledger", compare, "Compare each mailbox's server with the ledger: 0 missing, or which.", mail)
-
-
-def list_mailboxes(settings: Settings, given: argparse.Namespace) -> Answer:
-    with database(settings).reading() as c:
-        states = queries.mailbox_states(c)
-    if given.json:
-        return 0, states
-    lines = [f"{m['name']}: {m['state']}{' - ' + m['reason'] if m.get('reason') else ''}" for m in states]
-    return 0, "\n".join(lines) or NO_MAILBOX
 
 
 def list_mail(settings: Settings, given: argparse.Namespace) -> Answer:

@@ -1,8 +1,6 @@
 """`atum user …`: people, from the shell. Whoever has the shell may manage everybody."""
 
 import argparse
-import getpass
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +11,7 @@ from app.accounts.rules import Role
 from app.config import Settings
 from app.core.errors import NotFound
 from app.db.session import Session, now
+from app.entry import asking
 from app.entry.cli_mail import Answer, database
 from app.outbox.house import house
 from app.people import actions as people
@@ -38,7 +37,7 @@ def add_to(user: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def add(settings: Settings, given: argparse.Namespace) -> Answer:
-    password = _password(given)
+    password = asking.password(given)
     with database(settings).transaction() as s:
         made = accounts.add(s, email=given.email, name=given.name, role=Role(given.role), now=now(s), password=password)
         told = {"id": made.id, "email": made.email, "role": made.role.value}
@@ -79,7 +78,7 @@ def forget_factors(settings: Settings, given: argparse.Namespace) -> Answer:
 
 
 def set_password(settings: Settings, given: argparse.Namespace) -> Answer:
-    password = _password(given)
+    password = asking.password(given)
     with database(settings).transaction() as s:
         accounts.set_password(s, _person(s, given.email), password, by=None, now=now(s))
     return 0, f"{given.email} has a new password and is signed out everywhere."
@@ -91,9 +90,3 @@ def _person(s: Session, email: str) -> Person:
     if held is None:
         raise NotFound(f"There is nobody with the address {email}. List the staff with: atum user list")
     return held
-
-
-def _password(given: argparse.Namespace) -> str:
-    if given.password_stdin or not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\r\n")
-    return getpass.getpass("Password: ")

@@ -2,7 +2,6 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
-from functools import cached_property
 
 import psycopg
 from sqlalchemy import Connection, text
@@ -11,6 +10,7 @@ from app.db import locks
 from app.db.session import Database
 from app.entry.loop import Worker, worker
 from app.files.disk import Blobs
+from app.intake import queries as intake
 from app.outbox import actions
 from app.outbox.delivery import process_one
 from app.outbox.house import House, house
@@ -31,10 +31,10 @@ class Sender:
         self._threads = ThreadPoolExecutor(max_workers=1)
         self._bell: Connection | None = None
 
-    @cached_property
     def _house(self) -> House:
-        """Known only after the first boot has made the desk's key."""
-        return house(self._worker.settings)
+        """Whoever keeps the mailboxes may have changed them since the last round."""
+        with self._db.reading() as c:
+            return house(self._worker.settings, others=intake.addresses(c))
 
     def round(self) -> float:
         """Send all that is due, then listen for more."""
@@ -71,15 +71,16 @@ class Sender:
     def _send_all(self, line: Line) -> None:
         with self._db.transaction() as s:
             actions.recover(s)
+        house = self._house()
         try:
-            while not self._worker.stop.is_set() and self._send_one(line):
+            while not self._worker.stop.is_set() and self._send_one(line, house):
                 pass
         finally:
             line.close()
 
-    def _send_one(self, line: Line) -> bool:
+    def _send_one(self, line: Line, house: House) -> bool:
         """A slow server is no reason to be taken for dead: the heart beats while a letter is on its way."""
-        job = self._threads.submit(process_one, self._db, self._house, line, self._blobs)
+        job = self._threads.submit(process_one, self._db, house, line, self._blobs)
         while not wait([job], timeout=1.0).done:
             self._worker.beat()
         self._worker.beat()

@@ -118,19 +118,19 @@ def drop_acknowledgements(s: Session, mailbox: Mailbox, *, uidvalidity: int, now
     )
 
 
-def replay(s: Session, id: int, *, now: datetime) -> InboundMail:
+def replay(s: Session, id: int, *, by: tuple[int, str] | None = None, now: datetime) -> InboundMail:
     """Process a quarantined or ignored mail again. Raises NotFound, or Conflict for a mail that has become something."""
     row = _set_aside(s, id, AGAIN)
-    audit.record(s, Event.MAIL_REPLAYED, now=now, ticket=row.ticket, mail=row.id, before=row.state.value)
+    audit.record(s, Event.MAIL_REPLAYED, now=now, by=by, ticket=row.ticket, mail=row.id, before=row.state.value)
     row.state, row.attempts, row.reason, row.processed_at = MailState.NEW, 0, None, None
     return row
 
 
-def drop(s: Session, id: int, *, now: datetime) -> InboundMail:
+def drop(s: Session, id: int, *, by: tuple[int, str] | None = None, now: datetime) -> InboundMail:
     """Say of a quarantined mail that nobody has to look at it any more: it becomes an ignored one, and stays as it came."""
     row = _set_aside(s, id, "dropped")
     if row.state is MailState.QUARANTINED:
-        audit.record(s, Event.MAIL_DROPPED, now=now, ticket=row.ticket, mail=row.id, reason=row.reason)
+        audit.record(s, Event.MAIL_DROPPED, now=now, by=by, ticket=row.ticket, mail=row.id, reason=row.reason)
         row.state, row.reason = MailState.IGNORED, text.one_line(f"dropped by hand; before: {row.reason}", most=500)
     return row
 

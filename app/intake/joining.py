@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from sqlalchemy import select
 
 from app.accounts.models import Person
-from app.core import text
 from app.db.session import Session
 from app.intake.rules.mail import Mail
 from app.outbox.house import House
@@ -29,11 +28,11 @@ def ticket_for(s: Session, mail: Mail, sender: Person, house: House) -> Ticket |
     return None
 
 
-def not_for_us(mail: Mail, house: House, mailbox: str) -> str:
+def not_for_us(mail: Mail, house: House) -> str:
     """Why this mail must not become anything, in words: it is our own, come back. Empty for everybody else's."""
     if mail.message_id and house.ticket_of_mail_id(mail.message_id) is not None:
         return "it is our own mail, come back: its Message-ID is one of ours"
-    if mail.sender and _untagged(mail.sender.address) in {text.address(house.address), text.address(mailbox)}:
+    if mail.sender and house.is_own(mail.sender.address):
         return f"it is from our own address, {mail.sender.address}"
     return ""
 
@@ -79,8 +78,3 @@ def _held(s: Session, ticket: Ticket) -> Ticket:
         s.refresh(ticket, ["conversation"])
         if held is not None and (ticket.conversation or ticket.number) == end:
             return held
-
-
-def _untagged(address: str) -> str:
-    local, _, domain = address.rpartition("@")
-    return f"{local.partition('+')[0]}@{domain}"

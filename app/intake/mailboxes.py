@@ -1,4 +1,4 @@
-"""Mailboxes: which there are, who reads them, and how they are."""
+"""Mailboxes: the one that the settings name, who reads them, and how they are. Others are kept by `managed`."""
 
 import logging
 import random
@@ -11,14 +11,16 @@ from app.audit import actions as audit
 from app.audit.models import Event
 from app.config import Settings
 from app.core import text
+from app.core.sealing import Broken, Sealer
 from app.core.signing import Signer
 from app.db.session import Session
 from app.intake.failure import MailboxFailure
 from app.intake.imap import Account
 from app.intake.models import Mailbox
 from app.intake.rules import patience
-from app.intake.rules.states import MailboxState
+from app.intake.rules.states import FailureClass, MailboxState
 
+SEALED_FOR = "mailbox"
 SEEN_WELL_EVERY = timedelta(seconds=30)
 
 log = logging.getLogger(__name__)
@@ -29,7 +31,7 @@ class LeaseLost(Exception):
 
 
 def ensure_mailbox(s: Session, settings: Settings, *, now: datetime) -> Mailbox | None:
-    """The mailbox that the settings name, made where it is new; None where they name none. Others are set aside.
+    """The mailbox that the settings name, made where it is new; None where they name none. One they named before is set aside.
 
     Another server, user or folder is another mailbox. Another port, TLS or password is a new way into the same one: it gets
     one immediate try, however long the old one had to wait.
@@ -45,14 +47,23 @@ def ensure_mailbox(s: Session, settings: Settings, *, now: datetime) -> Mailbox 
         ) or _new(s, settings, now)
         found.removed_at = None
         _renew(s, found, settings, now)
+        found.password = None  # the settings' own comes first, also where somebody added the same mailbox by hand
     kept = found.id if found else 0
-    s.execute(update(Mailbox).where(Mailbox.removed_at.is_(None), Mailbox.id != kept).values(removed_at=now))
+    named_before = update(Mailbox).where(Mailbox.removed_at.is_(None), Mailbox.password.is_(None), Mailbox.id != kept)
+    s.execute(named_before.values(removed_at=now))
     return found
 
 
 def account(mailbox: Mailbox, settings: Settings) -> Account:
-    """How to get into a mailbox. The password is nowhere but in the settings."""
-    return Account(mailbox.host, mailbox.port, mailbox.tls, mailbox.username, settings.imap_password or "", mailbox.folder)
+    """How to get into a mailbox. Raises MailboxFailure where its password can't be opened."""
+    password = settings.imap_password or ""
+    if mailbox.password is not None:
+        try:
+            password = Sealer(Signer(config.secret_key(settings))).open(SEALED_FOR, mailbox.password)
+        except Broken:
+            words = "its password was sealed with another key than this desk's; give it again: atum mailbox set"
+            raise MailboxFailure(FailureClass.AUTH, f"{words} {mailbox.name} --password-stdin") from None
+    return Account(mailbox.host, mailbox.port, mailbox.tls, mailbox.username, password, mailbox.folder)
 
 
 def lease(s: Session, mailbox_id: int) -> Mailbox:

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.core.priority import Priority
 from app.db.types import Table, words
 from app.intake.rules.states import FailureClass, MailboxState, MailState
 from app.tickets.models import Message, Ticket
@@ -16,7 +17,10 @@ class Mailbox(Table):
     `uidvalidity` and `last_uid` are the cursor: everything up to it is in the ledger. `failures` counts since
     `failing_since`. `credentials` is a keyed fingerprint of how we sign in, so that changed ones are noticed.
     `lease_epoch` rises with each poller that takes the mailbox: one that lost it can't move the cursor.
-    `removed_at` is set while the settings don't name it.
+    `password` is sealed, and None for the mailbox that the settings name. `removed_at` is set while nobody names it.
+
+    What comes in is given to the team, at the priority, and answered from `address`. The first look takes everything since
+    `import_since`, or where that is None what is unread of the last day.
     """
 
     __tablename__ = "mailbox"
@@ -29,7 +33,12 @@ class Mailbox(Table):
     username: Mapped[str]
     folder: Mapped[str]
     credentials: Mapped[str]
+    password: Mapped[bytes | None]
+    team_id: Mapped[int | None] = mapped_column(ForeignKey("team.id"))
+    priority: Mapped[Priority] = mapped_column(words(Priority, "priority"), default=Priority.MEDIUM, server_default="medium")
+    import_since: Mapped[datetime | None]
     created_at: Mapped[datetime]
+    paused_at: Mapped[datetime | None]
     removed_at: Mapped[datetime | None]
 
     uidvalidity: Mapped[int | None]

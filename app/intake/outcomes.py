@@ -40,7 +40,7 @@ def settle(
     row.sender = mail.sender.address if mail.sender else None
     if _came_before(s, row, now):
         return row
-    if reason := joining.not_for_us(mail, house, row.mailbox.address):
+    if reason := joining.not_for_us(mail, house):
         return _close(row, MailState.IGNORED, now, reason)
     if (ticket := joining.bounced(s, mail, house)) is not None:
         return _note_bounce(s, row, mail, ticket, now)
@@ -124,6 +124,9 @@ def _deliver(
     source = Source(Channel.MAIL, mail_id=mail.message_id, inbound_mail_id=row.id, auto=bool(mail.automatic))
     body = _body(row, mail)
     if ticket := joining.ticket_for(s, mail, sender, house):
+        if twin := _twin_on(s, row, ticket):
+            row.ticket = ticket.number
+            return _close(row, MailState.DUPLICATE, now, f"it came to another mailbox too; it is number {twin} of the ledger")
         landed = tickets.customer_reply(s, ticket, by=sender, body=body, source=source, files=files, now=now, gate=gate)
     else:
         landed = tickets.open(
@@ -136,11 +139,26 @@ def _deliver(
             files=files,
             now=now,
             gate=gate,
+            priority=row.mailbox.priority,
+            team_id=row.mailbox.team_id,
+            desk_address=row.mailbox.address,
             acknowledge=mail.sender is not None and not mail.automatic,
         )
     row.ticket = landed.number
     row.message_id = s.scalar(select(Message.id).where(Message.inbound_mail_id == row.id))
     return _close(row, MailState.DONE, now, mail.automatic or (None if mail.sender else "it names no sender"))
+
+
+def _twin_on(s: Session, row: InboundMail, ticket: Ticket) -> int | None:
+    """The same mail, as it came to another mailbox and stands on the same ticket."""
+    return s.scalar(
+        select(InboundMail.id).where(
+            InboundMail.content_key == row.content_key,
+            InboundMail.state == MailState.DONE,
+            InboundMail.mailbox_id != row.mailbox_id,
+            InboundMail.ticket.in_((ticket.number, ticket.conversation or ticket.number)),
+        )
+    )
 
 
 def _sender(s: Session, mail: Mail, now: datetime) -> Person:

@@ -44,8 +44,8 @@ class Processor:
             mail = self._reader.read(raw, lambda name, content: found.append(self._keep(name, content)))
             self._beat()
             with self._database.transaction() as s:
-                gate = self._settings.accept_gate
-                outcomes.settle(s, id, mail, found, house=house(self._settings), gate=gate, now=database_now(s))
+                ours = house(self._settings, others=queries.addresses(s))
+                outcomes.settle(s, id, mail, found, house=ours, gate=self._settings.accept_gate, now=database_now(s))
         except DatabaseGone:
             raise  # a DeskError too, but not the mail's fault
         except (Unreadable, DeskError) as wrong:

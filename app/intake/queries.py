@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, String, case, cast, func, select
 
+from app.accounts.models import Team
+from app.core import text
 from app.db.session import Session
 from app.intake.models import InboundMail, Mailbox
 from app.intake.rules.states import MailState
+
+WELL = ("ok", "paused")  # states of a mailbox that need nobody
 
 
 def mailbox_states(c: Connection | Session) -> list[dict[str, Any]]:
@@ -20,21 +24,34 @@ def mailbox_states(c: Connection | Session) -> list[dict[str, Any]]:
     columns = (
         Mailbox.id,
         Mailbox.name,
-        Mailbox.state,
+        case((Mailbox.paused_at.is_not(None), "paused"), else_=cast(Mailbox.state, String)).label("state"),
+        Mailbox.address,
+        Team.name.label("team"),
+        Mailbox.priority,
         Mailbox.failing_since.label("since"),
         Mailbox.reason,
         Mailbox.next_try_at,
         Mailbox.last_ok_at,
         held.label("quarantined"),
     )
-    rows = c.execute(select(*columns).where(Mailbox.removed_at.is_(None)).order_by(Mailbox.id))
+    query = select(*columns).outerjoin(Team, Team.id == Mailbox.team_id).where(Mailbox.removed_at.is_(None))
+    rows = c.execute(query.order_by(Mailbox.id))
     return [dict(row) for row in rows.mappings()]
 
 
 def ledger(
-    c: Connection | Session, *, state: str | None = None, before: int | None = None, limit: int = 50
+    c: Connection | Session,
+    *,
+    id: int | None = None,
+    state: str | None = None,
+    mailbox: int | None = None,
+    before: int | None = None,
+    limit: int = 50,
 ) -> list[dict[str, Any]]:
-    """The last mails that came, newest first: who from, what about, and what became of them. `before` is a row's id."""
+    """The last mails that came, newest first: who from, what about, and what became of them. `before` is a row's id.
+
+    With `id`, that one alone.
+    """
     columns = (
         InboundMail.id,
         Mailbox.name.label("mailbox"),
@@ -53,6 +70,10 @@ def ledger(
     query = select(*columns).join(Mailbox, Mailbox.id == InboundMail.mailbox_id).order_by(InboundMail.id.desc())
     if state is not None:
         query = query.where(InboundMail.state == MailState(state))
+    if id is not None:
+        query = query.where(InboundMail.id == id)
+    if mailbox is not None:
+        query = query.where(InboundMail.mailbox_id == mailbox)
     if before is not None:
         query = query.where(InboundMail.id < before)
     return [dict(row) for row in c.execute(query.limit(limit)).mappings()]
@@ -110,4 +131,17 @@ def withheld(c: Connection | Session, mailbox: Mailbox, *, uidvalidity: int) -> 
 
 def in_use(s: Session) -> Sequence[Mailbox]:
     """The mailboxes to read."""
-    return s.scalars(select(Mailbox).where(Mailbox.removed_at.is_(None)).order_by(Mailbox.id)).all()
+    read = select(Mailbox).where(Mailbox.removed_at.is_(None), Mailbox.paused_at.is_(None))
+    return s.scalars(read.order_by(Mailbox.id)).all()
+
+
+def addresses(c: Connection | Session) -> Sequence[str]:
+    """The addresses of all mailboxes that somebody names, paused ones too."""
+    return c.execute(select(Mailbox.address).where(Mailbox.removed_at.is_(None))).scalars().all()
+
+
+def mailbox(s: Session, named: str) -> Mailbox | None:
+    """The mailbox of this name or address, locked."""
+    called = text.address(named) if "@" in named else named
+    here = select(Mailbox).where(Mailbox.removed_at.is_(None), (Mailbox.name == named) | (Mailbox.address == called))
+    return s.scalars(here.order_by(Mailbox.name != named, Mailbox.id).with_for_update()).first()

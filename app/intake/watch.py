@@ -1,7 +1,8 @@
 """Reading one mailbox: take what is new, tell the server what has its outcome, wait, and all over again.
 
 The first look at a mailbox takes what nobody has read yet of the last day, and leaves everything older to whoever read mail
-here before us: a desk must not answer years of old mail, but the mail that somebody sent to try it should be there.
+here before us: a desk must not answer years of old mail, but the mail that somebody sent to try it should be there. Whoever
+wants more says since when.
 """
 
 import logging
@@ -110,8 +111,10 @@ class Watch:
         """
         first = mailbox.uidvalidity is None
         with self._database.transaction() as s:
-            since = database_now(s) - FIRST_LOOK if first else mailbox.created_at - CLOCKS_DIFFER
-        uids = folder.since(since, unread=first)
+            since = mailbox.created_at - CLOCKS_DIFFER
+            if first:
+                since = mailbox.import_since or database_now(s) - FIRST_LOOK
+        uids = folder.since(since, unread=first and mailbox.import_since is None)
         self._take(mailbox, folder, self._not_taken(mailbox, folder, uids), move=False)
         if self._stop.is_set():
             return

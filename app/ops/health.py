@@ -210,7 +210,7 @@ def audit(c: Connection) -> Part:
 def mailboxes(c: Connection) -> Part:
     """Each mailbox in words. One that can't be read degrades the desk; everything else works on."""
     states = intake.mailbox_states(c)
-    amiss = [f"{state['name']}: {state['reason']}" for state in states if state["state"] != "ok"]
+    amiss = [f"{state['name']}: {state['reason']}" for state in states if state["state"] not in intake.WELL]
     held = sum(state.get("quarantined", 0) for state in states)
     if held:
         amiss.append(

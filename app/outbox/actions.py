@@ -46,6 +46,7 @@ class Draft:
     in_reply_to: str | None
     references: tuple[str, ...]
     mail_id: str
+    from_address: str | None = None
     link: str | None = None
 
 

@@ -79,10 +79,11 @@ def compose(letter: Letter, house: House, enclosures: Sequence[Enclosure] = ()) 
 
 
 def _headers(letter: Letter, house: House) -> Iterable[tuple[str, object]]:
-    yield "From", _address(letter.from_name or house.name, house.address)
+    sender = house.sender(letter.from_address)
+    yield "From", _address(letter.from_name or house.name, sender)
     yield "To", _address(letter.to_name, wire_address(letter.to_address))
     if letter.ticket and letter.kind in {Kind.REPLY, Kind.ACKNOWLEDGEMENT}:
-        yield "Reply-To", _address(house.name, house.reply_address(letter.ticket, letter.to_address))
+        yield "Reply-To", _address(house.name, house.reply_address(letter.ticket, letter.to_address, sender))
     yield "Subject", text.one_line(letter.subject, most=500)
     yield "Date", format_datetime(letter.created_at)
     yield "Message-ID", house.mail_id(letter.mail_id)

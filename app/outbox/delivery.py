@@ -59,7 +59,8 @@ def _record(db: Database, letter: Letter, outcome: Outcome, *, relay: str | None
 
 def _senders(letter: Letter, house: House) -> tuple[str, ...]:
     """What a machine writes has no return path, so that no machine answers it (RFC 3834 3.3); not every server takes that."""
-    return (house.address,) if letter.kind is Kind.REPLY else ("", house.address)
+    sender = house.sender(letter.from_address)
+    return (sender,) if letter.kind is Kind.REPLY else ("", sender)
 
 
 def _enclosure(blobs: Blobs, file: Attachment) -> Enclosure:

@@ -1,6 +1,7 @@
 """Every address and identity the desk is known by in mail, and how to tell ours from made-up ones."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app import config
@@ -18,13 +19,26 @@ _REPLY_ADDRESS = re.compile(rf"[^@\s]+\+t{_NUMBER}\.{_SIGNATURE}@[^@\s]+", re.IG
 
 @dataclass(frozen=True)
 class House:
-    """Who we are: the public URL, our name, the address we send from, and the right side of our Message-IDs."""
+    """Who we are: the public URL, our name, the address we send from, and the right side of our Message-IDs.
+
+    `others` are the addresses of more mailboxes, in lower case: tickets that came in there are answered from there.
+    """
 
     url: str
     name: str
     address: str
     mail_host: str
     signer: Signer
+    others: frozenset[str] = frozenset()
+
+    def sender(self, address: str | None) -> str:
+        """The address a letter is sent from: its own, as long as it is one of ours."""
+        return address if address is not None and address in self.others else self.address
+
+    def is_own(self, address: str) -> bool:
+        """Whether this is an address of ours, with or without a tag."""
+        local, _, domain = address.rpartition("@")
+        return f"{local.partition('+')[0]}@{domain}" in {text.address(self.address), *self.others}
 
     def mail_id(self, bare: str) -> str:
         """The whole Message-ID of a bare one ("t.{ticket}.{message or 0}.{random}"): "<bare.signature@host>"."""
@@ -37,9 +51,9 @@ class House:
             return int(found["ticket"])
         return None
 
-    def reply_address(self, ticket: int, recipient: str) -> str:
-        """Where `recipient` answers to, and nobody else: "local+t{ticket}.{signature}@domain"."""
-        local, _, domain = self.address.rpartition("@")
+    def reply_address(self, ticket: int, recipient: str, sender: str | None = None) -> str:
+        """Where `recipient` of a mail from `sender` answers to, and nobody else: "local+t{ticket}.{signature}@domain"."""
+        local, _, domain = self.sender(sender).rpartition("@")
         return f"{local}+t{ticket}.{self.signer.sign('reply-address', _issued(ticket, recipient))}@{domain}"
 
     def ticket_of_address(self, address: str, sender: str) -> int | None:
@@ -58,7 +72,7 @@ class House:
         return f"{self.url}/{page}/{one_time_token(self.signer, bare)}"
 
 
-def house(settings: Settings, signer: Signer | None = None) -> House:
+def house(settings: Settings, signer: Signer | None = None, *, others: Iterable[str] = ()) -> House:
     """The house of these settings. Raises FileNotFoundError before the first boot has made the desk's key."""
     return House(
         url=settings.atum_url,
@@ -66,6 +80,7 @@ def house(settings: Settings, signer: Signer | None = None) -> House:
         address=settings.smtp_from or f"desk@{settings.host}",
         mail_host=settings.mail_host,
         signer=signer or Signer(config.secret_key(settings)),
+        others=frozenset(others),
     )
 
 

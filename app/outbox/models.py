@@ -40,7 +40,8 @@ class Letter(Table):
 
     `mail_id` and what `in_reply_to` and `references` hold of ours are bare Message-IDs, others' are whole ("<…>"): see
     House. `next_at` is set while the letter is queued and only then. `doubts` counts how often its fate stayed unknown.
-    `link` is the page of a one-time link, which the sender makes from the letter's id: its token is stored nowhere.
+    `from_address` is None for the desk's own address. `link` is the page of a one-time link, which the sender makes from the
+    letter's id: its token is stored nowhere.
     """
 
     __tablename__ = "outbox"
@@ -53,6 +54,7 @@ class Letter(Table):
     to_address: Mapped[str]
     to_name: Mapped[str]
     from_name: Mapped[str]
+    from_address: Mapped[str | None]
     subject: Mapped[str]
     text: Mapped[str]
     link: Mapped[str | None]

@@ -58,6 +58,7 @@ def open(
     gate: bool = True,
     follows: int | None = None,
     team_id: int | None = None,
+    desk_address: str | None = None,
     acknowledge: bool = True,
 ) -> Ticket:
     """A new ticket with its first message. It waits to be accepted where there is a gate, and is accepted where there is none."""
@@ -71,6 +72,7 @@ def open(
         organization_id=requester.organization_id,
         follows=follows,
         team_id=team_id,
+        desk_address=desk_address,
         created_at=now,
         updated_at=now,
         accepted_at=None if gate else now,

@@ -36,6 +36,7 @@ class Ticket(Table):
     `revision` counts its changes (the ETag). `fields` holds custom fields' values by their keys. A ticket that was merged
     has `merged_into`, and `conversation` names the ticket at the end of that chain, whose conversation its messages are part
     of. One in the trash has `trashed_at`, by whom and why. `snoozed_until` hides it from the lists of what is to be done.
+    `desk_address` is where the first mail came in, and where answers are sent from; None is the desk's own.
     """
 
     __tablename__ = "ticket"
@@ -64,6 +65,7 @@ class Ticket(Table):
     trashed_at: Mapped[datetime | None]
     trashed_by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     trash_reason: Mapped[str | None]
+    desk_address: Mapped[str | None]
 
     requester: Mapped[Person] = relationship(foreign_keys=[requester_id], lazy="joined", innerjoin=True)
     assignee: Mapped[Person | None] = relationship(foreign_keys=[assignee_id], lazy="joined")

@@ -34,6 +34,7 @@ def acknowledgement(ticket: Ticket, received: Message) -> Draft:
         in_reply_to=received.mail_id,
         references=(received.mail_id,) if received.mail_id else (),
         mail_id=outbox.new_mail_id(ticket.number, 0),
+        from_address=ticket.desk_address,
     )
 
 
@@ -58,6 +59,7 @@ def reply(ticket: Ticket, message: Message, references: Sequence[str], to: Perso
         in_reply_to=before[-1] if before else None,
         references=tuple(before),
         mail_id=message.mail_id,
+        from_address=ticket.desk_address,
     )
 
 

@@ -8,6 +8,7 @@ from starlette.staticfiles import StaticFiles
 
 from app import __version__
 from app.web import failures
+from app.web.agent import mail
 from app.web.agent import tickets as agent
 from app.web.api import (
     audit,
@@ -104,7 +105,7 @@ def create(desk: Desk, lifespan: Lifespan | None = None) -> FastAPI:
     failures.install(app)
     for api in API:
         app.include_router(api.router)
-    for router in (sign_in.router, mailed.router, second_factor.router, agent.router, portal.router):
+    for router in (sign_in.router, mailed.router, second_factor.router, agent.router, mail.router, portal.router):
         app.include_router(router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC))  # behind nginx it never sees these; in `atum dev` it does
     app.add_middleware(Gate, most=desk.settings.upload_max_bytes)

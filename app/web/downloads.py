@@ -29,6 +29,11 @@ def table(name: str, day: date, head: Sequence[str], rows: Iterable[Sequence[Any
     return Response(body, media_type=spreadsheet.MEDIA_TYPE, headers=_as_file(f"{name}-{day}.csv"))
 
 
+def whole(content: bytes, name: str, media_type: str) -> Response:
+    """Bytes as they are, to be saved and not to be shown."""
+    return Response(content, media_type=media_type, headers=_as_file(name))
+
+
 class Download(StreamingResponse):
     """What is refused half-way stays without an end, so that nobody takes the part for the whole."""
 

@@ -21,7 +21,7 @@ from app.ops import migrate
 BROKEN = '''"""One that breaks half-way."""
 from alembic import op
 revision = "0999"
-down_revision = "0003"
+down_revision = "0004"
 def upgrade() -> None:
     op.execute("CREATE TABLE half (id int)")
     op.execute("SELECT 1 / 0")

@@ -40,6 +40,7 @@ class Server:
     mails: dict[int, Stored] = field(default_factory=dict)
     uidvalidity: int = 1
     uidnext: int = 1
+    user: str = USER
     password: str = PASSWORD
     capabilities: str = "IMAP4rev1 IDLE"
     permanent_flags: str = r"\Seen \*"
@@ -86,7 +87,7 @@ class Server:
         return {uid for uid, stored in self.mails.items() if flag in stored.flags}
 
     def account(self, password: str = PASSWORD) -> Account:
-        return Account("127.0.0.1", self.port, False, USER, password, "INBOX")
+        return Account("127.0.0.1", self.port, False, self.user, password, "INBOX")
 
 
 class Cut(Exception):
@@ -135,7 +136,7 @@ class Talk(socketserver.StreamRequestHandler):
         self.script.logins += 1
         self.say("+")
         user, password = base64.b64decode(self.rfile.readline()).decode().split("\0")[1:]
-        return "" if (user, password) == (USER, self.script.password) else self.script.login_answer
+        return "" if (user, password) == (self.script.user, self.script.password) else self.script.login_answer
 
     def do_select(self, rest: str) -> str:
         if self.script.select_answer:

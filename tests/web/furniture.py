@@ -19,6 +19,8 @@ from app.accounts.rules import Door, LinkPurpose, Part, Role
 from app.core import clock, ids
 from app.db.session import Session
 from app.db.session import now as database_now
+from app.intake.models import InboundMail, Mailbox
+from app.intake.rules.states import MailboxState, MailState
 from app.tickets.models import Message
 from app.web.door import COOKIE
 from tests.cast import PASSWORD
@@ -163,6 +165,7 @@ def furnish(web: Web) -> Furniture:
     found = Furniture(web)
     with web.desk.db.transaction() as s:
         rita, lena = _people(s, found)
+        found.things["mail"] = _quarantined(s)
     found.people = {
         "nobody": None, "customer": cast.carol, "colleague": cast.frank, "customer_admin": cast.dave, "mallory": cast.mallory,
         "other_team": cast.erin, "reader": rita, "agent": cast.alice, "lead": lena, "manager": cast.bob, "admin": cast.root,
@@ -200,6 +203,23 @@ def _people(s: Session, found: Furniture) -> tuple[Person, Person]:
         "archived team": archived.id, "organizations": carol.organization_id, "passkeys": key.id, "team": support,
     }  # fmt: skip
     return rita, lena
+
+
+def _quarantined(s: Session) -> int:
+    """A mail that waits for a person."""
+    now = database_now(s)
+    box = Mailbox(name="support@desk.example", address="support@desk.example", host="imap.desk.example", port=993, tls=True)
+    box.username, box.folder, box.credentials, box.created_at = "support@desk.example", "INBOX", "x", now
+    box.last_uid, box.lease_epoch, box.state, box.failures = 1, 1, MailboxState.OK, 0
+    s.add(box)
+    s.flush()
+    mail = InboundMail(mailbox_id=box.id, uidvalidity=1, uid=1, raw_sha256="0" * 64, size=9, raw=b"From: x\n\n")
+    mail.header_only = False
+    mail.received_at = mail.taken_at = mail.processed_at = now
+    mail.state, mail.reason, mail.attempts, mail.subject = MailState.QUARANTINED, "the reader failed", 3, "A hostile one"
+    s.add(mail)
+    s.flush()
+    return mail.id
 
 
 def _tickets(web: Web, found: Furniture) -> None:

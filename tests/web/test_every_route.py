@@ -17,7 +17,7 @@ from tests.web.trial import Trial, plain
 pytestmark = pytest.mark.db
 FOREIGN = ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example"})
 # What writes itself down, what never ends, and what is down in a test.
-NOT_TRIED = ("export", "csv", "attachments", "/events", "health")
+NOT_TRIED = ("export", "csv", "attachments", "/events", "health", "/mail/")
 SMUGGLED: dict[str, Any] = {
     "role_": "admin", "is_admin": True, "org_id": 1, "organization": 1, "created_at": "2026-01-01T00:00:00Z", "sla_due": 1,
     "bcc": "mallory@evil.example", "smtp_host": "evil.example", "password_hash": "x", "verified": True, "id": 1, "revision": 9,

@@ -9,7 +9,7 @@ from app.outbox import queries as outbox
 
 def words(c: Connection, settings: Settings) -> list[str]:
     """One sentence for each thing that is amiss; none when mail comes and goes."""
-    amiss = [box for box in intake.mailbox_states(c) if box["state"] != "ok"]
+    amiss = [box for box in intake.mailbox_states(c) if box["state"] not in intake.WELL]
     said = [f"Mail to {box['name']} is not coming in: {box['reason']}" for box in amiss]
     standing = outbox.standing(c)
     reason = standing.reason if settings.smtp_host else outbox.NO_SERVER

@@ -31,6 +31,7 @@ UNRECORDED = {
 }
 # What only reads, and is recorded all the same.
 READ_AND_RECORDED = {f"{API}/attachments/{{id}}", f"{API}/audit/export", f"{API}/tickets.csv", "/attachments/{id}"}
+READ_AND_RECORDED |= {"/mail/{id}", "/mail/{id}/original"}
 NEVER_ENDS = f"{API}/events"
 CUSTOMERS = "/my/"
 

@@ -1,0 +1,121 @@
+"""`atum mailbox …`: which mailboxes are read, and how each of them is."""
+
+import argparse
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import Any
+
+from app.config import Settings
+from app.core.errors import Invalid
+from app.core.priority import Priority
+from app.db.session import Session, now
+from app.entry import asking
+from app.entry.cli_mail import NO_MAILBOX, Answer, database
+from app.intake import mailboxes, managed, queries
+from app.intake.failure import MailboxFailure
+from app.intake.imap import Account
+from app.intake.models import Mailbox
+
+
+def add_to(mailbox: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add the verbs to the noun of the command line."""
+    verb("list", listed, "Each mailbox and how it is.", mailbox)
+    adding = verb("add", add, "Read one more mailbox.", mailbox)
+    adding.add_argument("address", help="the address that people write to, and get their answers from")
+    adding.add_argument("--host", required=True, help="the IMAP server")
+    adding.add_argument("--port", type=int, help="993, or 143 with --no-tls")
+    adding.add_argument("--user", help="who to sign in as; the address where it isn't given")
+    adding.add_argument("--folder", default="INBOX")
+    adding.add_argument("--no-tls", action="store_true", help="no TLS from the start; STARTTLS where the server asks for it")
+    adding.add_argument("--import-since", type=_day, metavar="YYYY-MM-DD", help="take older mail too, read or not")
+    adding.add_argument("--untested", action="store_true", help="save it though its server can't be reached now")
+    changing = verb("set", change, "Change a mailbox's password, team or priority.", mailbox)
+    changing.add_argument("name")
+    for parser in (adding, changing):
+        parser.add_argument("--team", help="the team that gets what comes in; '' for none")
+        parser.add_argument("--priority", choices=[priority.value for priority in Priority])
+        parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+    changing.add_argument("--password", action="store_true", help="ask for a new password")
+    verb("test", test, "Sign in to a mailbox's server now, and say what it says.", mailbox).add_argument("name")
+    verb("pause", pause, "Leave a mailbox's server in peace; its mail waits there.", mailbox).add_argument("name")
+    verb("resume", resume, "Read a mailbox again, at once.", mailbox).add_argument("name")
+    verb("remove", remove, "Read a mailbox no more. Its mails and tickets stay.", mailbox).add_argument("name")
+
+
+def listed(settings: Settings, given: argparse.Namespace) -> Answer:
+    with closing(database(settings)) as db, db.reading() as c:
+        states = queries.mailbox_states(c)
+    if given.json:
+        return 0, states
+    return 0, "\n".join(map(_in_words, states)) or NO_MAILBOX
+
+
+def add(settings: Settings, given: argparse.Namespace) -> Answer:
+    user, tls = given.user or given.address, not given.no_tls
+    account = Account(given.host, given.port or (993 if tls else 143), tls, user, asking.password(given), given.folder)
+    unread = None if given.untested else _tried(account, "Nothing was saved. Save it all the same with --untested.")
+    with closing(database(settings)) as db, db.transaction() as s:
+        priority = Priority(given.priority or Priority.MEDIUM)
+        more: dict[str, Any] = {"team": given.team, "priority": priority, "import_since": given.import_since}
+        made = managed.add(s, settings, account, address=given.address, **more, now=now(s))
+        told = {"id": made.id, "name": made.name, "unread": unread}
+    which = f"what came since {given.import_since:%Y-%m-%d}" if given.import_since else "what is unread of the last day"
+    return 0, told if given.json else f"{told['name']} is read from now on, beginning with {which}."
+
+
+def change(settings: Settings, given: argparse.Namespace) -> Answer:
+    password = asking.password(given) if given.password or given.password_stdin else None
+    priority = Priority(given.priority) if given.priority else None
+    if password is None and given.team is None and priority is None:
+        raise Invalid("Say what to change: --password, --team or --priority.")
+    return _done(
+        settings,
+        given,
+        lambda s, box: managed.change(s, settings, box, password=password, team=given.team, priority=priority, now=now(s)),
+        "is changed.",
+    )
+
+
+def test(settings: Settings, given: argparse.Namespace) -> Answer:
+    with closing(database(settings)) as db, db.transaction() as s:
+        mailbox = managed.named(s, given.name)
+    unread = _tried(mailboxes.account(mailbox, settings), "It stays as it is.")
+    told = {"name": mailbox.name, "unread": unread}
+    return 0, told if given.json else f"{mailbox.name}: signed in, opened {mailbox.folder}; {unread} unread."
+
+
+def pause(settings: Settings, given: argparse.Namespace) -> Answer:
+    return _done(settings, given, lambda s, box: managed.pause(s, box, now=now(s)), "is paused; its mail waits on the server.")
+
+
+def resume(settings: Settings, given: argparse.Namespace) -> Answer:
+    return _done(settings, given, lambda s, box: managed.resume(s, box, now=now(s)), "is read again within seconds.")
+
+
+def remove(settings: Settings, given: argparse.Namespace) -> Answer:
+    return _done(settings, given, lambda s, box: managed.remove(s, box, now=now(s)), "is read no more; its tickets stay.")
+
+
+def _done(settings: Settings, given: argparse.Namespace, act: Callable[[Session, Mailbox], None], words: str) -> Answer:
+    with closing(database(settings)) as db, db.transaction() as s:
+        mailbox = managed.named(s, given.name)
+        act(s, mailbox)
+        name = mailbox.name
+    return 0, {"name": name} if given.json else f"{name} {words}"
+
+
+def _tried(account: Account, then: str) -> int:
+    try:
+        return managed.tried(account)
+    except MailboxFailure as failure:
+        raise Invalid(f"{failure}. {then}") from failure
+
+
+def _in_words(one: dict[str, Any]) -> str:
+    goes_to = f" (to {one['team']})" if one["team"] else ""
+    return f"{one['name']}{goes_to}: {one['state']}{' - ' + one['reason'] if one['reason'] else ''}"
+
+
+def _day(said: str) -> datetime:
+    return datetime.strptime(said, "%Y-%m-%d").replace(tzinfo=UTC)

@@ -1,0 +1,153 @@
+"""Mailboxes that are kept in the desk rather than named by its settings: any number, each with its team and priority."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from app import config
+from app.accounts import queries as accounts
+from app.audit import actions as audit
+from app.audit.models import Event
+from app.config import Settings
+from app.core import text
+from app.core.errors import Conflict, Invalid, NotFound
+from app.core.priority import Priority
+from app.core.sealing import Sealer
+from app.core.signing import Signer
+from app.db.session import Session
+from app.intake import imap, mailboxes, queries
+from app.intake.imap import Account
+from app.intake.models import Mailbox
+from app.intake.rules.states import MailboxState
+
+OF_THE_SETTINGS = "is named by the settings (IMAP_HOST …); change it there"
+
+
+def add(
+    s: Session,
+    settings: Settings,
+    account: Account,
+    *,
+    address: str,
+    team: str | None = None,
+    priority: Priority = Priority.MEDIUM,
+    import_since: datetime | None = None,
+    now: datetime,
+) -> Mailbox:
+    """Read this mailbox from now on. One that was removed before goes on where it was. Raises Invalid and Conflict."""
+    if not text.is_address(address):
+        raise Invalid(f"{address!r} is not an e-mail address; write it like support@example.com.")
+    same = (Mailbox.host == account.host, Mailbox.username == account.username, Mailbox.folder == account.folder)
+    made = s.scalar(select(Mailbox).where(*same).with_for_update())
+    if made is not None and made.removed_at is None:
+        raise Conflict(f"The folder {account.folder} of {account.username} at {account.host} is already read, as {made.name}.")
+    made = made or _new(account, now)
+    made.name = made.address = text.address(address)
+    if account.folder.upper() != "INBOX":
+        made.name = f"{made.address} ({account.folder})"
+    made.port, made.tls, made.removed_at, made.paused_at = account.port, account.tls, None, None
+    made.import_since, made.priority, made.team_id = import_since, priority, _team(s, team)
+    s.add(made)
+    _let_in(made, settings, account.password)
+    s.flush()
+    audit.record(s, Event.MAILBOX_CHANGED, now=now, mailbox=made.name, host=made.host, folder=made.folder, new=True)
+    return made
+
+
+def change(
+    s: Session,
+    settings: Settings,
+    mailbox: Mailbox,
+    *,
+    password: str | None = None,
+    team: str | None = None,
+    priority: Priority | None = None,
+    now: datetime,
+) -> None:
+    """Give it another password, team ("" for none) or priority. A new password is tried at once. Raises Invalid."""
+    changed: dict[str, Any] = {}
+    if password is not None:
+        _refuse_of_settings(mailbox)
+        _let_in(mailbox, settings, password)
+        changed["password"] = True
+    if team is not None:
+        mailbox.team_id = _team(s, team)
+        changed["team"] = team or None
+    if priority is not None:
+        mailbox.priority = priority
+        changed["priority"] = priority.value
+    if changed:
+        audit.record(s, Event.MAILBOX_CHANGED, now=now, mailbox=mailbox.name, changed=changed)
+
+
+def pause(s: Session, mailbox: Mailbox, *, now: datetime) -> None:
+    """Leave its server in peace; what comes meanwhile waits there."""
+    if mailbox.paused_at is None:
+        mailbox.paused_at = now
+        audit.record(s, Event.MAILBOX_CHANGED, now=now, mailbox=mailbox.name, paused=True)
+
+
+def resume(s: Session, mailbox: Mailbox, *, now: datetime) -> None:
+    """Read it again, and ask its server at once, however long it was to be left in peace."""
+    if mailbox.paused_at is not None:
+        audit.record(s, Event.MAILBOX_CHANGED, now=now, mailbox=mailbox.name, paused=False)
+    mailbox.paused_at = mailbox.next_try_at = None
+
+
+def remove(s: Session, mailbox: Mailbox, *, now: datetime) -> None:
+    """Read it no more. Its mails stay in the ledger, its tickets are answered from the desk's own address."""
+    _refuse_of_settings(mailbox)
+    mailbox.removed_at = now
+    audit.record(s, Event.MAILBOX_CHANGED, now=now, mailbox=mailbox.name, removed=True)
+
+
+def named(s: Session, name: str) -> Mailbox:
+    """The mailbox of this name or address, locked. Raises NotFound."""
+    found = queries.mailbox(s, name)
+    if found is None:
+        raise NotFound(f"There is no mailbox {name}. List them with: atum mailbox list")
+    return found
+
+
+def tried(account: Account) -> int:
+    """Sign in, open the folder and answer how many mails nobody has read; nothing is changed there. Raises MailboxFailure."""
+    with imap.opened(account) as folder:
+        return folder.unread()
+
+
+def _new(account: Account, now: datetime) -> Mailbox:
+    return Mailbox(
+        host=account.host,
+        username=account.username,
+        folder=account.folder,
+        credentials="",
+        created_at=now,
+        last_uid=0,
+        lease_epoch=0,
+        state=MailboxState.OK,
+        failures=0,
+    )
+
+
+def _let_in(mailbox: Mailbox, settings: Settings, password: str) -> None:
+    if not password:
+        raise Invalid("A mailbox needs a password.")
+    mailbox.password = Sealer(Signer(config.secret_key(settings))).seal(mailboxes.SEALED_FOR, password)
+    mailbox.failures, mailbox.next_try_at = 0, None
+
+
+def _refuse_of_settings(mailbox: Mailbox) -> None:
+    if mailbox.password is None:
+        raise Conflict(f"The mailbox {mailbox.name} {OF_THE_SETTINGS}.")
+
+
+def _team(s: Session, name: str | None) -> int | None:
+    if not name:
+        return None
+    found = accounts.team_named(s, name)
+    if found is None:
+        raise Invalid(f"There is no team {name!r}.")
+    if found.archived_at is not None:
+        raise Invalid(f"The team {found.name} is archived and gets no new tickets.")
+    return found.id

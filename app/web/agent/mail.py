@@ -1,0 +1,125 @@
+"""The ledger of incoming mail, for who is responsible for the desk: what came, what became of it, and each mail as it came."""
+
+from typing import Literal
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request, Response
+
+from app.accounts.models import Person
+from app.audit import actions as audit
+from app.audit.models import Event
+from app.core.errors import DeskError, NotFound
+from app.db.session import Session
+from app.intake import actions as intake
+from app.intake import queries
+from app.web import downloads
+from app.web.agent import trouble
+from app.web.desk import Desk
+from app.web.door import House, Manager, ManagerAsker, Now, Reader, Tx
+from app.web.forms import PageRoute, page
+from app.web.pages import see_other
+
+router = APIRouter(prefix="/mail", route_class=PageRoute)
+
+State = Literal["all", "quarantined", "new", "done", "duplicate", "ignored"]
+PAGE = 50
+MOST_SHOWN = 100_000  # bytes of a mail's source
+_STATES: dict[State, str] = {
+    "all": "All",
+    "quarantined": "For a person",
+    "new": "Waiting",
+    "done": "Tickets and answers",
+    "duplicate": "Duplicates",
+    "ignored": "Ignored",
+}
+
+
+@router.get("")
+def index(
+    me: ManagerAsker, c: Reader, now: Now, house: House, request: Request, state: State = "all", mailbox: int = 0, before: int = 0
+) -> Response:
+    """What came, newest first, by its outcome and by mailbox."""
+    wanted = None if state == "all" else state
+    rows = queries.ledger(c, state=wanted, mailbox=mailbox or None, before=before or None, limit=PAGE + 1)
+    return page(
+        request,
+        "agent/mail.html",
+        me=me,
+        now=now,
+        trouble=trouble.words(c, house.settings),
+        states=[(label, _href(each, mailbox), each == state) for each, label in _STATES.items()],
+        mailboxes=[(box["name"], _href(state, box["id"]), box["id"] == mailbox) for box in queries.mailbox_states(c)],
+        everything=_href(state, 0),
+        chosen=mailbox,
+        rows=rows[:PAGE],
+        first=_href(state, mailbox) if before else None,
+        next=_href(state, mailbox, rows[PAGE - 1]["id"]) if len(rows) > PAGE else None,
+    )
+
+
+@router.get("/{id:key}")
+def show(id: int, me: Manager, s: Tx, now: Now, house: House, request: Request) -> Response:
+    """One mail: what became of it and why, and its source as it came. Looking at it is recorded."""
+    return _page(request, s, me, house, id, now, None)
+
+
+@router.get("/{id:key}/original")
+def original(id: int, me: Manager, s: Tx, now: Now, house: House) -> Response:
+    """The mail as a file, to be opened with care."""
+    _recorded(s, me, id, now)
+    return downloads.whole(_raw(s, house, id), f"mail-{id}.eml", "message/rfc822")
+
+
+@router.post("/{id:key}/replay")
+def replay(id: int, me: Manager, s: Tx, now: Now, house: House, request: Request) -> Response:
+    """Process it once more."""
+    try:
+        intake.replay(s, id, by=me.signature, now=now)
+    except DeskError as wrong:
+        return _page(request, s, me, house, id, now, wrong)
+    return see_other(f"/mail/{id}")
+
+
+@router.post("/{id:key}/drop")
+def drop(id: int, me: Manager, s: Tx, now: Now, house: House, request: Request) -> Response:
+    """Nobody has to look at it any more."""
+    try:
+        intake.drop(s, id, by=me.signature, now=now)
+    except DeskError as wrong:
+        return _page(request, s, me, house, id, now, wrong)
+    return see_other(f"/mail/{id}")
+
+
+def _page(request: Request, s: Session, me: Person, house: Desk, id: int, now: Now, refusal: DeskError | None) -> Response:
+    raw = _raw(s, house, id)
+    [mail] = queries.ledger(s, id=id)
+    _recorded(s, me, id, now)
+    return page(
+        request,
+        "agent/one_mail.html",
+        me=me,
+        now=now,
+        trouble=[],
+        status=refusal.status if refusal else 200,
+        refusal=refusal.message if refusal else None,
+        mail=mail,
+        source=raw[:MOST_SHOWN].decode("utf-8", "replace"),
+        cut=len(raw) > MOST_SHOWN,
+    )
+
+
+def _raw(s: Session, house: Desk, id: int) -> bytes:
+    raw = intake.raw(s, house.settings, id)
+    if raw is None:
+        raise NotFound(f"There is no mail {id} in the ledger.")
+    return raw
+
+
+def _recorded(s: Session, me: Person, id: int, now: Now) -> None:
+    audit.record(s, Event.MAIL_READ, now=now, by=me.signature, mail=id)
+
+
+def _href(state: State, mailbox: int, before: int = 0) -> str:
+    given = {"state": state if state != "all" else "", "mailbox": mailbox, "before": before}
+    words = urlencode({name: value for name, value in given.items() if value})
+    return f"/mail?{words}" if words else "/mail"

@@ -1,0 +1,207 @@
+"""Several mailboxes: added, tried, paused and removed by hand, each with its team and priority, and answered from its address."""
+
+import io
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text
+
+from app.accounts.models import Team
+from app.config import Settings
+from app.core.errors import Conflict, DeskError, Invalid, NotFound
+from app.core.priority import Priority
+from app.entry import cli
+from app.intake import mailboxes, queries
+from app.intake.failure import MailboxFailure
+from app.intake.models import Mailbox
+from app.intake.rules.states import MailboxState
+from app.tickets.models import Ticket
+from tests.mail.conftest import Desk
+from tests.mail.imap_server import PASSWORD, USER, Server, eventually, running
+from tests.mail.test_poller import poller as poller
+from tests.mail.test_poller import until
+from tests.mail.test_watch import letter
+
+SALES = "sales@desk.example"
+Atum = Callable[..., Any]
+
+
+@pytest.fixture
+def second() -> Iterator[Server]:
+    with running(Server(user=SALES)) as made:
+        yield made
+
+
+@pytest.fixture
+def settings(desk: Desk) -> Settings:
+    return desk.boot(DATABASE_URL=desk.database.dsn)
+
+
+@pytest.fixture
+def atum(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Atum:
+    """atum("list", …, password="…"): what `atum mailbox` answers."""
+
+    def run(*words: str, password: str = PASSWORD) -> Any:
+        monkeypatch.setattr("sys.stdin", io.StringIO(f"{password}\n"))
+        given = cli._parser().parse_args(["mailbox", *words])
+        return given.run(settings, given)[1]
+
+    return run
+
+
+@pytest.fixture
+def added(atum: Atum, second: Server, desk: Desk) -> Server:
+    """A second mailbox on a server of its own, for the team Billing, urgent."""
+    with desk.database.transaction() as s:
+        s.add(Team(name="Billing", description="", created_at=datetime.now(UTC), revision=1))
+    add = ("add", SALES, "--host", "127.0.0.1", "--port", str(second.port), "--no-tls")
+    assert "is read from now on" in atum(*add, "--team", "billing", "--priority", "urgent")
+    return second
+
+
+def box(desk: Desk, name: str = SALES) -> Mailbox:
+    with desk.database.transaction() as s:
+        return s.scalars(select(Mailbox).where(Mailbox.address == name)).one()
+
+
+def test_what_comes_in_has_the_mailboxs_team_priority_and_address(desk: Desk, added: Server, peer: Server, poller: Any) -> None:
+    peer.add(letter(1))
+    added.add(letter(2))
+    until(poller, lambda: desk.count(Ticket) == 2)
+    with desk.database.transaction() as s:
+        found = {t.desk_address: (t.team.name if t.team else None, t.priority) for t in s.scalars(select(Ticket))}
+    assert found == {USER: (None, Priority.MEDIUM), SALES: ("Billing", Priority.URGENT)}
+
+
+def test_the_same_mail_to_both_mailboxes_is_a_ticket_in_each(desk: Desk, added: Server, peer: Server, poller: Any) -> None:
+    peer.add(letter(1))
+    added.add(letter(1))
+    until(poller, lambda: desk.count(Ticket) == 2)
+
+
+def test_a_hung_server_keeps_no_other_mailbox_waiting(desk: Desk, added: Server, peer: Server, poller: Any) -> None:
+    peer.silent = True
+    added.add(letter(1))
+    until(poller, lambda: desk.count(Ticket) == 1)
+
+
+def test_the_password_is_stored_sealed(desk: Desk, added: Server, settings: Settings) -> None:
+    with desk.database.transaction() as s:
+        stored = s.execute(text("SELECT CAST(m AS text) FROM mailbox m")).scalars().all()
+    assert not any(PASSWORD in row or PASSWORD.encode().hex() in row for row in stored)
+    assert mailboxes.account(box(desk), settings).password == PASSWORD
+
+
+def test_a_password_sealed_by_another_desk_is_told_in_words(desk: Desk, added: Server, settings: Settings) -> None:
+    (desk.folder / "secrets/secret_key").write_text("cd" * 32)
+    with pytest.raises(MailboxFailure, match=rf"atum mailbox set {SALES} --password-stdin"):
+        mailboxes.account(box(desk), settings)
+
+
+def test_what_can_not_be_read_is_not_saved(desk: Desk, atum: Atum, second: Server) -> None:
+    add = ("add", SALES, "--host", "127.0.0.1", "--port", str(second.port), "--no-tls")
+    with pytest.raises(Invalid, match=r"Wrong password.*Nothing was saved"):
+        atum(*add, password="wrong")
+    with pytest.raises(Invalid, match="does not answer"):
+        atum("add", SALES, "--host", "127.0.0.1", "--port", "1", "--no-tls")
+    assert desk.mailbox().address == USER
+    assert "is read from now on" in atum(*add, "--untested", password="wrong")
+
+
+@pytest.mark.parametrize(
+    ("words", "refusal"),
+    [
+        (("add", "sales", "--host", "h", "--untested"), "is not an e-mail address"),
+        (("add", SALES, "--host", "h", "--untested", "--team", "nowhere"), "There is no team 'nowhere'"),
+        (("add", "b@desk.example", "--host", "127.0.0.1", "--user", USER, "--untested"), "is already read, as support@"),
+        (("remove", USER), "is named by the settings"),
+        (("set", USER, "--password-stdin"), "is named by the settings"),
+        (("set", USER), "Say what to change"),
+        (("pause", "nobody@desk.example"), "There is no mailbox nobody@desk.example"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_words(atum: Atum, words: tuple[str, ...], refusal: str) -> None:
+    with pytest.raises(DeskError, match=refusal):
+        atum(*words)
+
+
+def test_an_empty_password_is_refused(atum: Atum) -> None:
+    with pytest.raises(Invalid, match="needs a password"):
+        atum("add", SALES, "--host", "h", "--untested", password="")
+
+
+@pytest.mark.parametrize("day", ["2026-13-01", "yesterday"])
+def test_a_day_that_is_none_is_wrong_usage(atum: Atum, day: str) -> None:
+    with pytest.raises(SystemExit) as left:
+        atum("add", SALES, "--host", "h", "--import-since", day)
+    assert left.value.code == 2
+
+
+def test_trying_tells_what_the_server_says(atum: Atum, added: Server) -> None:
+    added.add(letter(1))
+    assert atum("test", SALES) == f"{SALES}: signed in, opened INBOX; 1 unread."
+    added.password = "another"
+    with pytest.raises(Invalid, match=r"\[AUTHENTICATIONFAILED\] Wrong password"):
+        atum("test", SALES)
+
+
+def test_trying_and_saving_leave_no_trace_at_the_server(atum: Atum, added: Server) -> None:
+    atum("test", SALES)
+    assert not any(word in asked for asked in added.asked for word in ("STORE", "BODY[", "EXPUNGE", "MOVE"))
+
+
+def test_a_paused_mailbox_is_left_in_peace_and_goes_on_where_it_was(
+    desk: Desk, added: Server, poller: Any, atum: Atum, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.entry.mail_poller.LOOK_AROUND", 0.0)
+    added.add(letter(1))
+    until(poller, lambda: desk.count(Ticket) == 1)
+    atum("pause", SALES)
+    until(poller, lambda: len(poller._mailboxes) == 1)
+    added.add(letter(2))
+    assert "paused" in atum("list")
+    for _ in range(3):
+        poller.once()
+    assert desk.count(Ticket) == 1
+    atum("resume", SALES)
+    until(poller, lambda: desk.count(Ticket) == 2)
+
+
+def test_a_new_password_is_tried_at_once(desk: Desk, added: Server, poller: Any, atum: Atum) -> None:
+    added.password = "another"
+    until(poller, lambda: box(desk).failures > 0)
+    atum("set", SALES, "--password-stdin", password="another")
+    assert box(desk).next_try_at is None
+    until(poller, lambda: box(desk).state is MailboxState.OK and box(desk).last_ok_at)
+
+
+def test_another_start_leaves_what_was_added_alone(desk: Desk, added: Server) -> None:
+    desk.boot(IMAP_USER="other@desk.example")
+    with desk.database.transaction() as s:
+        assert {m.address for m in queries.in_use(s)} == {"other@desk.example", SALES}
+
+
+def test_a_removed_mailbox_is_read_no_more_and_comes_back_where_it_was(desk: Desk, added: Server, atum: Atum) -> None:
+    desk.pretend(last_uid=7, uidvalidity=1)
+    atum("remove", SALES)
+    assert SALES not in atum("list")
+    with pytest.raises(NotFound):
+        atum("test", SALES)
+    atum("add", SALES, "--host", "127.0.0.1", "--port", str(added.port), "--no-tls")
+    assert (box(desk).removed_at, box(desk).last_uid) == (None, 7)
+    with pytest.raises(Conflict):
+        atum("add", SALES, "--host", "127.0.0.1", "--port", str(added.port), "--no-tls")
+
+
+def test_older_mail_is_taken_where_somebody_wants_it(desk: Desk, second: Server, atum: Atum, poller: Any) -> None:
+    now = datetime.now(UTC)
+    second.add(letter(1), at=now - timedelta(days=40))
+    second.add(letter(2), at=now - timedelta(days=10), flags=r"\Seen")
+    since = f"{now - timedelta(days=20):%Y-%m-%d}"
+    said = atum("add", SALES, "--host", "127.0.0.1", "--port", str(second.port), "--no-tls", "--import-since", since)
+    assert f"beginning with what came since {since}" in said
+    until(poller, lambda: box(desk).last_uid == 2)
+    until(poller, lambda: desk.count(Ticket) == 1)
+    eventually(lambda: len(desk.ledger()) == 1)
