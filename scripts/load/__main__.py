@@ -32,6 +32,7 @@ PORT = 54399
 DATABASE = f"postgresql://postgres@127.0.0.1:{PORT}"
 KINDS = {"list": 0.6, "ticket": 0.6, "search": 0.6, "create": 0.4}
 DEPTH = 0.8  # of a figure at the smaller size
+WARM = 15  # seconds before anything is measured: a server that was just started has read nothing yet
 # As conf/postgres has it for the embedded server.
 MACHINE = this_machine()
 OPTIONS = {
@@ -139,7 +140,7 @@ def measure(
         for kind in kinds:
             script = requests(kind, tickets, folder)
             for url in (desk, bare):
-                rate(url, script, seconds=2, connections=connections)
+                rate(url, script, seconds=WARM, connections=connections)
             pairs = [[rate(url, script, seconds=seconds, connections=connections) for url in (desk, bare)] for _ in range(rounds)]
             ours, theirs = (sorted(column)[len(pairs) // 2] for column in zip(*pairs, strict=True))
             found[kind] = {"desk": round(ours, 1), "reference": round(theirs, 1), "share": round(ours / theirs, 2)}
