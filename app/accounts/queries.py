@@ -63,6 +63,11 @@ def managers(s: Session) -> Sequence[Person]:
     return [p for p in found if p.role is Role.MANAGER] or found
 
 
+def administrators(s: Session) -> Sequence[Person]:
+    """Whom to tell when the desk itself needs somebody."""
+    return s.scalars(select(Person).where(Person.role == Role.ADMIN, Person.disabled_at.is_(None)).order_by(Person.id)).all()
+
+
 def organization_of(c: Connection, actor: Actor) -> str | None:
     """The name of the organization that somebody answers for, if they do."""
     if actor.role is not Role.CUSTOMER_ADMIN or actor.organization_id is None:

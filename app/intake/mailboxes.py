@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, update
 
 from app import config
+from app.accounts import queries as accounts
 from app.audit import actions as audit
 from app.audit.models import Event
 from app.config import Settings
@@ -14,13 +15,16 @@ from app.core import text
 from app.core.sealing import Broken, Sealer
 from app.core.signing import Signer
 from app.db.session import Session
+from app.intake import notices
 from app.intake.failure import MailboxFailure
 from app.intake.imap import Account
 from app.intake.models import Mailbox
 from app.intake.rules import patience
 from app.intake.rules.states import FailureClass, MailboxState
+from app.outbox import actions as outbox
 
 SEALED_FOR = "mailbox"
+TELL_AFTER = timedelta(minutes=15)
 SEEN_WELL_EVERY = timedelta(seconds=30)
 
 log = logging.getLogger(__name__)
@@ -89,7 +93,10 @@ def move_cursor(s: Session, mailbox: Mailbox, *, uidvalidity: int, last_uid: int
 
 
 def failed(s: Session, mailbox_id: int, failure: MailboxFailure, *, now: datetime) -> None:
-    """Remember that it can't be read, why, and when to ask again. Logged when that is news, and not at every try."""
+    """Remember that it can't be read, why, and when to ask again. Logged when that is news, and not at every try.
+
+    What lasts is told to the administrators by mail, once.
+    """
     mailbox = s.get_one(Mailbox, mailbox_id, with_for_update=True)
     before = (mailbox.state, mailbox.failure_class)
     mailbox.failures = mailbox.failures + 1 if mailbox.failure_class is failure.kind else 1
@@ -98,6 +105,8 @@ def failed(s: Session, mailbox_id: int, failure: MailboxFailure, *, now: datetim
     mailbox.failing_since = mailbox.failing_since or now
     wait = patience.before_next_try(failure.kind, mailbox.failures, chance=random.random())  # noqa: S311 (spreads load)
     mailbox.next_try_at = now + wait
+    if now - mailbox.failing_since >= TELL_AFTER:
+        outbox.put_all(s, [notices.not_coming_in(mailbox, person) for person in accounts.administrators(s)], now=now)
     if (mailbox.state, mailbox.failure_class) != before:
         log.error(
             "the mailbox can't be read; trying again ever more rarely",

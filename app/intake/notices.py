@@ -1,0 +1,33 @@
+"""What the desk writes to administrators about its mailboxes."""
+
+from app.accounts.models import Person
+from app.intake.models import Mailbox
+from app.outbox import actions as outbox
+from app.outbox.actions import Draft
+from app.outbox.models import Kind
+
+
+def not_coming_in(mailbox: Mailbox, to: Person) -> Draft:
+    """That a mailbox can't be read, and why. The outbox takes it once for each time that the mailbox began to fail."""
+    lines = [
+        f"Mail to {mailbox.name} has not come in since {mailbox.failing_since:%Y-%m-%d %H:%M} UTC:",
+        "",
+        f"  {mailbox.reason}",
+        "",
+        "Nothing is lost: what comes meanwhile waits on its server. The desk goes on trying, ever more rarely, so as not to be",
+        "locked out; a new password, or atum mailbox resume, makes it try at once. You get this once.",
+    ]
+    return Draft(
+        kind=Kind.NOTICE,
+        dedupe_key=f"mailbox:{mailbox.id}:{mailbox.failing_since:%Y%m%dT%H%M%S}:{to.email}",
+        ticket=None,
+        message_id=None,
+        to_address=to.email,
+        to_name=to.name,
+        from_name="",
+        subject=f"Mail to {mailbox.name} is not coming in",
+        text="\n".join(lines),
+        in_reply_to=None,
+        references=(),
+        mail_id=outbox.new_mail_id(0, 0),
+    )
