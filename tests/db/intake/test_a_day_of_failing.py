@@ -59,6 +59,7 @@ def test_a_day_of_it(s: Session, mailbox: Mailbox, now: datetime, kind: FailureC
     [banner] = trouble.words(s.connection(), SETTINGS)
     assert banner == "Mail to support@desk.example is not coming in: the server says no"
     mailboxes.works(s, mailbox.id, now=now + DAY)
+    s.flush()
     assert (mailbox.state, mailbox.reason, mailbox.next_try_at) == (MailboxState.OK, None, None)
     assert trouble.words(s.connection(), SETTINGS) == []
 
