@@ -41,10 +41,14 @@ class Blobs:
 
     def get(self, name: str) -> bytes:
         """The bytes. Raises NotFound."""
-        try:
-            return self.path(name).read_bytes()
-        except FileNotFoundError:
-            raise NotFound(f"The file {name} is not in {self.root}.") from None
+        return self.existing(name).read_bytes()
+
+    def existing(self, name: str) -> Path:
+        """Where it is. Raises NotFound."""
+        path = self.path(name)
+        if not path.exists():
+            raise NotFound(f"The file {name} is not in {self.root}.")
+        return path
 
     def path(self, name: str) -> Path:
         """Where it is, whether it exists or not."""

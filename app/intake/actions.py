@@ -35,6 +35,7 @@ __all__ = [
     "drop",
     "drop_acknowledgements",
     "given",
+    "kept",
     "raw",
     "replay",
     "take",
@@ -72,10 +73,16 @@ def take(
 
 def raw(s: Session | Connection, settings: Settings, id: int) -> bytes | None:
     """A mail as it came; None where there is no such mail."""
+    found = kept(s, settings, id)
+    return found.read_bytes() if isinstance(found, Path) else found
+
+
+def kept(s: Session | Connection, settings: Settings, id: int) -> bytes | Path | None:
+    """A mail as it came, or where it lies if it is large; None where there is no such mail."""
     found = s.execute(select(InboundMail.raw, InboundMail.blob).where(InboundMail.id == id)).one_or_none()
     if found is None:
         return None
-    return found.raw if found.blob is None else blobs(settings).get(found.blob)
+    return found.raw if found.blob is None else blobs(settings).existing(found.blob)
 
 
 def given(s: Session, id: int, mail: Fetched, *, large: Blobs, now: datetime) -> None:

@@ -1,11 +1,15 @@
 """Pieces of bytes over a stream, each with its length before it: how parent and child of a reading pair speak."""
 
+import io
+import os
 import socket
 import struct
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 _LENGTH = struct.Struct(">Q")
+_AT_ONCE = 1_000_000  # bytes
 
 
 def _nothing() -> None:
@@ -16,13 +20,19 @@ class Broken(Exception):
     """The other side went away."""
 
 
-def send(s: socket.socket, content: bytes, *, until: float | None = None) -> None:
-    """Raises Broken, or TimeoutError when it is not through by `until` (on the monotonic clock)."""
+def send(s: socket.socket, content: bytes | Path, *, until: float | None = None) -> None:
+    """A file goes without being held. Raises Broken, or TimeoutError when it is not through by `until` (monotonic clock)."""
     s.settimeout(_left(until))
     try:
-        s.sendall(_LENGTH.pack(len(content)))
-        s.settimeout(_left(until))
-        s.sendall(content)
+        if isinstance(content, bytes):
+            s.sendall(_LENGTH.pack(len(content)))
+            s.settimeout(_left(until))
+            s.sendall(content)
+        else:
+            with content.open("rb") as file:
+                s.sendall(_LENGTH.pack(os.fstat(file.fileno()).st_size))
+                s.settimeout(_left(until))
+                s.sendfile(file)
     except (BrokenPipeError, ConnectionResetError):
         raise Broken from None
 
@@ -30,26 +40,26 @@ def send(s: socket.socket, content: bytes, *, until: float | None = None) -> Non
 def receive(s: socket.socket, *, until: float | None = None, meanwhile: Callable[[], None] = _nothing) -> bytes:
     """The next piece; `meanwhile` is called about once a second. Raises Broken, or TimeoutError if not whole by `until`."""
     length: int = _LENGTH.unpack(_exactly(s, _LENGTH.size, until, meanwhile))[0]
-    return bytes(_exactly(s, length, until, meanwhile))
+    return _exactly(s, length, until, meanwhile)
 
 
-def _exactly(s: socket.socket, length: int, until: float | None, meanwhile: Callable[[], None]) -> bytearray:
-    got = bytearray(length)
-    view, at = memoryview(got), 0
-    while at < length:
+def _exactly(s: socket.socket, length: int, until: float | None, meanwhile: Callable[[], None]) -> bytes:
+    """So many bytes, held once: BytesIO gives its buffer away, where all else would copy it."""
+    got = io.BytesIO()
+    while (missing := length - got.tell()) > 0:
         left = _left(until)
         s.settimeout(None if left is None else min(left, 1.0))
         try:
-            n = s.recv_into(view[at:])
+            piece = s.recv(min(missing, _AT_ONCE))
         except TimeoutError:
             meanwhile()
             continue
         except ConnectionResetError:
-            n = 0
-        if not n:
+            piece = b""
+        if not piece:
             raise Broken
-        at += n
-    return got
+        got.write(piece)
+    return got.getvalue()
 
 
 def _left(until: float | None) -> float | None:

@@ -38,7 +38,8 @@ class Processor:
         if self._withheld(id):
             self._show_withheld(id)
             return
-        raw = self._raw(id)
+        with self._database.reading() as c:
+            raw = actions.kept(c, self._settings, id) or b""
         found: list[File] = []
         try:
             mail = self._reader.read(raw, lambda name, content: found.append(self._keep(name, content)))

@@ -44,8 +44,8 @@ class Reader:
         self._line: socket.socket | None = None
         self._busy = False
 
-    def read(self, raw: bytes, keep: Keep) -> Mail:
-        """The mail; `keep` is given each file's name and bytes, one after the other. Raises Unreadable."""
+    def read(self, raw: bytes | Path, keep: Keep) -> Mail:
+        """The mail, from its bytes or the file they lie in; `keep` is given each file's name and bytes. Raises Unreadable."""
         with self._lock:
             for _ in range(2):
                 try:
@@ -77,7 +77,7 @@ class Reader:
     def __exit__(self, kind: type[BaseException] | None, wrong: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def _ask(self, raw: bytes, keep: Keep) -> Mail:
+    def _ask(self, raw: bytes | Path, keep: Keep) -> Mail:
         line = self._line or self._start()
         self._busy = True
         until = time.monotonic() + self._patience

@@ -136,14 +136,15 @@ class Server:
 @contextmanager
 def dovecot() -> Iterator[Server]:
     """The demo's mail server."""
-    started = docker("run", "--rm", "-d", "-p", "127.0.0.1::143", MAIL)
+    room = "uid=5100,gid=5100"
+    started = docker("run", "--rm", "-d", "-p", "127.0.0.1::143", "--tmpfs", f"/run:{room}", "--tmpfs", f"/mail:{room}", MAIL)
     try:
         port = int(docker("port", started, "143").splitlines()[0].rpartition(":")[2])
         for _ in range(200):
             try:
                 imaplib.IMAP4("127.0.0.1", port).logout()
                 break
-            except OSError:
+            except (OSError, imaplib.IMAP4.error):  # not there yet, or there and not ready
                 time.sleep(0.1)
         yield Server(port)
     finally:

@@ -49,19 +49,25 @@ def said(part: Part) -> Said:
             return Said(_first(s.text for s in every), _first(s.html for s in reversed(every)), files)
         return Said(_sequence_text(every), _sequence_html(every), files)
     if part.media_type not in {"text/plain", "text/html"} or part.disposition == "attachment" or part.name:
-        return Said(files=[_file(part)] if part.body.strip() else [])
+        return Said(files=[_file(part)] if not part.empty else [])
     return _spoken(part)
 
 
 def _spoken(part: Part) -> Said:
     is_html = part.media_type == "text/html"
-    whole = text.printable(charset.decode(part.content, part.parameters.get("charset", ""), markup=is_html))
+    most = html.MOST if is_html else MOST_TEXT
+    content = part.content
+    begin = content if len(content) <= 4 * most else _whole_lines(content[: 4 * most])  # no character has more bytes
+    whole = text.printable(charset.decode(begin, part.parameters.get("charset", ""), markup=is_html))
     if part.parameters.get("format", "").lower() == "flowed":
         whole = unflowed(whole, delsp=part.parameters.get("delsp", "").lower() == "yes")
-    most = html.MOST if is_html else MOST_TEXT
-    if len(whole) <= most:
+    if len(whole) <= most and begin is content:
         return Said(html=whole) if is_html else Said(whole.strip("\n"))
     return Said(html=whole[:most] + CUT, files=[_file(part)]) if is_html else Said(whole[:most] + CUT, files=[_file(part)])
+
+
+def _whole_lines(content: bytes) -> bytes:
+    return content.rpartition(b"\n")[0] or content
 
 
 def unflowed(whole: str, *, delsp: bool) -> str:

@@ -45,19 +45,21 @@ class Headers:
         return value.decode("ascii") if plain else charset.decode(value, self.charset)
 
 
-def split(raw: bytes) -> tuple[Headers, int]:
-    """The header, and where in `raw` the body begins.
+def split(raw: bytes, start: int = 0, stop: int | None = None) -> tuple[Headers, int]:
+    """The header of what lies between `start` and `stop`, and where in `raw` its body begins.
 
     What can't be a header line ends the header (there are mails without the empty line). An mbox "From " line is skipped.
     """
-    at = raw.find(b"\n") + 1 if raw.startswith((b"From ", b">From ")) else 0
-    if raw.startswith((b"\r\n", b"\n"), at):
-        return Headers(), at + (2 if raw.startswith(b"\r\n", at) else 1)
-    found = _END.search(raw, max(at - 1, 0))
-    end, body = (found.start(), found.end()) if found else (len(raw), len(raw))
+    stop = len(raw) if stop is None else stop
+    mbox = raw.startswith((b"From ", b">From "), start, stop)
+    at = (raw.find(b"\n", start, stop) + 1 or start) if mbox else start
+    if raw.startswith((b"\r\n", b"\n"), at, stop):
+        return Headers(), at + (2 if raw.startswith(b"\r\n", at, stop) else 1)
+    found = _END.search(raw, max(at - 1, start), stop)
+    end, body = (found.start(), found.end()) if found else (stop, stop)
     fields: list[tuple[str, bytes]] = []
     room = MOST_ALL
-    for start, line in _lines(raw, at, end):
+    for begins, line in _lines(raw, at, end):
         room -= len(line) + 2
         if room < 0:
             break
@@ -67,7 +69,7 @@ def split(raw: bytes) -> tuple[Headers, int]:
         elif match := _NAME.match(line):
             fields.append((match[1].decode("ascii").lower(), line[match.end() :].strip()[:MOST_ONE]))
         elif line.strip() and not line.startswith((b"From ", b">From ")):
-            return Headers(fields), start
+            return Headers(fields), begins
     return Headers(fields), body
 
 
@@ -104,7 +106,8 @@ def parameters(raw: str) -> tuple[str, dict[str, str]]:
 
 def base64(raw: bytes) -> bytes:
     """What can be had from base64 with junk in it, bad padding, or several paddings in a row."""
-    if b"=" not in raw.rstrip(b"=\r\n\t "):
+    padding = raw.find(b"=")
+    if padding < 0 or not raw[padding:].strip(b"=\r\n\t "):
         try:
             return binascii.a2b_base64(raw)
         except binascii.Error:

@@ -86,5 +86,6 @@ def _content_key(whole: parts.Part) -> str:
     digest = hashlib.sha256()
     for name in names:
         digest.update(whole.headers.first(name).encode("utf-8", "replace") + b"\0")
-    digest.update(whole.body.replace(b"\r\n", b"\n").rstrip())
+    for piece in whole.pieces():
+        digest.update(piece.replace(b"\r\n", b"\n"))
     return digest.hexdigest()

@@ -116,3 +116,24 @@ def test_nothing_makes_it_raise(raw: bytes, before: bytes) -> None:
     for each in whole.walk():
         assert isinstance(each.content, bytes)
         assert isinstance(each.name, str)
+
+
+@given(st.lists(st.sampled_from([b"a", b"\r", b"\n", b"\r\n", b" ", b"bc" * 300_000]), max_size=12))
+def test_a_body_read_piece_by_piece_is_the_whole_body_whatever_is_cut_where(bits: list[bytes]) -> None:
+    whole, _ = parts.tree(b"Subject: s\r\n\r\n" + b"".join(bits))
+    pieced = b"".join(piece.replace(b"\r\n", b"\n") for piece in whole.pieces())
+    assert pieced == whole.body.replace(b"\r\n", b"\n").rstrip()
+    assert whole.empty == (not whole.body.strip())
+
+
+@pytest.mark.parametrize("flood", ["-" * 3_000_000, "--limit" * 400_000, "--limit\r" * 400_000, "x\r\n--limi\r\n" * 200_000])
+def test_what_only_looks_like_a_boundary_costs_no_more_than_other_text(flood: str) -> None:
+    whole, _ = parts.tree(mail(flood, Content_Type='multipart/mixed; boundary="limit"'))
+    assert len(whole.children) <= parts.MOST_PARTS + 1
+
+
+def test_a_boundary_within_a_line_is_text() -> None:
+    assert leaves(multipart(part("see --limit for this\r\n --limit"), part("two"))) == [
+        b"see --limit for this\r\n --limit",
+        b"two",
+    ]

@@ -1,10 +1,12 @@
 """The limited child, and the parent that never falls with it."""
 
+import base64
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -161,3 +163,30 @@ def test_the_parent_loads_none_of_the_parsers() -> None:
     heavy = "print(sorted({'lxml', 'nh3', 'chardet', 'inscriptis'} & set(sys.modules)))"
     said = subprocess.run([sys.executable, "-c", f"import sys, app.entry.mail_poller\n{heavy}"], capture_output=True, check=True)
     assert said.stdout == b"[]\n"
+
+
+def test_a_mail_in_a_file_is_read_as_one_in_hand(reader: Reader, tmp_path: Path) -> None:
+    raw = multipart(part("See the file."), part("x" * 3_000_000, Content_Disposition="attachment; filename=a.bin"))
+    (tmp_path / "mail").write_bytes(raw)
+    files: dict[str, list[int]] = {"hand": [], "file": []}
+    in_hand = reader.read(raw, lambda _, content: files["hand"].append(len(content)))
+    assert reader.read(tmp_path / "mail", lambda _, content: files["file"].append(len(content))) == in_hand
+    assert files["file"] == files["hand"] == [3_000_000]
+
+
+@pytest.mark.parametrize("media_type", ["application/zip", "text/plain", "text/html"])
+def test_reading_a_large_mail_takes_little_more_than_three_times_its_size(media_type: str) -> None:
+    large = base64.encodebytes(b"all of it is one long line " * 600_000).decode()
+    raw = multipart(part("See."), part(large, media_type, Content_Transfer_Encoding="base64"))
+    with Reader() as reader:
+        reader.read(mail("<p>small"), lambda *_: None)
+        assert reader._child
+        before = _most(reader._child.pid)
+        reader.read(raw, lambda *_: None)
+        assert _most(reader._child.pid) - before < 3 * len(raw) + 40_000_000
+
+
+def _most(process: int) -> int:
+    """Bytes that it held at most so far."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
