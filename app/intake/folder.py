@@ -50,11 +50,13 @@ class Folder:
         self.uidnext = uidnext
         self._flags = [SEEN, KEYWORD] if keeps_keywords else [SEEN]
         self._idles = bool(client.has_capability("IDLE"))
+        self._exists: bytes | None = None
 
     def after(self, uid: int) -> list[int]:
         """The UIDs above this one, in order. (The server always names the last mail, even if it is below.)"""
         with failures():
             self._client.noop()  # some servers tell of new mail only when asked anything
+            self._told_meanwhile()
             return sorted(u for u in self._client.search(["UID", f"{uid + 1}:*"]) if u > uid)
 
     def since(self, at: datetime, *, unread: bool = False) -> list[int]:
@@ -114,7 +116,12 @@ class Folder:
         return ""
 
     def wait(self, seconds: float, stop: threading.Event, wake: threading.Event) -> None:
-        """Until the server tells of something, or `wake` or `stop` is set, or the time is over."""
+        """Until the server tells of something, or `wake` or `stop` is set, or the time is over.
+
+        What it told of since the last look, with the answer to something else, it doesn't tell again.
+        """
+        if self._told_meanwhile():
+            return
         until = time.monotonic() + seconds
         with failures():
             if self._idles:
@@ -126,6 +133,12 @@ class Folder:
                     break
             if self._idles:
                 self._client.idle_done()
+
+    def _told_meanwhile(self) -> bool:
+        """Whether answers since this was asked last named another number of mails. IMAPClient leaves that to imaplib."""
+        told: bytes | None = self._client._imap.response("EXISTS")[1][-1]
+        known, self._exists = self._exists, told or self._exists
+        return known != self._exists
 
     @staticmethod
     def _told(responses: list[tuple[object, ...]]) -> bool:

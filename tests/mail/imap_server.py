@@ -34,7 +34,8 @@ class Server:
     """The folder, the script, and the memory. `cut_after`: bytes of a FETCH's answer after which the line is cut, once.
 
     `stubborn` mails are never given: left out ("withheld"), refused with the whole FETCH ("refused"), or their line is cut
-    ("broken"); their headers neither, where it says so ("refused header").
+    ("broken"); their headers neither, where it says so ("refused header"). `late` come as the next command of this name is
+    answered: too late to be in the answer, and told of with it.
     """
 
     mails: dict[int, Stored] = field(default_factory=dict)
@@ -53,6 +54,7 @@ class Server:
     withheld: set[int] = field(default_factory=set)
     stubborn: dict[int, str] = field(default_factory=dict)
     sizes: dict[int, int] = field(default_factory=dict)
+    late: dict[str, bytes] = field(default_factory=dict)
     port: int = 0
     asked: list[str] = field(default_factory=list)
     logins: int = 0
@@ -112,6 +114,9 @@ class Talk(socketserver.StreamRequestHandler):
     def answer(self, tag: str, command: str) -> None:
         verb, _, rest = command.removeprefix("UID ").partition(" ")
         reply = getattr(self, f"do_{verb.lower()}", lambda _: "BAD what?")(rest)
+        if late := self.script.late.pop(verb.upper(), b""):
+            self.script.add(late)
+            self.say(f"* {len(self.script.mails)} EXISTS")
         self.say(f"{tag} {reply or 'OK done'}")
         if verb.upper() == "LOGOUT":
             raise Cut

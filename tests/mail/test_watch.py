@@ -47,6 +47,17 @@ def test_a_server_that_idles_tells_of_new_mail_at_once(desk: Desk, peer: Server)
     assert time.monotonic() - began < 2
 
 
+@pytest.mark.parametrize("command", ["NOOP", "SEARCH", "FETCH"])
+def test_mail_that_the_server_tells_of_while_we_look_does_not_wait_for_the_next_look(
+    desk: Desk, peer: Server, command: str
+) -> None:
+    with desk.watching(desk.boot(EMAIL_POLL_INTERVAL="3600")):
+        eventually(lambda: "IDLE" in peer.asked)
+        peer.late[command] = letter(2)
+        peer.add(letter(1))
+        eventually(lambda: len(desk.ledger()) == 2)
+
+
 def test_a_server_that_can_not_idle_is_asked_every_interval(desk: Desk, peer: Server) -> None:
     peer.capabilities = "IMAP4rev1"
     with desk.watching():
