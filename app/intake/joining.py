@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from sqlalchemy import select
 
 from app.accounts.models import Person
+from app.core import text
 from app.db.session import Session
 from app.intake.rules.mail import Mail
+from app.outbox import queries as letters
 from app.outbox.house import House
+from app.outbox.models import Letter
 from app.tickets import queries
 from app.tickets.models import Ticket, Watcher
 from app.tickets.rules import WatcherKind
@@ -37,13 +40,19 @@ def not_for_us(mail: Mail, house: House) -> str:
     return ""
 
 
-def bounced(s: Session, mail: Mail, house: House) -> Ticket | None:
-    """The ticket whose mail this report says was not delivered; None for anything that doesn't name a mail of ours."""
+def returned(s: Session, mail: Mail, house: House) -> tuple[int, Letter | None] | None:
+    """The ticket whose mail this report is about, and the letter, locked, where it can be told; None for anything that doesn't
+    name a mail of ours. What it names must be signed by us: anybody can write a report.
+    """
     if mail.bounce is None:
         return None
+    for address in mail.recipients:
+        letter = _letter_of(s, address, house, lock=True)
+        if letter and letter.ticket:
+            return letter.ticket, letter
     for mail_id in (*mail.bounce.mail_ids, *mail.in_reply_to, *reversed(mail.references)):
-        if (number := house.ticket_of_mail_id(mail_id)) is not None:
-            return queries.by_number(s, number)
+        if (bare := house.bare(mail_id)) and (ticket := house.ticket_of_mail_id(mail_id)):
+            return ticket, letters.by_mail_id(s, bare, to=mail.bounce.recipient)
     return None
 
 
@@ -52,12 +61,20 @@ def _candidates(s: Session, mail: Mail, sender: Person, house: House) -> Iterato
     for address in mail.recipients:
         if (number := house.ticket_of_address(address, sender.email)) is not None:
             yield number
+        letter = _letter_of(s, address, house)  # where machines answer to (RFC 3834 section 4): somebody is away
+        if letter and letter.ticket and text.address(letter.to_address) == sender.email:
+            yield letter.ticket
     answered = (*mail.in_reply_to, *reversed(mail.references))
     for mail_id in answered:
         if (number := house.ticket_of_mail_id(mail_id)) is not None:
             yield number
     if answered and not mail.automatic and (ticket := queries.by_mail_id(s, list(answered))):
         yield ticket.number
+
+
+def _letter_of(s: Session, address: str, house: House, *, lock: bool = False) -> Letter | None:
+    id = house.letter_of_address(address)
+    return s.get(Letter, id, with_for_update=lock or None) if id is not None else None
 
 
 def _in_copy(s: Session, ticket: Ticket, sender: Person) -> bool:

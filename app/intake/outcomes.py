@@ -18,7 +18,9 @@ from app.intake import joining
 from app.intake.models import InboundMail
 from app.intake.rules.mail import Mail
 from app.intake.rules.states import MailState
+from app.outbox import actions as outbox
 from app.outbox.house import House
+from app.outbox.models import Letter
 from app.tickets import actions as tickets
 from app.tickets.actions import Body, Source
 from app.tickets.models import Channel, Message, Ticket
@@ -42,8 +44,8 @@ def settle(
         return row
     if reason := joining.not_for_us(mail, house):
         return _close(row, MailState.IGNORED, now, reason)
-    if (ticket := joining.bounced(s, mail, house)) is not None:
-        return _note_bounce(s, row, mail, ticket, now)
+    if about := joining.returned(s, mail, house):
+        return _note_report(s, row, mail, *about, now)
     return _deliver(s, row, mail, files, house=house, gate=gate, now=now)
 
 
@@ -178,22 +180,16 @@ def _body(row: InboundMail, mail: Mail) -> Body:
     return Body(said, mail.html or None, mail.html_policy)
 
 
-def _note_bounce(s: Session, row: InboundMail, mail: Mail, ticket: Ticket, now: datetime) -> InboundMail:
-    """A report about a mail of ours becomes no ticket: it stands on the ticket that the mail belonged to."""
+def _note_report(s: Session, row: InboundMail, mail: Mail, ticket: int, letter: Letter | None, now: datetime) -> InboundMail:
+    """A report about a mail of ours becomes no ticket: it stands with the letter, or at least on its ticket."""
     assert mail.bounce
     report = mail.bounce
     words = " ".join(part for part in (report.status, report.diagnostic) if part) or "no reason given"
-    row.ticket = ticket.number
-    if report.action in {"failed", ""}:
-        audit.record(
-            s,
-            Event.MAIL_NOT_DELIVERED,
-            now=now,
-            ticket=ticket.number,
-            to=report.recipient,
-            reason=words,
-            mail=row.id,
-        )
+    row.ticket = ticket
+    if report.action in {"failed", ""} and letter:
+        outbox.returned(s, letter, words, mail=row.id, now=now)
+    elif report.action in {"failed", ""}:
+        audit.record(s, Event.MAIL_NOT_DELIVERED, now=now, ticket=ticket, to=report.recipient, reason=words, mail=row.id)
     return _close(row, MailState.IGNORED, now, f"a report about our own mail to {report.recipient}: {words}")
 
 

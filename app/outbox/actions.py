@@ -129,6 +129,14 @@ def record(s: Session, id: int, outcome: Outcome, *, relay: str | None) -> None:
         _record_relay(s, outcome, relay, now)
 
 
+def returned(s: Session, letter: Letter, reason: str, *, mail: int, now: datetime) -> None:
+    """A report (the inbound mail of this id) says that the letter did not arrive, whatever its server said. Once is enough."""
+    if letter.state not in {State.SENT, State.UNKNOWN}:
+        return
+    letter.state, letter.last_error = State.FAILED, reason
+    _tell(s, letter.id, letter.ticket, letter.to_address, reason, now, mail=mail)
+
+
 def recover(s: Session) -> int:
     """Settle the letters that a sender left in the middle; only for who holds the sender's lock. Answers how many."""
     left = s.scalars(select(Letter).where(Letter.state == State.SENDING).with_for_update()).all()
@@ -196,5 +204,5 @@ def _problem(address: str) -> str | None:
     return None
 
 
-def _tell(s: Session, letter: int, ticket: int | None, to: str, reason: str, now: datetime) -> None:
-    audit.record(s, Event.MAIL_NOT_DELIVERED, now=now, ticket=ticket, letter=letter, to=to, reason=reason)
+def _tell(s: Session, letter: int, ticket: int | None, to: str, reason: str, now: datetime, **more: int) -> None:
+    audit.record(s, Event.MAIL_NOT_DELIVERED, now=now, ticket=ticket, letter=letter, to=to, reason=reason, **more)

@@ -58,9 +58,12 @@ def _record(db: Database, letter: Letter, outcome: Outcome, *, relay: str | None
 
 
 def _senders(letter: Letter, house: House) -> tuple[str, ...]:
-    """What a machine writes has no return path, so that no machine answers it (RFC 3834 3.3); not every server takes that."""
+    """A return path that names the letter, for what a person wrote; what a machine writes has none, so that no machine answers
+    it (RFC 3834 3.3). Not every server takes either.
+    """
     sender = house.sender(letter.from_address)
-    return (sender,) if letter.kind is Kind.REPLY else ("", sender)
+    first = house.return_address(letter.id, letter.from_address) if letter.kind is Kind.REPLY else ""
+    return (first, sender)
 
 
 def _enclosure(blobs: Blobs, file: Attachment) -> Enclosure:

@@ -15,6 +15,7 @@ _SIGNATURE = r"(?P<signature>[a-z2-7]{16})"
 _BARE = rf"(?P<bare>t\.{_NUMBER}\.[0-9]{{1,19}}\.[0-9a-z]{{1,64}})"
 _MAIL_ID = re.compile(rf"<{_BARE}\.{_SIGNATURE}@[^<>@\s]+>", re.IGNORECASE)
 _REPLY_ADDRESS = re.compile(rf"[^@\s]+\+t{_NUMBER}\.{_SIGNATURE}@[^@\s]+", re.IGNORECASE)
+_RETURN_ADDRESS = re.compile(rf"[^@\s]+\+b(?P<letter>[1-9][0-9]{{0,17}})\.{_SIGNATURE}@[^@\s]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,28 @@ class House:
         """The whole Message-ID of a bare one ("t.{ticket}.{message or 0}.{random}"): "<bare.signature@host>"."""
         return f"<{bare}.{self.signer.sign('mail-id', bare)}@{self.mail_host}>"
 
-    def ticket_of_mail_id(self, mail_id: str) -> int | None:
-        """The ticket of a Message-ID of ours, whatever its host (some relays rewrite it); None for anybody else's."""
+    def bare(self, mail_id: str) -> str | None:
+        """A Message-ID of ours as its letter has it, whatever its host (some relays rewrite it); None for anybody else's."""
         found = _MAIL_ID.fullmatch(mail_id.strip())
         if found and self.signer.matches("mail-id", found["bare"].lower(), found["signature"]):
-            return int(found["ticket"])
+            return found["bare"].lower()
+        return None
+
+    def ticket_of_mail_id(self, mail_id: str) -> int | None:
+        """The ticket of a Message-ID of ours; None for anybody else's."""
+        bare = self.bare(mail_id)
+        return int(bare.split(".")[1]) if bare else None
+
+    def return_address(self, letter: int, sender: str | None = None) -> str:
+        """Where a report about this letter goes: "local+b{letter}.{signature}@domain" (VERP), in the mailbox it was sent from."""
+        local, _, domain = self.sender(sender).rpartition("@")
+        return f"{local}+b{letter}.{self.signer.sign('return-address', str(letter))}@{domain}"
+
+    def letter_of_address(self, address: str) -> int | None:
+        """The letter of a return address of ours."""
+        found = _RETURN_ADDRESS.fullmatch(address.strip())
+        if found and self.signer.matches("return-address", found["letter"], found["signature"]):
+            return int(found["letter"])
         return None
 
     def reply_address(self, ticket: int, recipient: str, sender: str | None = None) -> str:

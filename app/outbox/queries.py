@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
+from app.core import text
 from app.db.session import Session
 from app.files.models import Attachment
 from app.outbox.models import Kind, Letter, Relay, RelayState, State
@@ -41,6 +42,13 @@ def enclosed(s: Session, letter: Letter) -> Sequence[Attachment]:
     if letter.kind is not Kind.REPLY or letter.message_id is None:
         return []
     return s.scalars(select(Attachment).where(Attachment.message_id == letter.message_id).order_by(Attachment.id)).all()
+
+
+def by_mail_id(s: Session, bare: str, *, to: str) -> Letter | None:
+    """The letter of this bare Message-ID; of several, which went out in copy, the one to this address. It is locked."""
+    letters = s.scalars(select(Letter).where(Letter.mail_id == bare).with_for_update()).all()
+    mine = [letter for letter in letters if text.address(letter.to_address) == text.address(to)] or letters
+    return mine[0] if len(mine) == 1 else None
 
 
 def fates(c: Connection | Session, ticket: int, *, configured: bool) -> dict[int, Fate]:

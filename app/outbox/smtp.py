@@ -185,10 +185,9 @@ def _envelope(smtp: smtplib.SMTP, senders: tuple[str, ...], recipient: str, size
         refusal = _answered((code, said), range(200, 300))
         if refusal is None:
             return _answered(smtp.docmd("RCPT", f"TO:<{recipient}>"), range(200, 300))
-        if refusal.verdict is not Verdict.FAILED:
+        if refusal.verdict is not Verdict.FAILED or code == 552:  # 552: the mail is too large, whoever sends it
             return refusal
-    too_large = refusal is not None and refusal.words.startswith("552")
-    return refusal if too_large or refusal is None else Outcome(Verdict.REFUSED, f"our address was refused: {refusal.words}")
+    return refusal and Outcome(Verdict.REFUSED, f"our address was refused: {refusal.words}")
 
 
 def _answered(answer: tuple[int, bytes], wanted: Container[int]) -> Outcome | None:

@@ -15,7 +15,7 @@ from app.intake.rules.states import MailState
 from app.tickets.models import Channel
 from tests.cast import Cast
 from tests.db.intake.conftest import Desk, a_mailbox
-from tests.unit.intake.letters import mail, multipart, part
+from tests.unit.intake.letters import mail, multipart, part, report
 
 ORIGINAL = File("mail.eml", "application/octet-stream", 1, "0" * 64)
 
@@ -125,7 +125,7 @@ class TestMachines:
 
     def test_a_bounce_of_our_mail_is_noted_on_its_ticket_and_becomes_none(self, desk: Desk) -> None:
         ticket = desk.deliver(mail()).ticket
-        row = desk.deliver(_bounce(desk.house.mail_id(f"t.{ticket}.1.abcdef")))
+        row = desk.deliver(report(desk.house.mail_id(f"t.{ticket}.1.abcdef")))
         assert (row.state, row.ticket) == (MailState.IGNORED, ticket)
         assert "carol@acme.example: 5.1.1 550 no such user" in str(row.reason)
         assert events(desk).count(Event.MAIL_NOT_DELIVERED) == 1
@@ -133,12 +133,12 @@ class TestMachines:
 
     def test_a_delay_is_no_failure(self, desk: Desk) -> None:
         ticket = desk.deliver(mail()).ticket
-        desk.deliver(_bounce(desk.house.mail_id(f"t.{ticket}.1.abcdef"), action="delayed"))
+        desk.deliver(report(desk.house.mail_id(f"t.{ticket}.1.abcdef"), action="delayed"))
         assert Event.MAIL_NOT_DELIVERED not in events(desk)
 
     def test_a_made_up_bounce_is_a_ticket_without_an_acknowledgement(self, desk: Desk) -> None:
         ticket = desk.deliver(mail(sender="erin@new.example")).ticket
-        row = desk.deliver(_bounce(f"<t.{ticket}.1.abcdef.aaaaaaaaaaaaaaaa@desk.example>"))
+        row = desk.deliver(report(f"<t.{ticket}.1.abcdef.aaaaaaaaaaaaaaaa@desk.example>"))
         assert row.state is MailState.DONE
         assert row.ticket != ticket
         assert desk.acknowledgements() == ["erin@new.example"]
@@ -264,18 +264,3 @@ def test_the_mailboxes_say_how_many_mails_wait_for_a_person(desk: Desk) -> None:
     TestQuarantine().quarantined(desk)
     [state] = queries.mailbox_states(desk.s)
     assert (state["name"], state["state"], state["quarantined"]) == ("support@desk.example", "ok", 1)
-
-
-def _bounce(mail_id: str, action: str = "failed") -> bytes:
-    status = (
-        f"Reporting-MTA: dns; x\r\n\r\nFinal-Recipient: rfc822; carol@acme.example\r\nAction: {action}\r\n"
-        "Status: 5.1.1\r\nDiagnostic-Code: smtp; 550 no such user\r\n"
-    )
-    return multipart(
-        part("It failed."),
-        part(status, "message/delivery-status"),
-        part(f"Message-ID: {mail_id}\r\n", "text/rfc822-headers"),
-        kind="report; report-type=delivery-status",
-        sender="MAILER-DAEMON@mx.acme.example",
-        mail_id="<bounce@mx.acme.example>",
-    )

@@ -52,7 +52,8 @@ def test_it_is_answered_from_where_it_came_in(desk: Desk, s: Session, ticket: Ti
     sent = compose(letter, desk.house)
     assert str(sent["From"]).endswith(f"<{SALES}>")
     assert str(sent["Reply-To"]).split("+")[0].endswith("<sales")
-    assert _senders(letter, desk.house) == (SALES,)
+    assert _senders(letter, desk.house) == (desk.house.return_address(letter.id, SALES), SALES)
+    assert desk.house.return_address(letter.id, SALES).startswith("sales+b")
     received = s.scalars(select(Letter).where(Letter.kind == Kind.ACKNOWLEDGEMENT)).one()
     assert str(compose(received, desk.house)["From"]).endswith(f"<{SALES}>")
 

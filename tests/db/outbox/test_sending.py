@@ -32,7 +32,7 @@ def test_a_letter_is_sent_once(outbox: Outbox, sink: Sink) -> None:
     assert letter.sent_at
     [taken] = sink.taken
     assert taken.message["Message-ID"] == outbox.house.mail_id(letter.mail_id)
-    assert (taken.sender, taken.recipient) == ("support@desk.example", "carol@acme.example")
+    assert (taken.sender, taken.recipient) == (outbox.house.return_address(letter.id), "carol@acme.example")
 
 
 def test_a_letter_whose_transaction_failed_is_never_sent(outbox: Outbox, sink: Sink) -> None:
@@ -182,7 +182,7 @@ def test_a_server_that_is_shutting_down_loses_nothing(outbox: Outbox, sink: Sink
 
 
 def test_when_our_own_address_is_refused_no_letter_is_lost(outbox: Outbox, sink: Sink) -> None:
-    sink.mail.append("553 5.7.1 Sender address rejected: not owned by user")
+    sink.mail.extend(["553 5.7.1 Sender address rejected: not owned by user"] * 2)
     outbox.put()
     outbox.process(sink.account())
     relay = outbox.relay()
@@ -198,6 +198,14 @@ def test_a_letter_that_is_too_large_fails_alone(outbox: Outbox, sink: Sink) -> N
     assert outbox.process(sink.account()) == 2
     assert outbox.letter("large").state is State.FAILED
     assert outbox.letter("small").state is State.SENT
+
+
+def test_a_server_that_refuses_a_return_path_that_names_the_letter_gets_our_address(outbox: Outbox, sink: Sink) -> None:
+    sink.mail.append("553 5.7.1 Sender address rejected: not owned by user")
+    outbox.put()
+    outbox.process(sink.account())
+    assert [one.sender for one in sink.taken] == ["support@desk.example"]
+    assert outbox.relay() is None
 
 
 def test_what_a_machine_writes_has_no_return_path(outbox: Outbox, sink: Sink) -> None:

@@ -27,3 +27,22 @@ def part(content: str | bytes, kind: str = "text/plain; charset=utf-8", **fields
     """One part of it."""
     head = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in {"Content_Type": kind, **fields}.items())
     return head.encode() + b"\r\n" + (content.encode() if isinstance(content, str) else content)
+
+
+def report(
+    mail_id: str, *, to: str = "support@desk.example", action: str = "failed", recipient: str = "carol@acme.example"
+) -> bytes:
+    """What a mail server says of a mail that it could not deliver (RFC 3464)."""
+    status = (
+        f"Reporting-MTA: dns; x\r\n\r\nFinal-Recipient: rfc822; {recipient}\r\nAction: {action}\r\n"
+        "Status: 5.1.1\r\nDiagnostic-Code: smtp; 550 no such user\r\n"
+    )
+    return multipart(
+        part("It failed."),
+        part(status, "message/delivery-status"),
+        part(f"Message-ID: {mail_id}\r\n", "text/rfc822-headers"),
+        kind="report; report-type=delivery-status",
+        sender="MAILER-DAEMON@mx.acme.example",
+        to=to,
+        mail_id=f"<report.{action}.{recipient}@mx.acme.example>",
+    )

@@ -46,6 +46,16 @@ def test_a_reply_address_works_for_the_one_it_was_issued_to(ticket: int, carol: 
         assert HOUSE.ticket_of_address(address, mallory) is None
 
 
+@given(st.integers(1, 10**17))
+def test_a_return_address_names_its_letter_and_is_nobody_elses_to_make(letter: int) -> None:
+    address = HOUSE.return_address(letter)
+    assert HOUSE.letter_of_address(address.upper()) == letter
+    assert HOUSE.ticket_of_address(address, "carol@acme.example") is None
+    assert OTHER.letter_of_address(address) is None
+    assert HOUSE.letter_of_address(address.replace(f"+b{letter}.", f"+b{letter + 1}.")) is None
+    assert HOUSE.letter_of_address(HOUSE.reply_address(letter, "carol@acme.example")) is None
+
+
 def test_a_reply_address_survives_an_alias_domain_and_a_plus_of_our_own() -> None:
     plus = a_house("desk+in@desk.example")
     address = plus.reply_address(12, "carol@acme.example")
