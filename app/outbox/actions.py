@@ -134,7 +134,8 @@ def returned(s: Session, letter: Letter, reason: str, *, mail: int, now: datetim
     if letter.state not in {State.SENT, State.UNKNOWN}:
         return
     letter.state, letter.last_error = State.FAILED, reason
-    _tell(s, letter.id, letter.ticket, letter.to_address, reason, now, mail=mail)
+    to, ticket = letter.to_address, letter.ticket
+    audit.record(s, Event.MAIL_NOT_DELIVERED, now=now, ticket=ticket, letter=letter.id, to=to, reason=reason, mail=mail)
 
 
 def recover(s: Session) -> int:
@@ -204,5 +205,5 @@ def _problem(address: str) -> str | None:
     return None
 
 
-def _tell(s: Session, letter: int, ticket: int | None, to: str, reason: str, now: datetime, **more: int) -> None:
-    audit.record(s, Event.MAIL_NOT_DELIVERED, now=now, ticket=ticket, letter=letter, to=to, reason=reason, **more)
+def _tell(s: Session, letter: int, ticket: int | None, to: str, reason: str, now: datetime) -> None:
+    audit.record(s, Event.MAIL_NOT_DELIVERED, now=now, ticket=ticket, letter=letter, to=to, reason=reason)
