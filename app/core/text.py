@@ -21,13 +21,16 @@ def printable(text: str) -> str:
 
 
 def file_name(name: str | None, *, otherwise: str = "attachment") -> str:
-    """A name that is only a name: no folder, no control or direction characters, at most 200 characters."""
+    """A name that is only a name: no folder, no control or direction characters, at most 200 characters and 255 bytes."""
     bare = one_line(unicodedata.normalize("NFC", name or "")).replace("\\", "/").rsplit("/", 1)[-1]
     bare = "".join(c for c in bare if unicodedata.category(c) not in {"Cf", "Cc", "Cs"})
     bare = " ".join(bare.split()).strip(" .")
-    if len(bare) > 200:
+    if len(bare) > 200 or len(bare.encode()) > 255:
         stem, dot, ending = bare.rpartition(".")
-        bare = stem[: 199 - len(ending)] + dot + ending if dot and len(ending) < 16 else bare[:200]
+        if not stem or len(ending) >= 16:
+            stem, dot, ending = bare, "", ""
+        bare = stem[: 200 - len(dot + ending)].encode()[: 255 - len((dot + ending).encode())].decode(errors="ignore")
+        bare = (bare + dot + ending).strip(" .")
     return bare or otherwise
 
 

@@ -35,7 +35,7 @@ def main() -> None:
 
 def _answer(parent: socket.socket, raw: bytes) -> None:
     mail, files = read.mail(raw)
-    head = {"mail": mails.to_json(mail), "files": [f.name for f in files]}
+    head = {"mail": mails.to_json(mail), "files": [f.described() for f in files]}
     frames.send(parent, json.dumps(head).encode())
     for f in files:
         frames.send(parent, f.content)

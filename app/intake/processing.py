@@ -42,7 +42,7 @@ class Processor:
             raw = actions.kept(c, self._settings, id) or b""
         found: list[File] = []
         try:
-            mail = self._reader.read(raw, lambda name, content: found.append(self._keep(name, content)))
+            mail = self._reader.read(raw, lambda file: found.append(self._keep(file.name, file.content)))
             self._beat()
             with self._database.transaction() as s:
                 ours = house(self._settings, others=queries.addresses(s))

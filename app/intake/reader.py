@@ -14,12 +14,12 @@ from typing import Self
 
 from app.intake import frames
 from app.intake.rules import mail as mails
-from app.intake.rules.mail import Mail
+from app.intake.rules.mail import Found, Mail
 
 PATIENCE = 20.0  # seconds by the clock for one mail
 _ROOT = Path(__file__).parents[2]
 
-Keep = Callable[[str, bytes], None]
+Keep = Callable[[Found], None]
 
 
 class Unreadable(Exception):
@@ -45,7 +45,7 @@ class Reader:
         self._busy = False
 
     def read(self, raw: bytes | Path, keep: Keep) -> Mail:
-        """The mail, from its bytes or the file they lie in; `keep` is given each file's name and bytes. Raises Unreadable."""
+        """The mail, from its bytes or the file they lie in; `keep` is given each file. Raises Unreadable."""
         with self._lock:
             for _ in range(2):
                 try:
@@ -83,8 +83,8 @@ class Reader:
         until = time.monotonic() + self._patience
         frames.send(line, raw, until=until)
         head = json.loads(frames.receive(line, until=until, meanwhile=self._beat))
-        for name in head["files"]:
-            keep(name, frames.receive(line, until=until, meanwhile=self._beat))
+        for described in head["files"]:
+            keep(Found(content=frames.receive(line, until=until, meanwhile=self._beat), **described))
             until = max(until, time.monotonic() + 1.0)  # our own disk's slowness isn't the child's
         self._busy = False
         return mails.from_json(head["mail"])

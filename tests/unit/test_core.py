@@ -26,7 +26,15 @@ def test_a_files_name_is_only_a_name(raw: str) -> None:
     assert "\\" not in name
     assert name not in {".", ".."}
     assert len(name) <= 200
+    assert len(name.encode()) <= 255
     assert text.file_name(name) == name
+
+
+@pytest.mark.parametrize("stem", ["x", "é", "報", "😀"])
+def test_a_long_name_keeps_its_ending_within_what_file_systems_hold(stem: str) -> None:
+    name = text.file_name(stem * 300 + ".pdf")
+    assert name.endswith(stem + ".pdf")
+    assert 240 < len(name.encode()) <= 255 or len(name) == 200
 
 
 @pytest.mark.parametrize("raw", ["../../etc/passwd", "C:\\boot.ini", "a\0b.txt", "x\u202egnp.exe", "\u200b.htaccess", "..", ""])

@@ -108,4 +108,10 @@ def _file(part: Part) -> Found:
     name = part.name
     if not name and part.media_type == "message/rfc822":
         name = headers.split(part.content)[0].text("subject")[:150] + ".eml"
-    return Found(text.file_name(name, otherwise=f"{part.media_type.partition('/')[0]}.{ending}"), part.content)
+    return Found(
+        text.file_name(name, otherwise=f"{part.media_type.partition('/')[0]}.{ending}"),
+        part.content,
+        text.one_line(part.media_type, most=127),
+        content_id=text.one_line(part.headers.first("content-id")).strip("<> "),
+        location="".join(part.headers.first("content-location").split()),  # long ones are folded anywhere: RFC 2557 section 4.4
+    )

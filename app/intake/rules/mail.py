@@ -1,6 +1,6 @@
 """What is known of a mail once it is read."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 
@@ -55,10 +55,22 @@ class Mail:
 
 @dataclass(frozen=True)
 class Found:
-    """A file in a mail. `name` is as sent and may hold anything."""
+    """A file in a mail. `name` is only a name, and no two files of a mail have the same.
+
+    `media_type` is what the sender says it is. The mail's HTML can refer to it as cid:`content_id` or by its `location`
+    (RFC 2557), and where it does so the file is `inline`: it is part of the text, and needn't be listed beside it.
+    """
 
     name: str
-    content: bytes
+    content: bytes = field(repr=False)
+    media_type: str = "application/octet-stream"
+    content_id: str = ""
+    location: str = ""
+    inline: bool = False
+
+    def described(self) -> dict[str, Any]:
+        """All but the bytes, as plain values."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "content"}
 
 
 def to_json(mail: Mail) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from email.utils import parsedate_to_datetime
 
 from app.core import text
-from app.intake.rules import addresses, automatic, body, html, parts, report
+from app.intake.rules import addresses, automatic, body, files, html, parts, report
 from app.intake.rules.headers import Headers
 from app.intake.rules.mail import Address, Found, Mail
 
@@ -24,7 +24,7 @@ def mail(raw: bytes) -> tuple[Mail, Sequence[Found]]:
     if exceeded:
         plain = f"{plain}\n\n{TOO_MANY_PARTS}".strip()
     harmless = html.harmless(said.html) if said.html else None
-    return _described(whole, plain, harmless), said.files
+    return _described(whole, plain, harmless), files.sorted_out(said.files, said.html)
 
 
 def _described(whole: parts.Part, plain: str, harmless: str | None) -> Mail:

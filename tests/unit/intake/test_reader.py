@@ -12,6 +12,7 @@ import pytest
 
 from app.intake.reader import Reader, Unreadable
 from app.intake.rules import html, parts
+from app.intake.rules.mail import Found
 from tests.unit.intake.letters import mail, multipart, part
 
 Kept = list[tuple[str, bytes]]
@@ -25,7 +26,7 @@ def reader() -> Iterator[Reader]:
 
 def kept(reader: Reader, raw: bytes) -> Kept:
     found: Kept = []
-    reader.read(raw, lambda name, content: found.append((name, content)))
+    reader.read(raw, lambda file: found.append((file.name, file.content)))
     return found
 
 
@@ -43,7 +44,7 @@ def stand_in(script: str, patience: float = 5.0) -> Reader:
 def test_it_reads_a_mail_and_hands_over_its_files(reader: Reader) -> None:
     files: Kept = []
     picture = part(b"\x89PNG" * 100_000, "image/png", Content_Disposition="attachment; filename=a.png")
-    found = reader.read(multipart(part("See the picture."), picture), lambda name, content: files.append((name, content)))
+    found = reader.read(multipart(part("See the picture."), picture), lambda file: files.append((file.name, file.content)))
     assert (found.subject, found.text) == ("Help", "See the picture.")
     assert files == [("a.png", b"\x89PNG" * 100_000)]
 
@@ -136,7 +137,7 @@ def test_a_child_that_went_for_want_of_work_is_no_failure() -> None:
 
 
 def test_a_file_that_can_not_be_kept_is_nobody_s_fault_but_ours(reader: Reader) -> None:
-    def full(name: str, content: bytes) -> None:
+    def full(file: Found) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
@@ -169,8 +170,8 @@ def test_a_mail_in_a_file_is_read_as_one_in_hand(reader: Reader, tmp_path: Path)
     raw = multipart(part("See the file."), part("x" * 3_000_000, Content_Disposition="attachment; filename=a.bin"))
     (tmp_path / "mail").write_bytes(raw)
     files: dict[str, list[int]] = {"hand": [], "file": []}
-    in_hand = reader.read(raw, lambda _, content: files["hand"].append(len(content)))
-    assert reader.read(tmp_path / "mail", lambda _, content: files["file"].append(len(content))) == in_hand
+    in_hand = reader.read(raw, lambda file: files["hand"].append(len(file.content)))
+    assert reader.read(tmp_path / "mail", lambda file: files["file"].append(len(file.content))) == in_hand
     assert files["file"] == files["hand"] == [3_000_000]
 
 
