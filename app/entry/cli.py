@@ -12,7 +12,7 @@ from app.config import BadSettings, Settings
 from app.core.errors import DeskError
 from app.db.redis import Counters
 from app.db.session import now
-from app.entry import cli_audit, cli_mail, cli_mailbox, cli_user, dev
+from app.entry import cli_audit, cli_dkim, cli_mail, cli_mailbox, cli_user, dev
 from app.entry.cli_mail import Answer, database
 from app.ops import demo, migrate
 from app.ops.health import Watch
@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     verb("version", version, "Say which version this is.")
     verb("health", health, "Tell the state of every part.")
     verb("setup-link", setup_link, "Make a one-time link to make the first administrator with.")
+    verb("dkim", cli_dkim.listed, "The DNS record that each domain's mail is signed for, and whether it is published.")
     verb("demo", fill_demo, "Fill an empty desk with people and tickets to try it with.")
     verb("dev", run_dev, "Run the desk from a checkout: Hypercorn, TLS, HTTP/2.")
     verb("check", check_settings, "Check the settings and tell every problem.", noun("config", "The settings."))

@@ -13,6 +13,7 @@ from app.files.disk import Blobs
 from app.intake import queries as intake
 from app.outbox import actions
 from app.outbox.delivery import process_one
+from app.outbox.dkim import Signatures, key_file
 from app.outbox.house import House, house
 from app.outbox.smtp import Line, account
 
@@ -28,6 +29,7 @@ class Sender:
         self._db = Database(worker.settings.database_dsn, pool=2, name=worker.name)
         self._blobs = Blobs(worker.settings.data_dir / "files")
         self._account = account(worker.settings)
+        self._signatures = Signatures(key_file(worker.settings))
         self._threads = ThreadPoolExecutor(max_workers=1)
         self._bell: Connection | None = None
 
@@ -80,7 +82,7 @@ class Sender:
 
     def _send_one(self, line: Line, house: House) -> bool:
         """A slow server is no reason to be taken for dead: the heart beats while a letter is on its way."""
-        job = self._threads.submit(process_one, self._db, house, line, self._blobs)
+        job = self._threads.submit(process_one, self._db, house, line, self._blobs, self._signatures)
         while not wait([job], timeout=1.0).done:
             self._worker.beat()
         self._worker.beat()

@@ -9,6 +9,7 @@ from app.files.disk import Blobs
 from app.files.models import Attachment
 from app.outbox import actions, queries, rules
 from app.outbox.compose import Enclosure, compose
+from app.outbox.dkim import Signatures
 from app.outbox.house import House
 from app.outbox.models import Kind, Letter
 from app.outbox.rules import Outcome, Verdict
@@ -25,7 +26,7 @@ class Carrier(Protocol):
     def deliver(self, senders: tuple[str, ...], recipient: str, content: bytes) -> Outcome: ...
 
 
-def process_one(db: Database, house: House, carrier: Carrier, blobs: Blobs) -> bool:
+def process_one(db: Database, house: House, carrier: Carrier, blobs: Blobs, signatures: Signatures | None = None) -> bool:
     """Send the next letter that is due; False when there is none, or the server is being left in peace."""
     relay = house.signer.sign("relay", carrier.account.described())
     with db.transaction() as s:
@@ -39,6 +40,8 @@ def process_one(db: Database, house: House, carrier: Carrier, blobs: Blobs) -> b
     except (NotFound, ValueError) as wrong:
         _record(db, letter, Outcome(Verdict.FAILED, str(wrong)), relay=None)
         return True
+    if signatures:
+        content = signatures.signed(content, house.sender(letter.from_address))
     _record(db, letter, carrier.deliver(_senders(letter, house), recipient, content), relay=relay)
     return True
 

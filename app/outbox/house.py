@@ -1,5 +1,6 @@
 """Every address and identity the desk is known by in mail, and how to tell ours from made-up ones."""
 
+import contextlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from app import config
 from app.config import Settings
 from app.core import text
 from app.core.signing import Signer
+from app.outbox.rules import wire_domain
 
 NAME = "ATUM Desk"
 _NUMBER = r"(?P<ticket>[1-9][0-9]{0,17})"
@@ -35,6 +37,15 @@ class House:
     def sender(self, address: str | None) -> str:
         """The address a letter is sent from: its own, as long as it is one of ours."""
         return address if address is not None and address in self.others else self.address
+
+    @property
+    def domains(self) -> set[str]:
+        """The domains we send from, in ASCII; not those of addresses that mail can't be sent from."""
+        found = set()
+        for address in (self.address, *self.others):
+            with contextlib.suppress(ValueError):
+                found.add(wire_domain(address))
+        return found
 
     def is_own(self, address: str) -> bool:
         """Whether this is an address of ours, with or without a tag."""

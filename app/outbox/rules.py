@@ -76,5 +76,10 @@ def wire_address(address: str) -> str:
     return f"{local}@{ascii_domain}"
 
 
+def wire_domain(address: str) -> str:
+    """The domain of an address in ASCII and lower case. Raises ValueError like wire_address."""
+    return wire_address(address).rpartition("@")[2].lower()
+
+
 def _step(steps: tuple[timedelta, ...], n: int) -> timedelta:
     return steps[min(max(n, 1), len(steps)) - 1]

@@ -17,6 +17,7 @@ from app.files.disk import Blobs
 from app.outbox import actions
 from app.outbox.actions import Draft
 from app.outbox.delivery import Carrier, process_one
+from app.outbox.dkim import Signatures
 from app.outbox.house import House
 from app.outbox.models import Kind, Letter, Relay
 from app.outbox.smtp import Account, Line
@@ -60,10 +61,10 @@ class Outbox:
         with line(account) as carrier:
             return self.carry(carrier)
 
-    def carry(self, carrier: Carrier) -> int:
+    def carry(self, carrier: Carrier, signatures: Signatures | None = None) -> int:
         """The same, by a carrier that is already there."""
         tried = 0
-        while process_one(self.database, self.house, carrier, self.blobs):
+        while process_one(self.database, self.house, carrier, self.blobs, signatures):
             tried += 1
         return tried
 

@@ -25,6 +25,7 @@ class Taken:
     sender: str | None
     recipient: str
     message: EmailMessage
+    raw: bytes
 
 
 @dataclass
@@ -82,7 +83,7 @@ class Sink:
         message = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(message, EmailMessage)
         self.before_accepting()
-        self.taken.append(Taken(envelope.mail_from, envelope.rcpt_tos[0], message))
+        self.taken.append(Taken(envelope.mail_from, envelope.rcpt_tos[0], message, envelope.content))
         if self.drop:
             self.drop -= 1
             assert isinstance(server.transport, asyncio.Transport)
