@@ -1,13 +1,17 @@
 """Which ticket a mail belongs to (MAIL.md, "Threading"): its requester's own, and that of customers who are in copy."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from sqlalchemy import select
 
 from app.accounts.models import Person
 from app.core import text
 from app.db.session import Session
+from app.intake import queries as ledger
+from app.intake.rules import signs
 from app.intake.rules.mail import Mail
+from app.intake.rules.signs import Hand, Sign, Worth
 from app.outbox import queries as letters
 from app.outbox.house import House
 from app.outbox.models import Letter
@@ -16,19 +20,34 @@ from app.tickets.models import Ticket, Watcher
 from app.tickets.rules import WatcherKind
 
 
-def ticket_for(s: Session, mail: Mail, sender: Person, house: House) -> Ticket | None:
-    """The ticket that this mail goes on, locked; None for a new matter. For one that was merged it is what it is part of now.
+@dataclass(frozen=True)
+class Place:
+    """A ticket, locked, that a mail refers to; by which sign, whose it is, and what that is worth."""
 
-    Whoever is not the requester opens a ticket of their own, whatever signs of ours they show: an address or a Message-ID
-    can be forwarded, and must not open another's ticket. Customers in copy join it by the address that was issued to them, as
-    long as they are in copy. Staff never do: their words would look like the desk's, and anybody can write as anybody.
+    ticket: Ticket
+    sign: Sign
+    hand: Hand
+    worth: Worth
+
+
+def place_of(s: Session, mail: Mail, sender: Person, house: House, *, mailbox_id: int, verified: bool) -> Place | None:
+    """Where this mail goes; None for a new matter. For a ticket that was merged it is what it is part of now.
+
+    Signs can be forwarded or guessed, so what each is worth depends on who shows it: see `signs.worth`. `verified` says
+    whether it is known that the sender's address is no made-up one.
     """
-    issued = {number for address in mail.recipients if (number := house.ticket_of_address(address, sender.email)) is not None}
-    for number in _candidates(s, mail, sender, house):
+    best: tuple[Ticket, Sign, Hand, Worth] | None = None
+    for number, sign in _signs(s, mail, sender, house, mailbox_id):
         ticket = queries.by_number(s, number)
-        if ticket and (ticket.requester_id == sender.id or (number in issued and _in_copy(s, ticket, sender))):
-            return _held(s, ticket)
-    return None
+        if ticket is None:
+            continue
+        hand = _hand(s, ticket, sender)
+        worth = signs.worth(sign, hand, verified=verified)
+        if worth is not Worth.NOTHING and (best is None or _ORDER[worth] < _ORDER[best[3]]):
+            best = (ticket, sign, hand, worth)
+            if worth is Worth.JOIN:
+                break
+    return Place(_held(s, best[0]), *best[1:]) if best else None
 
 
 def not_for_us(mail: Mail, house: House) -> str:
@@ -56,20 +75,35 @@ def returned(s: Session, mail: Mail, house: House) -> tuple[int, Letter | None] 
     return None
 
 
-def _candidates(s: Session, mail: Mail, sender: Person, house: House) -> Iterator[int]:
-    """Tickets by falling certainty: the address we gave this very sender, our own Message-IDs, then the sender's own."""
+_ORDER = {worth: place for place, worth in enumerate(Worth)}
+
+
+def _signs(s: Session, mail: Mail, sender: Person, house: House, mailbox_id: int) -> Iterator[tuple[int, Sign]]:
+    """The tickets that a mail refers to, by falling certainty of the sign."""
     for address in mail.recipients:
-        if (number := house.ticket_of_address(address, sender.email)) is not None:
-            yield number
-        letter = _letter_of(s, address, house)  # where machines answer to (RFC 3834 section 4): somebody is away
-        if letter and letter.ticket and text.address(letter.to_address) == sender.email:
-            yield letter.ticket
+        yield from _of_address(s, address, sender, house)
     answered = (*mail.in_reply_to, *reversed(mail.references))
     for mail_id in answered:
         if (number := house.ticket_of_mail_id(mail_id)) is not None:
-            yield number
-    if answered and not mail.automatic and (ticket := queries.by_mail_id(s, list(answered))):
-        yield ticket.number
+            yield number, Sign.OURS
+    if mail.automatic:
+        return
+    for number in queries.with_mail_of(s, answered, requester_id=sender.id):
+        yield number, Sign.THEIRS
+    related = mail.thread if mail.message_id is None else (*mail.thread, mail.message_id)
+    for number in ledger.in_thread_of(s, related, mailbox_id=mailbox_id, requester_id=sender.id):
+        yield number, Sign.THEIRS
+    for number in signs.tagged(mail.subject):
+        yield number, Sign.TAG
+
+
+def _of_address(s: Session, address: str, sender: Person, house: House) -> Iterator[tuple[int, Sign]]:
+    """An address of ours: one for answers, or where machines answer to (RFC 3834 section 4): somebody is away."""
+    if (number := house.ticket_of_address(address, sender.email)) is not None:
+        yield number, Sign.ISSUED
+    letter = _letter_of(s, address, house)
+    if letter and letter.ticket:
+        yield letter.ticket, Sign.ISSUED if text.address(letter.to_address) == sender.email else Sign.BORROWED
 
 
 def _letter_of(s: Session, address: str, house: House, *, lock: bool = False) -> Letter | None:
@@ -77,9 +111,15 @@ def _letter_of(s: Session, address: str, house: House, *, lock: bool = False) ->
     return s.get(Letter, id, with_for_update=lock or None) if id is not None else None
 
 
+def _hand(s: Session, ticket: Ticket, sender: Person) -> Hand:
+    if ticket.requester_id == sender.id:
+        return Hand.REQUESTER
+    if sender.staff:
+        return Hand.STAFF
+    return Hand.IN_COPY if sender.disabled_at is None and _in_copy(s, ticket, sender) else Hand.OUTSIDER
+
+
 def _in_copy(s: Session, ticket: Ticket, sender: Person) -> bool:
-    if sender.staff or sender.disabled_at is not None:
-        return False
     here = Watcher.ticket.in_((ticket.number, ticket.conversation or ticket.number))
     query = select(Watcher.person_id).where(here, Watcher.person_id == sender.id, Watcher.kind == WatcherKind.CC)
     return s.scalar(query.limit(1)) is not None

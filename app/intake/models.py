@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.priority import Priority
@@ -63,6 +64,7 @@ class InboundMail(Table):
     is all there is: it was too large to fetch whole, or the server did not give it, and then `refusal` says why. `size` is what
     the server says. `content_key` is the same for the same mail come twice. `server_acked_at` is when the server was told that
     the mail is ours; `received_at` is the server's own time, never in the future.
+    `thread` are the Message-IDs that a person's mail refers to.
     """
 
     __tablename__ = "inbound_mail"
@@ -86,6 +88,7 @@ class InboundMail(Table):
     mail_id: Mapped[str | None] = mapped_column(index=True)
     sender: Mapped[str | None]
     subject: Mapped[str | None]
+    thread: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     ticket: Mapped[int | None] = mapped_column(ForeignKey(Ticket.number), index=True)
     message_id: Mapped[int | None] = mapped_column(ForeignKey(Message.id))
     processed_at: Mapped[datetime | None]
@@ -110,4 +113,5 @@ class InboundMail(Table):
             postgresql_where=text("state <> 'new' AND server_acked_at IS NULL"),
         ),
         Index("inbound_mail_state_idx", "state", "id"),
+        Index("inbound_mail_thread_idx", "thread", postgresql_using="gin"),
     )

@@ -17,6 +17,7 @@ from app.files.actions import File
 from app.intake import joining
 from app.intake.models import InboundMail
 from app.intake.rules.mail import Mail
+from app.intake.rules.signs import Worth
 from app.intake.rules.states import MailState
 from app.outbox import actions as outbox
 from app.outbox.house import House
@@ -40,6 +41,7 @@ def settle(
         return None
     row.content_key, row.mail_id, row.subject = mail.content_key, mail.message_id, mail.subject or None
     row.sender = mail.sender.address if mail.sender else None
+    row.thread = None if mail.automatic or mail.sender is None else list(mail.thread)
     if _came_before(s, row, now):
         return row
     if reason := joining.not_for_us(mail, house):
@@ -125,7 +127,9 @@ def _deliver(
     sender = _sender(s, mail, now)
     source = Source(Channel.MAIL, mail_id=mail.message_id, inbound_mail_id=row.id, auto=bool(mail.automatic))
     body = _body(row, mail)
-    if ticket := joining.ticket_for(s, mail, sender, house):
+    place = joining.place_of(s, mail, sender, house, mailbox_id=row.mailbox_id, verified=False)
+    if place and place.worth is Worth.JOIN:
+        ticket = place.ticket
         if twin := _twin_on(s, row, ticket):
             row.ticket = ticket.number
             return _close(row, MailState.DUPLICATE, now, f"it came to another mailbox too; it is number {twin} of the ledger")

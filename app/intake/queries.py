@@ -10,6 +10,7 @@ from app.core import text
 from app.db.session import Session
 from app.intake.models import InboundMail, Mailbox
 from app.intake.rules.states import MailState
+from app.tickets.models import Ticket
 
 WELL = ("ok", "paused")  # states of a mailbox that need nobody
 
@@ -83,6 +84,19 @@ def waiting(c: Connection | Session, *, after: int, limit: int) -> Sequence[int]
     """Rows above `after` that have no outcome yet, oldest first."""
     new = select(InboundMail.id).where(InboundMail.state == MailState.NEW, InboundMail.id > after)
     return c.execute(new.order_by(InboundMail.id).limit(limit)).scalars().all()
+
+
+def in_thread_of(s: Session, ids: Sequence[str], *, mailbox_id: int, requester_id: int) -> list[int]:
+    """This requester's tickets with mails to this mailbox that refer to one of these Message-IDs, newest first: answers that
+    came before what they answer, or what they answer never came.
+    """
+    if not ids:
+        return []
+    same = select(InboundMail.ticket).join(Ticket, Ticket.number == InboundMail.ticket)
+    same = same.where(InboundMail.thread.overlap(list(ids)), InboundMail.state == MailState.DONE)
+    same = same.where(InboundMail.mailbox_id == mailbox_id, Ticket.requester_id == requester_id)
+    found = s.scalars(same.order_by(InboundMail.ticket.desc()))
+    return list(dict.fromkeys(number for number in found if number))
 
 
 def to_acknowledge(s: Session, mailbox: Mailbox, *, uidvalidity: int, limit: int = 500) -> list[tuple[int, int]]:

@@ -43,11 +43,15 @@ def by_number(s: Session, number: int, *, lock: bool = False) -> Ticket | None:
     return s.scalar(query)
 
 
-def by_mail_id(s: Session, ids: Sequence[str]) -> Ticket | None:
-    """The ticket of the first of these Message-IDs that a customer's earlier mail came with."""
-    found = {m.mail_id: m.ticket for m in s.scalars(select(Message).where(Message.mail_id.in_(ids)).order_by(Message.id))}
-    number = next((found[mail_id] for mail_id in ids if mail_id in found), None)
-    return None if number is None else by_number(s, number)
+def with_mail_of(s: Session, ids: Sequence[str], *, requester_id: int) -> list[int]:
+    """This requester's tickets on which mails with these Message-IDs stand, in the order of the ids; of several, newest first."""
+    if not ids:
+        return []
+    query = select(Message.mail_id, Message.ticket).join(Ticket, Ticket.number == Message.ticket)
+    query = query.where(Message.mail_id.in_(ids), Ticket.requester_id == requester_id)
+    place = {mail_id: n for n, mail_id in reversed(list(enumerate(ids)))}
+    found = sorted({(place[mail_id], -ticket) for mail_id, ticket in s.execute(query) if mail_id})
+    return list(dict.fromkeys(-ticket for _, ticket in found))
 
 
 def conversation(ticket: int) -> ColumnElement[bool]:

@@ -21,7 +21,7 @@ from app.ops import migrate
 BROKEN = '''"""One that breaks half-way."""
 from alembic import op
 revision = "0999"
-down_revision = "0004"
+down_revision = "{newest}"
 def upgrade() -> None:
     op.execute("CREATE TABLE half (id int)")
     op.execute("SELECT 1 / 0")
@@ -74,7 +74,8 @@ def test_a_migration_that_breaks_leaves_nothing_behind_and_says_so(
     database: Database, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scripts = shutil.copytree(migrate.SCRIPTS, tmp_path / "migrations", ignore=shutil.ignore_patterns("__pycache__"))
-    (scripts / "versions" / "0999_broken.py").write_text(BROKEN)
+    newest = max(path.name for path in (scripts / "versions").glob("*.py"))[:4]
+    (scripts / "versions" / "0999_broken.py").write_text(BROKEN.format(newest=newest))
     monkeypatch.setattr(migrate, "SCRIPTS", scripts)
     with pytest.raises(boot.GaveUp, match="division by zero") as gave_up:
         boot.bring_up_to_date(settings)

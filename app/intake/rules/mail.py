@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+MOST_OF_THREAD = 20
+
 
 @dataclass(frozen=True)
 class Address:
@@ -51,6 +53,12 @@ class Mail:
     def recipients(self) -> tuple[str, ...]:
         """Every address that this mail came to, as far as anybody says."""
         return (*(a.address for a in self.to), *(a.address for a in self.cc), *self.delivered_to)
+
+    @property
+    def thread(self) -> tuple[str, ...]:
+        """The Message-IDs that it refers to, in order: of a long chain the first, which names the thread, and the last ones."""
+        chain = tuple(dict.fromkeys((*self.references, *self.in_reply_to)))
+        return chain if len(chain) <= MOST_OF_THREAD else (chain[0], *chain[1 - MOST_OF_THREAD :])
 
 
 @dataclass(frozen=True)

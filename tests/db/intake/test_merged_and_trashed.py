@@ -72,9 +72,9 @@ def test_one_that_is_unmerged_while_its_mail_waits_gets_its_mail_itself(database
 
     def join() -> None:
         with database.transaction() as s:
-            ticket = joining.ticket_for(s, raw, s.merge(cast.carol), house)
-            assert ticket
-            landed.append(ticket.number)
+            place = joining.place_of(s, raw, s.merge(cast.carol), house, mailbox_id=0, verified=False)
+            assert place
+            landed.append(place.ticket.number)
 
     with database.transaction() as s:
         merging.unmerge(s, part, by=s.merge(cast.alice), now=now)
