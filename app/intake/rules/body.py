@@ -1,17 +1,25 @@
 """What a mail says, and the files it brings."""
 
 import html as markup
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from app.core import text
-from app.intake.rules import charset, headers, html
-from app.intake.rules.mail import Found
+from app.intake.rules import calendar, charset, cms, enriched, headers, html, inside, parts, tnef
+from app.intake.rules.mail import Card, Found
 from app.intake.rules.parts import Part
 
 MOST_TEXT = 500_000  # characters; what is longer comes as a file as well
+MOST_WRAPS = 2  # signed mails within signed mails
 CUT = "\n[This text was longer. All of it is in the attached file.]"
+ENCRYPTED = (
+    "[This mail is encrypted, and the desk has no key for it. It is kept as it came. "
+    "Ask the sender to send it without encryption, or open the attached file with a program that has the key.]"
+)
 
+_ENRICHED = {"text/enriched", "text/richtext"}
+_SPOKEN = {"text/plain", "text/html", *_ENRICHED}
+_BY_NAME = {"winmail.dat": "application/ms-tnef", "smime.p7m": "application/pkcs7-mime"}
 _ENDINGS = {
     "text/plain": "txt",
     "text/html": "html",
@@ -24,6 +32,7 @@ _ENDINGS = {
     "text/rfc822-headers": "txt",
     "application/pdf": "pdf",
     "application/pkcs7-signature": "p7s",
+    "application/pkcs7-mime": "p7m",
     "application/pgp-signature": "asc",
     "image/jpeg": "jpg",
     "image/png": "png",
@@ -33,37 +42,65 @@ _ENDINGS = {
 
 @dataclass
 class Said:
-    """A text, the HTML it came as (not yet harmless), and files."""
+    """A text, the HTML it came as (not yet harmless), and files.
+
+    `spare` stands in where a mail has neither text nor HTML; `charset` is how the text was read.
+    """
 
     text: str = ""
     html: str = ""
     files: list[Found] = field(default_factory=list)
+    charset: str = ""
+    cards: list[Card] = field(default_factory=list)
+    spare: tuple[str, str] = ("", "")
 
 
-def said(part: Part) -> Said:
+def said(part: Part, *, wraps: int = MOST_WRAPS) -> Said:
     """The text and HTML of a part and all below it. Of alternatives the text and the HTML are kept, of a sequence all."""
     if part.children:
-        every = [said(child) for child in part.children]
-        files = [f for s in every for f in s.files]
-        if part.media_type == "multipart/alternative":
-            return Said(_first(s.text for s in every), _first(s.html for s in reversed(every)), files)
-        return Said(_sequence_text(every), _sequence_html(every), files)
-    if part.media_type not in {"text/plain", "text/html"} or part.disposition == "attachment" or part.name:
-        return Said(files=[_file(part)] if not part.empty else [])
-    return _spoken(part)
+        return _together(part, [said(child, wraps=wraps) for child in part.children])
+    if part.media_type in _SPOKEN and part.disposition != "attachment" and not part.name:
+        return _spoken(part)
+    if part.empty and not part.name:
+        return Said()
+    kind = _BY_NAME.get(part.name.lower(), part.media_type)
+    if kind in cms.MEDIA_TYPES:
+        return _sealed(part, wraps)
+    return _READERS.get(kind, _only_a_file)(part)
+
+
+def _together(part: Part, every: list[Said]) -> Said:
+    out = Said(files=[f for s in every for f in s.files], cards=[c for s in every for c in s.cards])
+    out.charset = next((s.charset for s in every if s.charset), "")
+    out.spare = next((s.spare for s in every if any(s.spare)), out.spare)
+    if part.media_type == "multipart/alternative":
+        out.text, out.html = _first(s.text for s in every), _first(s.html for s in reversed(every))
+    elif part.media_type == "multipart/encrypted":
+        out.text = ENCRYPTED
+    else:
+        out.text, out.html = _sequence_text(every), _sequence_html(every)
+    return out
 
 
 def _spoken(part: Part) -> Said:
     is_html = part.media_type == "text/html"
     most = html.MOST if is_html else MOST_TEXT
-    content = part.content
+    content, files = (part.content, []) if is_html else inside.taken_out(part.content)
     begin = content if len(content) <= 4 * most else _whole_lines(content[: 4 * most])  # no character has more bytes
-    whole = text.printable(charset.decode(begin, part.parameters.get("charset", ""), markup=is_html))
-    if part.parameters.get("format", "").lower() == "flowed":
-        whole = unflowed(whole, delsp=part.parameters.get("delsp", "").lower() == "yes")
-    if len(whole) <= most and begin is content:
-        return Said(html=whole) if is_html else Said(whole.strip("\n"))
-    return Said(html=whole[:most] + CUT, files=[_file(part)]) if is_html else Said(whole[:most] + CUT, files=[_file(part)])
+    read, how = charset.read(begin, part.parameters.get("charset", ""), markup=is_html)
+    whole = _laid_out(part, text.printable(read))
+    if len(whole) > most or begin is not content:
+        whole = whole[:most] + CUT
+        files.append(_file(part))
+    return Said("" if is_html else whole.strip("\n"), whole if is_html else "", files, how)
+
+
+def _laid_out(part: Part, whole: str) -> str:
+    if part.media_type in _ENRICHED:
+        return enriched.plain(whole, richtext=part.media_type == "text/richtext")
+    if part.parameters.get("format", "").lower() == "flowed" and part.media_type == "text/plain":
+        return unflowed(whole, delsp=part.parameters.get("delsp", "").lower() == "yes")
+    return whole
 
 
 def _whole_lines(content: bytes) -> bytes:
@@ -115,3 +152,67 @@ def _file(part: Part) -> Found:
         content_id=text.one_line(part.headers.first("content-id")).strip("<> "),
         location="".join(part.headers.first("content-location").split()),  # long ones are folded anywhere: RFC 2557 section 4.4
     )
+
+
+def _only_a_file(part: Part) -> Said:
+    return Said(files=[_file(part)])
+
+
+def _enclosed(part: Part) -> Said:
+    """A mail within the mail: a file, and a line that says what it is."""
+    head, _ = headers.split(part.content)
+    date = head.text("date")
+    line = f"[Attached mail: {head.text('subject') or 'no subject'}, from {head.text('from') or 'nobody'}{date and ', ' + date}]"
+    return Said(line, files=[_file(part)])
+
+
+def _piece(part: Part) -> Said:
+    """RFC 2046 section 5.2.2."""
+    number, total = (text.one_line(part.parameters.get(name, "?"), most=10) for name in ("number", "total"))
+    line = f"[This is piece {number} of {total} of a larger mail. Pieces are not put together here; each is kept as a file.]"
+    return Said(line, files=[_file(part)])
+
+
+def _elsewhere(part: Part) -> Said:
+    """RFC 2046 section 5.2.3: where a file lies is told, and nothing is fetched."""
+    given = (part.parameters.get(name, "") for name in ("name", "url", "site", "directory", "server"))
+    where = text.one_line(", ".join(filter(None, given)), most=300)
+    way = text.one_line(part.parameters.get("access-type", "") or "unknown", most=40)
+    line = f"[A file that is not in this mail: {where or 'no place is given'} (access: {way}). It is not fetched.]"
+    return Said(line, files=[_file(part)])
+
+
+def _unpacked(part: Part) -> Said:
+    """winmail.dat: its files beside it, its text where the mail has no other."""
+    original = _file(part)
+    found = tnef.unpacked(original.content)
+    if found is None:
+        return Said(files=[original])
+    return Said(files=[original, *found.files], spare=(found.text[:MOST_TEXT], found.html[: html.MOST]))
+
+
+def _invited(part: Part) -> Said:
+    return Said(files=[_file(part)], cards=list(calendar.cards(part)))
+
+
+def _sealed(part: Part, wraps: int) -> Said:
+    """S/MIME in one piece: what is only signed is read."""
+    original = _file(part)
+    if cms.is_encrypted(original.content):
+        return Said(ENCRYPTED, files=[original])
+    inner = cms.signed(original.content) if wraps else None
+    if inner is None:
+        return Said(files=[original])
+    found = said(parts.tree(inner)[0], wraps=wraps - 1)
+    found.files.append(original)
+    return found
+
+
+_READERS: dict[str, Callable[[Part], Said]] = {
+    "message/rfc822": _enclosed,
+    "message/global": _enclosed,
+    "message/partial": _piece,
+    "message/external-body": _elsewhere,
+    **dict.fromkeys(tnef.MEDIA_TYPES, _unpacked),
+    **dict.fromkeys(calendar.MEDIA_TYPES, _invited),
+}

@@ -57,25 +57,39 @@ _SINGLE_BYTE_GUESS = {"cp1252", "cp1254"}
 
 def decode(raw: bytes, declared: str = "", *, markup: bool = False) -> str:
     """The text, whatever is wrong with `raw` or its label, without the half characters that some charsets can spell."""
-    return _decode(raw, declared, markup).encode("utf-8", "replace").decode()
+    return read(raw, declared, markup=markup)[0]
 
 
-def _decode(raw: bytes, declared: str, markup: bool) -> str:
-    """The text, whatever is wrong with `raw` or its label; `markup` lets an HTML page speak for itself.
+def read(raw: bytes, declared: str = "", *, markup: bool = False) -> tuple[str, str]:
+    """The text, and which charset it was read in and why, in words; `markup` lets an HTML page speak for itself."""
+    text, name, why = _read(raw, declared, markup)
+    return text.encode("utf-8", "replace").decode(), f"{name}: {why}"
+
+
+def _read(raw: bytes, declared: str, markup: bool) -> tuple[str, str, str]:
+    """The text, the charset and what spoke for it.
 
     A Latin label on what is well-formed UTF-8 beyond ASCII is wrong: no sentence in Latin-1 looks like that.
     """
     if raw.startswith(codecs.BOM_UTF8):
-        return raw[3:].decode("utf-8", "replace")
+        return raw[3:].decode("utf-8", "replace"), "utf-8", "its byte order mark"
     name = codec(declared)
     if name in _SINGLE_BYTE_GUESS and (text := _strictly(raw, "utf-8")) is not None:
-        return text
+        return (text, name, "as labelled") if raw.isascii() else (text, "utf-8", "well-formed")
     if name.startswith(_SEVEN_BIT) and raw.isascii():
-        return raw.decode(name, "replace")
-    for guess in (name, "utf-8", _written_inside(raw) if markup else "", _bom(raw)):
+        return raw.decode(name, "replace"), name, "as labelled"
+    rungs = (
+        (name, "as labelled"),
+        ("utf-8", "well-formed"),
+        (_written_inside(raw) if markup else "", "what the page says"),
+        (_bom(raw), "its byte order mark"),
+    )
+    for guess, why in rungs:
         if guess and (text := _strictly(raw, guess)) is not None:
-            return text
-    return raw.decode(_detected(raw) or name or "cp1252", "replace")
+            return text, guess, why
+    if found := _detected(raw):
+        return raw.decode(found, "replace"), found, "guessed from its bytes"
+    return raw.decode(name or "cp1252", "replace"), name or "cp1252", "as labelled, damaged" if name else "for want of any sign"
 
 
 def codec(label: str) -> str:

@@ -26,11 +26,32 @@ class Bounce:
 
 
 @dataclass(frozen=True)
+class Card:
+    """An event of a calendar, as the sender writes it; `method` is what the calendar is sent for: request, cancel, reply, ….
+
+    `start` and `end` are ISO 8601: a day (the last one included), a time with its offset, or a time without one where the zone
+    isn't known. `answers` holds who is asked (name and address) and what they answer: accepted, declined, tentative, ….
+    """
+
+    method: str
+    summary: str
+    organizer: str
+    start: str
+    end: str
+    zone: str
+    repeats: str
+    location: str
+    answers: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class Mail:
     """A mail read. Message-IDs carry their angle brackets; `delivered_to` are addresses that the way here added.
 
     `automatic` says in words why a machine must have sent it, and is empty for a person's mail. `html` is made harmless
-    by the policy `html_policy`. `date` is the sender's own, in ISO 8601, and may be any nonsense.
+    by the policy `html_policy`. `sender_field` is where the sender is named: what a server attests to holds for "from" only.
+    `date` is the sender's own, in ISO 8601, and may be any nonsense. `charset` is how the text
+    was read: the charset, and what spoke for it.
     """
 
     sender: Address | None
@@ -48,6 +69,9 @@ class Mail:
     html: str | None
     html_policy: int | None
     content_key: str
+    sender_field: str = "from"
+    charset: str = ""
+    cards: tuple[Card, ...] = ()
 
     @property
     def recipients(self) -> tuple[str, ...]:
@@ -96,6 +120,7 @@ def from_json(plain: dict[str, Any]) -> Mail:
             "to": tuple(Address(**a) for a in plain["to"]),
             "cc": tuple(Address(**a) for a in plain["cc"]),
             "bounce": Bounce(**{**bounce, "mail_ids": tuple(bounce["mail_ids"])}) if bounce else None,
+            "cards": tuple(Card(**{**c, "answers": tuple(tuple(a) for a in c["answers"])}) for c in plain["cards"]),
             **{name: tuple(plain[name]) for name in ("delivered_to", "in_reply_to", "references")},
         }
     )

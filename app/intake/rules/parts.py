@@ -82,7 +82,7 @@ class Part:
             return headers.base64(self.body)
         if kind.startswith("quoted-printable"):
             return binascii.a2b_qp(self.body)
-        return _uudecoded(self.body) if kind in {"x-uuencode", "uuencode", "x-uue", "uue"} else self.body
+        return uudecoded(self.body) if kind in {"x-uuencode", "uuencode", "x-uue", "uue"} else self.body
 
     def walk(self) -> Iterator["Part"]:
         """This part and all below it, in order."""
@@ -166,7 +166,8 @@ def _after_break(mail: bytes, at: int) -> int:
     return at + (2 if mail.startswith(b"\r\n", at) else 1)
 
 
-def _uudecoded(raw: bytes) -> bytes:
+def uudecoded(raw: bytes) -> bytes:
+    """What the lines stand for; those that are damaged give what can be had."""
     out: list[bytes] = []
     for line in raw.splitlines():
         if line.startswith(b"begin ") or not line or line == b"`":

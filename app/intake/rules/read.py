@@ -1,17 +1,24 @@
 """A mail read: bytes in, what is known out. It never refuses: whatever can't be understood is left as it is."""
 
 import hashlib
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
+from html import escape
 
 from app.core import text
-from app.intake.rules import addresses, automatic, body, files, html, parts, report
+from app.intake.rules import addresses, automatic, body, calendar, files, html, parts, report
 from app.intake.rules.headers import Headers
 from app.intake.rules.mail import Address, Found, Mail
 
 TOO_MANY_PARTS = "[This mail has more parts than can be shown. The rest is only in the original.]"
 
 _SENDERS = ("from", "sender", "reply-to", "return-path", "x-original-from")
+_INSTEAD_OF_NOBODY = ("reply-to",)
+_INSTEAD_OF_A_LIST = ("x-original-from",)
+_NOBODY = re.compile(r"(?:.{0,60}[._-])?(?:no|do[._-]?not|dont)[._-]?reply(?:[._+-].{0,60})?")
+_VIA = re.compile(r"\S\s+via\s+\S", re.IGNORECASE)
 _DELIVERED = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-delivered-to", "x-rcpt-to")
 
 
@@ -20,18 +27,25 @@ def mail(raw: bytes) -> tuple[Mail, Sequence[Found]]:
     whole, exceeded = parts.tree(raw)
     whole.headers.charset = _own_charset(whole)
     said = body.said(whole)
-    plain = said.text or html.plain(said.html)[: body.MOST_TEXT]
+    if not said.text.strip() and not said.html.strip():
+        said.text, said.html = said.spare
+    plain, page = said.text or html.plain(said.html)[: body.MOST_TEXT], said.html
+    cards = tuple(dict.fromkeys(said.cards))
+    if cards:
+        shown = "\n\n".join(map(calendar.in_words, cards))
+        plain, page = f"{shown}\n\n{plain}".strip(), page and f"<pre>{escape(shown)}</pre>\n{page}"
     if exceeded:
         plain = f"{plain}\n\n{TOO_MANY_PARTS}".strip()
-    harmless = html.harmless(said.html) if said.html else None
-    return _described(whole, plain, harmless), files.sorted_out(said.files, said.html)
+    found = _described(whole, plain, html.harmless(page) if page else None)
+    return replace(found, charset=said.charset, cards=cards), files.sorted_out(said.files, said.html)
 
 
 def _described(whole: parts.Part, plain: str, harmless: str | None) -> Mail:
     h = whole.headers
-    sender, subject = _sender(h), h.text("subject")
+    (sender, named_by), subject = _sender(h), h.text("subject")
     return Mail(
         sender=sender,
+        sender_field=named_by,
         to=_every(h, "to"),
         cc=_every(h, "cc"),
         delivered_to=tuple(a.address for name in _DELIVERED for a in _every(h, name)),
@@ -49,11 +63,28 @@ def _described(whole: parts.Part, plain: str, harmless: str | None) -> Mail:
     )
 
 
-def _sender(h: Headers) -> Address | None:
-    """Who it is from; nobody where From names several, of whom any might be made up."""
-    if len({one.address for one in _every(h, "from")}) > 1:
-        return None
-    return next((found[0] for name in _SENDERS if (found := addresses.addresses(h.first(name)))), None)
+def _sender(h: Headers) -> tuple[Address | None, str]:
+    """Who it is from, and the field that says so; nobody where From names several, of whom any might be made up.
+
+    From stands for a person but where it says itself that nobody reads there, or where a list put itself there and moved it.
+    """
+    wrote = _every(h, "from")
+    if len({one.address for one in wrote}) > 1:
+        return None, "from"
+    instead = _INSTEAD_OF_NOBODY if wrote and _is_nobody(wrote[0]) else _INSTEAD_OF_A_LIST if wrote and _is_list(wrote[0]) else ()
+    for name in (*instead, *_SENDERS):
+        named = _every(h, name)
+        if named and (name not in instead or len(named) == 1):
+            return named[0], name
+    return None, "from"
+
+
+def _is_nobody(one: Address) -> bool:
+    return _NOBODY.fullmatch(one.address.partition("@")[0]) is not None
+
+
+def _is_list(one: Address) -> bool:
+    return _VIA.search(one.name) is not None
 
 
 def _claimed(h: Headers) -> str:

@@ -1,5 +1,9 @@
 """What a mail says, and the files it brings."""
 
+import html
+import io
+import zipfile
+
 import pytest
 
 from app.intake.rules import body, parts
@@ -50,7 +54,7 @@ def test_a_text_that_is_a_file_is_a_file() -> None:
 def test_a_mail_within_a_mail_is_one_file_named_after_its_subject() -> None:
     inner = mail("inner", subject="=?utf-8?q?Gr=C3=BC=C3=9Fe?=")
     found = said(multipart(part("see below"), part(inner, "message/rfc822")))
-    assert found.text == "see below"
+    assert found.text == "see below\n\n[Attached mail: Grüße, from Carol <carol@acme.example>]"
     assert [(f.name, f.content) for f in found.files] == [("Grüße.eml", inner)]
 
 
@@ -72,6 +76,88 @@ def test_a_file_name_is_only_a_name(sent: str, name: str) -> None:
 
 def test_a_nameless_file_gets_a_name_by_its_type() -> None:
     assert names(mail("x", Content_Type="text/calendar")) == ["text.ics"]
+
+
+def test_a_mail_within_a_mail_is_shown_by_sender_subject_and_date_and_in_the_html_too() -> None:
+    inner = mail("inner", Date="Mon, 23 Nov 2026 10:00:00 +0100")
+    found = said(multipart(part("<p>See:</p>", HTML), part(inner, "message/rfc822")))
+    line = "[Attached mail: Help, from Carol <carol@acme.example>, Mon, 23 Nov 2026 10:00:00 +0100]"
+    assert line in found.text
+    assert f"<pre>{html.escape(line)}</pre>" in found.html
+    assert said(mail("x", Content_Type="message/rfc822")).text == "[Attached mail: no subject, from nobody]"
+
+
+def test_a_mail_within_a_mail_is_not_taken_apart() -> None:
+    inner = multipart(part("inner"), part("x", "application/pdf", Content_Disposition="attachment; filename=a.pdf"))
+    inner = inner.replace(b"limit", b"inner-limit")
+    found = said(multipart(part("outer"), part(inner, "message/rfc822")))
+    assert [(f.name, f.content) for f in found.files] == [("Help.eml", inner)]
+    assert "inner" not in found.text
+
+
+def test_a_digest_is_one_file_a_mail() -> None:
+    found = said(multipart(b"\r\n" + mail("one"), b"\r\n" + mail("two"), kind="digest"))
+    assert [f.content for f in found.files] == [mail("one"), mail("two")]
+
+
+def test_a_piece_of_a_mail_says_so_and_is_kept() -> None:
+    found = said(mail("half of it", Content_Type='message/partial; number=2; total=3; id="a@b"'))
+    assert found.text.startswith("[This is piece 2 of 3 of a larger mail.")
+    assert [f.content for f in found.files] == [b"half of it"]
+
+
+def test_a_file_elsewhere_is_told_of_and_never_fetched() -> None:
+    ftp = 'message/external-body; access-type=ANON-FTP; site="ftp.acme.example"; name="a.ps"; directory=pub'
+    inner = "Content-Type: application/postscript\r\n\r\n"
+    found = said(mail(inner, Content_Type=ftp)).text
+    assert found == "[A file that is not in this mail: a.ps, ftp.acme.example, pub (access: ANON-FTP). It is not fetched.]"
+    web = said(mail(inner, Content_Type='message/external-body; access-type=URL; URL="http://127.0.0.1/x"'))
+    assert "http://127.0.0.1/x (access: URL)" in web.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "sent", "text"),
+    [
+        ("text/enriched", "<bold>Now</bold> is\nthe <<time>\n\nfor <param>red</param>all", "Now is the <time>\nfor all"),
+        ("text/enriched", "<nofill>a\nb</nofill>\n\n\nc < d", "a\nb\n\nc < d"),
+        ("text/richtext", "<bold>Now</bold>\nis<nl>the <lt>time><comment>not this</comment>", "Now is\nthe <time>"),
+    ],
+)
+def test_enriched_text_is_text(kind: str, sent: str, text: str) -> None:
+    assert said(mail(sent, Content_Type=kind)).text == text
+
+
+def test_an_encrypted_zip_is_kept_as_it_came() -> None:
+    sealed = b"PK\x03\x04\x14\x00\x01\x00" + bytes(range(256))
+    raw = multipart(part("See."), part(sealed, "application/zip", Content_Disposition="attachment; filename=a.zip"))
+    assert [(f.name, f.content) for f in said(raw).files] == [("a.zip", sealed)]
+
+
+def test_an_archive_is_never_opened() -> None:
+    """A bomb of 200 MB in 200 KB is a file of 200 KB."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as bomb:
+        bomb.writestr("zeros", bytes(200_000_000))
+    raw = multipart(*[part(packed.getvalue(), "application/zip")] * 50)
+    assert [len(f.content) for f in said(raw).files] == [len(packed.getvalue())] * 50
+
+
+def test_several_texts_stay_in_their_order_with_pictures_between_them() -> None:
+    picture = part("x", "image/png", Content_Disposition="inline; filename=a.png")
+    found = said(multipart(part("one"), picture, part("<p>two</p>", HTML), picture, part("three")))
+    assert found.text == "one\n\ntwo\n\nthree"
+    assert found.html == "<pre>one</pre>\n<p>two</p>\n<pre>three</pre>"
+    assert [f.name for f in found.files] == ["a.png", "a.png"]
+
+
+def test_how_the_text_was_read_is_known() -> None:
+    russian = part("Привет".encode("koi8-r"), "text/plain; charset=koi8-r")
+    assert said(multipart(part("", "image/png"), russian, part("later"))).charset == "koi8-r: as labelled"
+
+
+def test_an_empty_file_with_a_name_is_a_file() -> None:
+    raw = multipart(part("text"), part("", "text/plain", Content_Disposition="attachment; filename=empty.log"))
+    assert [(f.name, f.content) for f in said(raw).files] == [("empty.log", b"")]
 
 
 def test_an_empty_nameless_part_is_no_file() -> None:

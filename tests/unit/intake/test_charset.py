@@ -67,3 +67,29 @@ def test_it_never_raises(raw: bytes, label: str) -> None:
 @pytest.mark.parametrize(("raw", "label"), [(b"+2AA-", "utf-7"), (b"\x00\xd8", "utf-16-le")])
 def test_half_a_character_is_none(raw: bytes, label: str) -> None:
     charset.decode(raw, label).encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("raw", "label", "markup", "how"),
+    [
+        ("ж".encode("koi8-r"), "koi8-r", False, "koi8-r: as labelled"),
+        (b"abc", "us-ascii", False, "cp1252: as labelled"),
+        ("é".encode(), "us-ascii", False, "utf-8: well-formed"),
+        ("é".encode(), "x-unknown", False, "utf-8: well-formed"),
+        (b'<meta charset="koi8-r">\xf0', "", True, "koi8-r: what the page says"),
+        ("\ufeffé".encode(), "koi8-r", False, "utf-8: its byte order mark"),
+        ("é".encode("utf-16"), "", False, "utf-16: its byte order mark"),
+        ("Здравствуйте, принтер на втором этаже снова не работает".encode("koi8-r"), "", False, "koi8-r: guessed from its bytes"),
+    ],
+)
+def test_it_tells_which_rung_of_the_ladder_decided(raw: bytes, label: str, markup: bool, how: str) -> None:
+    assert charset.read(raw, label, markup=markup)[1] == how
+
+
+@pytest.mark.parametrize("label", ["iso-gb2312", "x-gbk", "GB2312"])
+def test_chinese_labels_mean_the_largest_set(label: str) -> None:
+    assert charset.decode("你好 繁體 €".encode("gb18030"), label) == "你好 繁體 €"
+
+
+def test_ansi_x3_110_means_the_windows_one() -> None:
+    assert charset.decode(b"caf\xe9", "ansi_x3.110-1983") == "café"

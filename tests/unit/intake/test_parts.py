@@ -2,6 +2,7 @@
 
 import email.message
 import email.policy
+import itertools
 
 import pytest
 from hypothesis import given
@@ -137,3 +138,16 @@ def test_a_boundary_within_a_line_is_text() -> None:
         b"see --limit for this\r\n --limit",
         b"two",
     ]
+
+
+@given(
+    st.lists(
+        st.sampled_from([b"--b", b"--b--", b"--c", b"\r\n", b"\n", b"a", b"Content-Type: multipart/mixed; boundary=c\r\n\r\n"]),
+        max_size=25,
+    )
+)
+def test_every_leaf_is_a_slice_of_the_mail_and_none_lies_in_another(bits: list[bytes]) -> None:
+    raw = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"".join(bits)
+    leaves = [p for p in parts.tree(raw)[0].walk() if not p.children]
+    assert all(p.body == raw[p.start : p.end] and p.mail is raw for p in leaves)
+    assert all(before.end <= after.start for before, after in itertools.pairwise(leaves))

@@ -1,5 +1,8 @@
 """A mail read as a whole."""
 
+import email.message
+import email.policy
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,3 +116,138 @@ def test_a_mail_from_several_is_from_nobody(raw: bytes) -> None:
 
 def test_the_same_sender_twice_is_one() -> None:
     assert described(b"From: a@b.example\r\nFrom: A@B.example\r\n\r\nHello").sender == Address("", "a@b.example")
+
+
+class TestSender:
+    """From names a person; Reply-To only where From is nobody."""
+
+    def test_reply_to_is_no_sender_where_from_is_a_person(self) -> None:
+        found = described(mail(Reply_To="dave@acme.example"))
+        assert (found.sender, found.sender_field) == (Address("Carol", "carol@acme.example"), "from")
+
+    @pytest.mark.parametrize(
+        "nobody", ["noreply", "no-reply", "DoNotReply", "do_not_reply", "shop-noreply", "no.reply.de", "noreply+x1"]
+    )
+    def test_reply_to_is_the_sender_where_from_says_that_nobody_reads_there(self, nobody: str) -> None:
+        found = described(mail(sender=f"The shop <{nobody}@shop.example>", Reply_To="Carol <carol@acme.example>"))
+        assert (found.sender, found.sender_field) == (Address("Carol", "carol@acme.example"), "reply-to")
+
+    @pytest.mark.parametrize("reply", ["a@acme.example, b@acme.example", "", "nobody"])
+    def test_a_nobody_stays_the_sender_where_reply_to_does_not_name_one_person(self, reply: str) -> None:
+        found = described(mail(sender="noreply@shop.example", Reply_To=reply))
+        assert (found.sender, found.sender_field) == (Address("", "noreply@shop.example"), "from")
+
+    def test_a_name_that_only_sounds_like_nobody_is_somebody(self) -> None:
+        found = described(mail(sender="noreplyton@acme.example", Reply_To="dave@acme.example"))
+        assert found.sender == Address("", "noreplyton@acme.example")
+
+    def test_behind_a_list_s_own_address_is_who_the_list_says_wrote(self) -> None:
+        via = "'Carol' via Support <support@desk.example>"
+        found = described(mail(sender=via, X_Original_From="Carol <carol@acme.example>", Reply_To="dave@acme.example"))
+        assert (found.sender, found.sender_field) == (Address("Carol", "carol@acme.example"), "x-original-from")
+        assert described(mail(X_Original_From="dave@acme.example")).sender == Address("Carol", "carol@acme.example")
+        assert described(mail(sender=via, Reply_To="dave@acme.example")).sender_field == "from"
+
+    def test_a_sender_s_domain_has_one_form_whichever_way_it_is_written(self) -> None:
+        one, other = described(mail(sender="J@BÜCHER.example")), described(mail(sender="j@xn--bcher-kva.example"))
+        assert one.sender == other.sender == Address("", "j@bücher.example")
+
+    def test_letters_that_look_alike_are_other_people(self) -> None:
+        assert described(mail(sender="\u0430dmin@acme.example")).sender != described(mail(sender="admin@acme.example")).sender
+
+    def test_a_mail_sent_with_utf_8_in_its_address_is_from_there(self) -> None:
+        assert described(mail(sender="Jörg <jörg@bücher.example>")).sender == Address("Jörg", "jörg@bücher.example")
+
+    def test_an_empty_from_is_from_nobody(self) -> None:
+        assert described(mail(sender="")).sender is None
+
+
+def test_fields_that_look_like_ours_or_a_hop_s_change_nothing() -> None:
+    """A07: who sends a mail can write any field into it."""
+    forged = {
+        "X_Desk_Ticket": "7",
+        "X_Desk_Queue": "vip",
+        "X_ATUM_Ticket": "7",
+        "Auto_Submitted": "no",
+        "Authentication_Results": "mx.desk.example; dmarc=pass header.from=acme.example",
+    }
+    assert described(mail(**forged)) == described(mail())
+
+
+def test_a_mail_of_an_mbox_has_neither_its_first_line_nor_its_marks() -> None:
+    found = described(b"From carol@acme.example Mon Nov 23 10:00:00 2026\nFrom: carol@acme.example\nSubject: s\n\nHello")
+    assert (found.subject, found.text) == ("s", "Hello")
+
+
+def test_of_fields_that_may_come_once_the_first_counts() -> None:
+    found = described(
+        b"Subject: one\r\nSubject: two\r\nDate: 1 Jan 2026 00:00 +0000\r\nDate: x\r\n"
+        b"Message-ID: <1@a>\r\nMessage-ID: <2@a>\r\n\r\n"
+    )
+    assert (found.subject, found.date, found.message_id) == ("one", "2026-01-01T00:00:00+00:00", "<1@a>")
+
+
+def test_a_group_without_members_is_nobody() -> None:
+    assert described(mail(to="undisclosed-recipients:;")).to == ()
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\n", "\r"])
+def test_any_line_end_makes_the_same_mail(end: str) -> None:
+    raw = mail("one\r\ntwo", Content_Type="text/plain").replace(b"\r\n", end.encode())
+    assert (described(raw).subject, described(raw).text) == ("Help", "one\ntwo")
+
+
+def test_a_line_of_ten_thousand_characters_is_whole() -> None:
+    assert described(mail("x" * 10_000, subject="y" * 998)).text == "x" * 10_000
+
+
+def test_nul_and_other_control_characters_get_nowhere() -> None:
+    found = described(mail("a\0b", subject="c\0d\x1be"))
+    assert (found.text, found.subject) == ("ab", "cde")
+
+
+OTHERS = (
+    "application/ms-tnef",
+    "text/calendar",
+    "application/pkcs7-mime",
+    "text/enriched",
+    "message/partial",
+    "message/rfc822",
+)
+
+
+@given(st.binary(max_size=400))
+def test_nothing_makes_the_other_readers_raise(raw: bytes) -> None:
+    for kind in OTHERS:
+        described(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + raw)
+    described(b"\r\nbegin 644 a\n" + raw + b"\nend\n=ybegin line=1 name=b\n" + raw + b"\n=yend\n")
+
+
+@given(st.recursive(st.binary(max_size=40), lambda inner: st.lists(inner, min_size=1, max_size=3), max_leaves=6))
+def test_nested_mails_of_the_standard_library_are_read_back(content: object) -> None:
+    """A list is a mail with attachments; bytes are a file; what is in a mail within the mail is read out of that one's file."""
+    whole = _written(content if isinstance(content, list) else [content])
+    _read_back(whole.as_bytes(), content if isinstance(content, list) else [content])
+
+
+def _written(content: list[object]) -> email.message.EmailMessage:
+    whole = email.message.EmailMessage(policy=email.policy.SMTP)
+    whole["Subject"] = "s"
+    whole.set_content("text")
+    for each in content:
+        if isinstance(each, list):
+            whole.add_attachment(_written(each))
+        else:
+            whole.add_attachment(each, "application", "x", filename="a.bin")
+    return whole
+
+
+def _read_back(raw: bytes, content: list[object]) -> None:
+    _, files = read.mail(raw)
+    assert len(files) == len(content)
+    for file, each in zip(files, content, strict=True):
+        if isinstance(each, list):
+            assert file.media_type == "message/rfc822"
+            _read_back(file.content, each)
+        else:
+            assert file.content == each
