@@ -1,5 +1,6 @@
 """From a row to a mail (RFC 5322), with nothing in its headers that the row could have smuggled in."""
 
+import base64
 import html
 import re
 from collections.abc import Iterable, Sequence
@@ -10,14 +11,21 @@ from email.headerregistry import Address, BaseHeader, HeaderRegistry, UniqueSing
 from email.message import EmailMessage
 from email.policy import EmailPolicy, Policy
 from email.utils import format_datetime
+from pathlib import Path
+from zlib import crc32
+
+from css_inline import CSSInliner
 
 from app.core import text
+from app.outbox import rules
 from app.outbox.house import House
 from app.outbox.models import Kind, Letter
 from app.outbox.rules import wire_address
 
 LINK = "{link}"  # where a letter that has one says its one-time link
 MOST_REFERENCES = 998  # characters: the longest line RFC 5322 allows, and more than any reader needs
+_INLINER = CSSInliner(load_remote_stylesheets=False, keep_style_tags=False)
+_TOP, _PARAGRAPH, _FOOTER, _END = _INLINER.inline(Path(__file__).with_name("letter.html").read_text()).split("<!--cut-->")
 _FOREIGN_ID = re.compile(r"<[!-;=?-~]{1,250}>")
 _AUTO_SUBMITTED = {Kind.ACKNOWLEDGEMENT: "auto-replied", Kind.NOTICE: "auto-generated"}
 
@@ -89,12 +97,28 @@ def _headers(letter: Letter, house: House) -> Iterable[tuple[str, object]]:
     yield "Message-ID", house.mail_id(letter.mail_id)
     if answered := _whole([letter.in_reply_to or ""], house):
         yield "In-Reply-To", answered[0]
-    if references := _capped(_whole(letter.references, house)):
+    if references := _capped(_whole(letter.references or _root(letter), house)):
         yield "References", " ".join(references)
+    if letter.ticket:
+        yield from _thread(letter, letter.ticket, house)
     if auto := _AUTO_SUBMITTED.get(letter.kind):  # RFC 3834, and two that mail servers heeded before it
         yield "Auto-Submitted", auto
         yield "X-Auto-Response-Suppress", "All"
         yield "Precedence", "bulk"
+
+
+def _root(letter: Letter) -> list[str]:
+    """What a letter refers to that answers no mail: one made-up ancestor for all of a ticket, so that they are one thread."""
+    return [f"t.{letter.ticket}.0.0"] if letter.ticket else []
+
+
+def _thread(letter: Letter, ticket: int, house: House) -> Iterable[tuple[str, object]]:
+    """What Outlook goes by: one conversation for all letters of a ticket, and its topic (MS-OXOMSG 2.2.1.2 and 2.2.1.3)."""
+    topic = f"Ticket {ticket}" if letter.kind is Kind.NOTICE else rules.topic(letter.subject, ticket)
+    if topic := text.one_line(topic, most=500):
+        yield "Thread-Topic", topic
+    index = rules.conversation_index(house.conversation(ticket), letter.created_at, crc32(letter.mail_id.encode()))
+    yield "Thread-Index", base64.b64encode(index).decode()
 
 
 def _quoted(name: str) -> str:
@@ -131,11 +155,11 @@ def _plain(body: str, link: str | None, once: str | None) -> str:
 
 
 def _html(body: str, link: str | None, once: str | None) -> str:
-    paragraphs = re.split(r"\n{2,}", html.escape(text.printable(body).strip()))
-    shown = "".join("<p>" + one.replace("\n", "<br>\n") + "</p>\n" for one in paragraphs)
+    blocks = re.split(r"\n{2,}", html.escape(text.printable(body).strip()))
+    lines = (block.replace("\n", "<br>\n").replace("  ", "&nbsp; ") for block in blocks)
+    shown = "".join(_PARAGRAPH.replace("[words]", words) for words in lines)
     shown = shown.replace(LINK, _anchor(once)) if once else shown
-    footer = f'<p style="color:#666">{_anchor(link)}</p>\n' if link else ""
-    return f'<!doctype html>\n<html><head><meta charset="utf-8"></head><body>\n{shown}{footer}</body></html>\n'
+    return _TOP + shown + (_FOOTER.replace("[link]", _anchor(link)) if link else "") + _END
 
 
 def _anchor(url: str) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 import idna
@@ -10,6 +10,9 @@ import idna
 MOST_DOUBTS = 3
 _GIVE_UP = timedelta(days=2)
 _AGAIN = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=60))
+_RE = re.compile(r"^(\s*re:\s*)+", re.IGNORECASE)
+_FILETIME = datetime(1601, 1, 1, tzinfo=UTC)
+_BEGAN = 0x01D5C10000  # the high 40 bits of a FILETIME (100 ns since 1601): 2 January 2020
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.+[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\.?")
 _DOMAIN = re.compile(
     r"(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -79,6 +82,23 @@ def wire_address(address: str) -> str:
 def wire_domain(address: str) -> str:
     """The domain of an address in ASCII and lower case. Raises ValueError like wire_address."""
     return wire_address(address).rpartition("@")[2].lower()
+
+
+def topic(subject: str, ticket: int) -> str:
+    """A letter's subject without Re: and the ticket's number: what it was called before it was a ticket."""
+    return _RE.sub("", subject).replace(f"[#{ticket}]", "").strip()
+
+
+def conversation_index(conversation: bytes, said: datetime, chance: int) -> bytes:
+    """Where a letter stands in its conversation (MS-OXOMSG 2.2.1.3): the header, which all letters of one conversation share, and
+    one response level.
+
+    The header's time is the same for all tickets: what matters is that it doesn't change. `chance` tells letters of one
+    instant apart, by its lowest byte.
+    """
+    since = max(0, (said - _FILETIME) // timedelta(microseconds=1) * 10 - (_BEGAN << 24))
+    delta = since >> 18 if since < 1 << 49 else 1 << 31 | (since >> 23) & 0x7FFFFFFF
+    return b"\1" + _BEGAN.to_bytes(5, "big") + conversation + delta.to_bytes(4, "big") + bytes([chance & 0xFF])
 
 
 def _step(steps: tuple[timedelta, ...], n: int) -> timedelta:

@@ -1,6 +1,7 @@
 """What a letter looks like on the wire, whatever was put into its row."""
 
 import re
+from base64 import b64decode
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
 from email.message import EmailMessage
@@ -9,14 +10,19 @@ from email.utils import getaddresses
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from selectolax.lexbor import LexborHTMLParser
 
+from app.outbox.actions import new_mail_id
 from app.outbox.compose import Enclosure, compose
 from app.outbox.house import one_time_token
 from app.outbox.models import Kind
 from tests.unit.outbox.letters import a_house, a_letter
 
 HOUSE = a_house()
-REPLY = {"from", "to", "reply-to", "subject", "date", "message-id", "in-reply-to", "references", "mime-version", "content-type"}
+REPLY = {
+    "from", "to", "reply-to", "subject", "date", "message-id", "in-reply-to", "references", "mime-version", "content-type",
+    "thread-topic", "thread-index",
+}  # fmt: skip
 PLAIN = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 NASTY = PLAIN | st.lists(
     st.sampled_from(
@@ -63,7 +69,7 @@ def test_it_has_a_plain_and_an_html_part_with_the_link_to_the_ticket() -> None:
         text_of(message, "plain") == "1 < 2 & <script>alert(1)</script>\nPull the plug.\n\n-- \nhttps://desk.example/tickets/7\n"
     )
     html = text_of(message, "html")
-    assert "<p>1 &lt; 2 &amp; &lt;script&gt;alert(1)&lt;/script&gt;<br>\nPull the plug.</p>" in html
+    assert ">1 &lt; 2 &amp; &lt;script&gt;alert(1)&lt;/script&gt;<br>\nPull the plug.</p>" in html
     assert '<a href="https://desk.example/tickets/7">' in html
 
 
@@ -89,6 +95,104 @@ def test_what_a_machine_writes_says_so(kind: Kind, word: str) -> None:
     assert message["X-Auto-Response-Suppress"] == "All"
     assert message["Precedence"] == "bulk"
     assert message["From"] == "ATUM Desk <support@desk.example>"
+
+
+ANYTHING = {"link": "reset", "text": "Hi.\n\n  indented\n<style>p{color:red}</style> {link}", "kind": Kind.NOTICE}
+
+
+@pytest.mark.parametrize("different", [{}, ANYTHING, ANYTHING | {"ticket": None}])
+def test_the_html_part_carries_its_styles_inline_and_nothing_from_elsewhere(different: dict[str, object]) -> None:
+    html = text_of(wire(**different), "html")
+    page = LexborHTMLParser(html)
+    assert page.css("style, link, script, img, iframe, object, [class], [id], [src], [background]") == []
+    assert "url(" not in html
+    assert "@import" not in html
+    assert all("margin" in (p.attributes["style"] or "") for p in page.css("p"))
+    assert all("font-size" in (body.attributes["style"] or "") for body in page.css("body"))
+    assert {(a.attributes["href"] or "").rpartition("/")[0] for a in page.css("a")} <= {
+        "https://desk.example/tickets",
+        "https://desk.example/reset",
+    }
+
+
+def test_the_html_part_leaves_colours_to_the_mail_program() -> None:
+    html = text_of(wire(), "html")
+    assert '<meta name="color-scheme" content="light dark">' in html
+    assert re.findall(r"[;\" ](?:color|background[a-z-]*):", html) == []
+    assert set(re.findall(r"#[0-9a-f]{3,6}\b", html)) == {"#8a8a8a"}
+
+
+@given(st.lists(st.text(st.characters(categories=["L", "N"]), min_size=1), min_size=1).map(" ".join))
+def test_both_parts_say_all_of_the_words(words: str) -> None:
+    message = wire(text=words)
+    assert text_of(message, "plain").startswith(f"{words}\n")
+    shown = LexborHTMLParser(text_of(message, "html")).css_first("p")
+    assert shown is not None
+    assert shown.text().replace("\xa0", " ") == words
+    assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
+
+
+def test_spaces_and_lines_stay_as_they_were_written() -> None:
+    html = text_of(wire(text="first\n  second\n\nthird    fourth"), "html")
+    assert ">first<br>\n&nbsp; second</p>" in html
+    assert ">third&nbsp; &nbsp; fourth</p>" in html
+
+
+def index_of(message: EmailMessage) -> bytes:
+    return b64decode(message["Thread-Index"], validate=True)
+
+
+def test_all_letters_of_a_ticket_are_one_conversation_for_outlook() -> None:
+    kinds = [
+        wire(),
+        wire(mail_id="t.7.10.00ff"),
+        wire(kind=Kind.ACKNOWLEDGEMENT, subject="We received your message [#7]"),
+        wire(kind=Kind.NOTICE),
+    ]
+    assert {index_of(message)[:22] for message in kinds} == {index_of(kinds[0])[:22]}
+    assert len(index_of(kinds[0])) == 27
+    assert index_of(kinds[0]) != index_of(kinds[1])
+    assert index_of(wire(ticket=8))[:22] != index_of(kinds[0])[:22]
+    assert [message["Thread-Topic"] for message in kinds] == [
+        "My printer burns",
+        "My printer burns",
+        "We received your message",
+        "Ticket 7",
+    ]
+
+
+def test_a_letter_of_no_ticket_is_of_no_conversation() -> None:
+    message = wire(ticket=None, kind=Kind.NOTICE, references=[], in_reply_to=None)
+    assert {name for name in message if name.lower() in {"thread-index", "thread-topic", "references"}} == set()
+
+
+def test_letters_that_answer_no_mail_have_one_ancestor() -> None:
+    notice, answer = (wire(kind=kind, references=[], in_reply_to=None) for kind in (Kind.NOTICE, Kind.REPLY))
+    assert notice["References"] == answer["References"] == HOUSE.mail_id("t.7.0.0")
+    assert notice["In-Reply-To"] is None
+    assert HOUSE.ticket_of_mail_id(notice["References"]) == 7
+    assert wire(ticket=8, references=[], in_reply_to=None)["References"] != notice["References"]
+
+
+# What SpamAssassin holds against a Message-ID (rules/20_head_tests.cf).
+SUSPICIOUS = {
+    "MSGID_SPAM_CAPS": r"^\s*<?[A-Z]+\@",
+    "MSGID_SPAM_LETTERS": r"<[a-z]{5,}\@(\S+\.)+\S+>",
+    "MSGID_SPAM_ALPHA_NUM": r"<[A-Z]{7}-000[0-9]{10}\@[a-z]*>",
+    "MSGID_NO_HOST": r"\@>(?:$|\s)",
+    "MSGID_SHORT": r"^.{1,15}$|<.{0,4}\@",
+    "MSGID_RANDY": r"<[a-z\d][a-z\d\$-]{10,29}[a-z\d]\@[a-z\d][a-z\d.]{3,12}[a-z\d]>",
+    "MSGID_MULTIPLE_AT": r"<[^>]*\@[^>]*\@",
+    "MSGID_DOLLARS": r"<\w{4,}\$\w{4,}\$\w{4,}\@\S+>",
+    "MSGID_NOFQDN1": r"<[^\@]*>",
+}
+
+
+@given(st.integers(1, 10**12), st.integers(0, 10**12))
+@example(7, 0)
+def test_no_message_id_looks_like_those_that_spammers_make(ticket: int, message: int) -> None:
+    for bare in (new_mail_id(ticket, message), f"t.{ticket}.0.0"):
+        assert [name for name, pattern in SUSPICIOUS.items() if re.search(pattern, HOUSE.mail_id(bare))] == []
 
 
 def test_a_notice_to_staff_has_no_reply_address() -> None:
@@ -150,7 +254,7 @@ def test_files_arrive_as_they_were(name: str, content: bytes) -> None:
 def test_nothing_in_a_row_can_add_a_header_or_an_address(subject: str, to_name: str, from_name: str, text: str) -> None:
     raw = compose(a_letter(subject=subject, to_name=to_name, from_name=from_name, text=text), HOUSE).as_bytes()
     message = read(raw)
-    assert {name.lower() for name in message} == REPLY
+    assert {name.lower() for name in message} | {"thread-topic"} == REPLY  # a subject of nothing has no topic
     assert [a.addr_spec for a in message["To"].addresses] == ["carol@acme.example"]
     assert [a.addr_spec for a in message["From"].addresses] == ["support@desk.example"]
     assert [address for _, address in getaddresses([message_from_bytes(raw)["To"]])] == ["carol@acme.example"]
