@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dkim
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.outbox.compose import Enclosure, compose
@@ -61,6 +61,7 @@ def signatures(path: Path, names: Names) -> Signatures:
     return Signatures(path, names, lambda: names.time)
 
 
+@settings(deadline=None)
 @given(subject=WORDS, name=WORDS, body=WORDS, file=st.binary(max_size=200))
 def test_whatever_is_in_a_letter_its_signature_holds(key: Key, subject: str, name: str, body: str, file: bytes) -> None:
     row = a_letter(subject=subject, to_name=name, text=body)
