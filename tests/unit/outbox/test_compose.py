@@ -8,7 +8,7 @@ from email.message import EmailMessage
 from email.utils import getaddresses
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
@@ -122,6 +122,7 @@ def test_the_html_part_leaves_colours_to_the_mail_program() -> None:
     assert set(re.findall(r"#[0-9a-f]{3,6}\b", html)) == {"#8a8a8a"}
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(st.characters(categories=["L", "N"]), min_size=1), min_size=1).map(" ".join))
 def test_both_parts_say_all_of_the_words(words: str) -> None:
     message = wire(text=words)
@@ -188,6 +189,7 @@ SUSPICIOUS = {
 }
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**12), st.integers(0, 10**12))
 @example(7, 0)
 def test_no_message_id_looks_like_those_that_spammers_make(ticket: int, message: int) -> None:
@@ -236,6 +238,7 @@ def test_the_same_letter_is_the_same_mail_each_time() -> None:
     assert compose(a_letter(), HOUSE, files).as_bytes() == compose(a_letter(), HOUSE, files).as_bytes()
 
 
+@settings(deadline=None)
 @given(name=NASTY, content=st.binary(max_size=300))
 @example(name='x"\r\nBcc: m@evil.example', content=b"\r\n--=_t.7.9.0123456789abcdef.0--\r\n")
 def test_files_arrive_as_they_were(name: str, content: bytes) -> None:
@@ -248,6 +251,7 @@ def test_files_arrive_as_they_were(name: str, content: bytes) -> None:
     assert message["Bcc"] is None
 
 
+@settings(deadline=None)
 @given(subject=NASTY, to_name=NASTY, from_name=NASTY, text=NASTY)
 @example(subject=SNEAK, to_name=SNEAK, from_name=SNEAK, text=SNEAK)
 @example(subject="", to_name="a" * 100 + ", é <m@evil.example>", from_name='"', text=".\r\n.\r\nQUIT")
@@ -263,11 +267,13 @@ def test_nothing_in_a_row_can_add_a_header_or_an_address(subject: str, to_name: 
     assert max(map(len, raw.split(b"\r\n"))) <= 998
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(categories=["L", "N", "P", "S"]) | st.just(" ")))
 def test_a_subject_arrives_as_it_was_written(subject: str) -> None:
     assert wire(subject=subject)["Subject"] == " ".join(subject.split())[:500]
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(categories=["L", "N"], codec="utf-8") | st.sampled_from(", .<>@\"'()[]:;\\"), min_size=1))
 def test_a_name_arrives_as_it_was_written(name: str) -> None:
     [(shown, address)] = getaddresses([message_from_bytes(compose(a_letter(to_name=name), HOUSE).as_bytes())["To"]])

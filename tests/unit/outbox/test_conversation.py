@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.outbox.rules import conversation_index, topic
@@ -37,6 +37,7 @@ def test_what_exchange_writes_is_read_as_it_was_meant() -> None:
     assert (len(REAL) - 22) % 5 == 0
 
 
+@settings(deadline=None)
 @given(st.datetimes(datetime(2020, 1, 3), datetime(2070, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001 (hypothesis adds the zone)
 def test_it_tells_the_conversation_and_the_time(said: datetime) -> None:
     index = conversation_index(GUID, said, 0)
