@@ -20,7 +20,7 @@ from tests.web.conftest import Web
 from tests.web.test_safety import SCRIPT
 
 LINES = f"{SCRIPT}\r\nBcc: mallory@evil.example"
-OUR_TAGS = {"html", "head", "meta", "body", "p", "br", "a"}
+OUR_TAGS = {"html", "head", "meta", "body", "div", "p", "br", "a"}
 
 
 def with_mail(web: Web) -> Web:
