@@ -19,17 +19,26 @@ class File:
     media_type: str
     size: int
     blob: str
+    content_id: str | None = None
 
 
-def keep(blobs: Blobs, *, name: str | None, content: bytes) -> File:
+def keep(blobs: Blobs, *, name: str | None, content: bytes, content_id: str | None = None) -> File:
     """Store the bytes (outside any transaction) and describe them."""
-    return File(text.file_name(name), rules.media_type(content), len(content), blobs.put(content))
+    return File(text.file_name(name), rules.media_type(content), len(content), blobs.put(content), content_id)
 
 
 def attach(s: Session, files: Iterable[File], *, message_id: int, now: datetime) -> list[Attachment]:
     """Hang files on a message."""
     rows = [
-        Attachment(message_id=message_id, name=f.name, media_type=f.media_type, size=f.size, blob=f.blob, created_at=now)
+        Attachment(
+            message_id=message_id,
+            name=f.name,
+            media_type=f.media_type,
+            size=f.size,
+            blob=f.blob,
+            content_id=f.content_id,
+            created_at=now,
+        )
         for f in files
     ]
     s.add_all(rows)

@@ -8,7 +8,10 @@ from app.db.types import Table
 
 
 class Attachment(Table):
-    """A file on a message: its name as sent, its type as we judge it, and the blob that holds it."""
+    """A file on a message: its name as sent, its type as we judge it, and the blob that holds it.
+
+    The HTML of the message shows the one that has a `content_id`, as cid:… (RFC 2392).
+    """
 
     __tablename__ = "attachment"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -17,4 +20,5 @@ class Attachment(Table):
     media_type: Mapped[str]
     size: Mapped[int]
     blob: Mapped[str]
+    content_id: Mapped[str | None]
     created_at: Mapped[datetime]

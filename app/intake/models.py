@@ -63,8 +63,8 @@ class InboundMail(Table):
     The bytes are in `raw` up to 1 MB, else in the blob of this name under the mail folder. `header_only` marks one of which that
     is all there is: it was too large to fetch whole, or the server did not give it, and then `refusal` says why. `size` is what
     the server says. `content_key` is the same for the same mail come twice. `server_acked_at` is when the server was told that
-    the mail is ours; `received_at` is the server's own time, never in the future.
-    `thread` are the Message-IDs that a person's mail refers to.
+    the mail is ours; `received_at` is the server's own time, never in the future. `thread` are the Message-IDs that a mail of a
+    person refers to. One with `released_at` was let through by a person: no rule holds it.
     """
 
     __tablename__ = "inbound_mail"
@@ -93,6 +93,7 @@ class InboundMail(Table):
     message_id: Mapped[int | None] = mapped_column(ForeignKey(Message.id))
     processed_at: Mapped[datetime | None]
     server_acked_at: Mapped[datetime | None]
+    released_at: Mapped[datetime | None]
 
     mailbox: Mapped[Mailbox] = relationship(lazy="joined", innerjoin=True)
 

@@ -175,13 +175,14 @@ def _sender(s: Session, mail: Mail, now: datetime) -> Person:
 
 
 def _body(row: InboundMail, mail: Mail) -> Body:
-    said = mail.text if mail.text.strip() else NO_TEXT
+    said, folds = (mail.text, mail.folds) if mail.text.strip() else (NO_TEXT, ())
     if row.header_only:
+        folds = ()
         said = (
             f"[This mail is too large to be fetched ({row.size / 1e6:.0f} MB). It is still in the mailbox "
             f"{row.mailbox.name}; only what its header says was taken.]"
         )
-    return Body(said, mail.html or None, mail.html_policy)
+    return Body(said, mail.html or None, mail.html_policy, folds)
 
 
 def _note_report(s: Session, row: InboundMail, mail: Mail, ticket: int, letter: Letter | None, now: datetime) -> InboundMail:

@@ -12,6 +12,7 @@ from app.files.actions import File
 from app.files.disk import Blobs
 from app.intake import actions, outcomes, queries
 from app.intake.reader import Reader, Unreadable
+from app.intake.rules.mail import Found
 from app.outbox.house import house
 
 AT_ONCE = 100
@@ -42,7 +43,7 @@ class Processor:
             raw = actions.kept(c, self._settings, id) or b""
         found: list[File] = []
         try:
-            mail = self._reader.read(raw, lambda file: found.append(self._keep(file.name, file.content)))
+            mail = self._reader.read(raw, lambda file: found.append(self._found(file)))
             self._beat()
             with self._database.transaction() as s:
                 ours = house(self._settings, others=queries.addresses(s))
@@ -83,6 +84,10 @@ class Processor:
     def _raw(self, id: int) -> bytes:
         with self._database.reading() as c:
             return actions.raw(c, self._settings, id) or b""
+
+    def _found(self, file: Found) -> File:
+        shown_as = (file.content_id or file.location) if file.inline else None
+        return files.keep(self._blobs, name=file.name, content=file.content, content_id=shown_as)
 
     def _keep(self, name: str, content: bytes) -> File:
         return files.keep(self._blobs, name=name, content=content)

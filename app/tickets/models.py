@@ -104,7 +104,8 @@ class Message(Table):
     """Something said on a ticket: by its requester, by an agent, or between agents (`internal`).
 
     `mail_id` is the Message-ID it came or goes with; `auto` marks what a machine sent. `text` is what was said as plain
-    text, `html` the same made harmless, where it came as HTML.
+    text, `html` the same made harmless by `html_policy`, where it came as HTML; a policy of None is never made anew. `folds`
+    are the parts of the text that pages fold (`folding`).
     """
 
     __tablename__ = "message"
@@ -118,6 +119,7 @@ class Message(Table):
     text: Mapped[str]
     html: Mapped[str | None]
     html_policy: Mapped[int | None]
+    folds: Mapped[list[Any]] = mapped_column(server_default="[]", default=list)
     mail_id: Mapped[str | None] = mapped_column(index=True)
     inbound_mail_id: Mapped[int | None] = mapped_column(unique=True)
     created_at: Mapped[datetime]
@@ -127,6 +129,12 @@ class Message(Table):
     __table_args__ = (
         Index("message_ticket_idx", "ticket", "id"),
         Index("message_public_idx", "ticket", "id", postgresql_where=sql("NOT internal")),
+        Index(
+            "message_html_policy_idx",
+            "html_policy",
+            "id",
+            postgresql_where=sql("html_policy IS NOT NULL AND inbound_mail_id IS NOT NULL"),
+        ),
     )
 
 

@@ -14,14 +14,17 @@ from app.files.actions import File
 from app.tickets import words
 from app.tickets.models import Channel, Message, Ticket
 
+Fold = tuple[int, int, str]
+
 
 @dataclass(frozen=True)
 class Body:
-    """What is said: plain text, and the same as harmless HTML where it came so."""
+    """What is said: plain text and what pages fold of it, and the same as harmless HTML where it came so."""
 
     text: str
     html: str | None = None
     html_policy: int | None = None
+    folds: Sequence[Fold] = ()
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ def unsaid(
         text=text.printable(body.text),
         html=body.html,
         html_policy=body.html_policy,
+        folds=[list(fold) for fold in body.folds],
         mail_id=source.mail_id,
         inbound_mail_id=source.inbound_mail_id,
         created_at=now,

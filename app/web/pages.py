@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from app import __version__
+from app.tickets import folding
 from app.web.desk import desk_of
 
 HERE = Path(__file__).parent
@@ -41,6 +42,7 @@ _templates = Environment(
 )
 _templates.globals.update(static=_static, version=__version__)
 _templates.filters["local"] = _local
+_templates.filters["pieces"] = folding.pieces
 
 
 def page(request: Request, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:

@@ -16,6 +16,7 @@ import pytest
 from app.core import text
 from app.intake.reader import Reader
 from app.intake.rules.mail import Mail
+from app.tickets.folding import pieces
 
 CORPUS = Path(os.environ.get("ATUM_MAIL_CORPUS") or Path(__file__).parents[3] / "shared/mail-corpus")
 STALWART = "stalwart-mail-parser/resources/eml/"
@@ -31,6 +32,9 @@ BETTER = {
     "rfc/004": "likewise",
     "thirdparty/007": "an address without a domain can't be answered",
 }
+
+# What quotes, apart from what machines send: two of Outlook's, one of them French.
+FOLDED = {"issue-412.eml", "m0013"}
 
 pytestmark = pytest.mark.skipif(not CORPUS.exists(), reason=f"the mail corpus is not at {CORPUS}; set ATUM_MAIL_CORPUS")
 
@@ -97,3 +101,26 @@ def _wanted(expected: Any) -> dict[str, Any]:
             first = addresses[0] if addresses else {}
             wanted.setdefault("sender", (text.one_line(first.get("name") or ""), text.address(first.get("address") or "")))
     return wanted
+
+
+def test_replies_end_where_people_ended_them(reader: Reader) -> None:
+    """Of another project's twelve mail programs: each says Hello, and quotes what it answers. MAIL.md's best library gets ten."""
+    replies = sorted((CORPUS / "talon/tests/fixtures/standard_replies").glob("*.eml"))
+    shown = {}
+    for path in replies:
+        found = read(reader, path)
+        said = pieces(found.text, found.folds)
+        assert "".join(words for words, _ in said) == found.text
+        shown[path.name] = "".join(words for words, folded in said if not folded).strip()
+    assert len(replies) == 12
+    assert shown == dict.fromkeys(shown, "Hello")
+
+
+def test_what_is_folded_of_the_corpus_is_nobodys_own_words(reader: Reader) -> None:
+    """Each was looked at. A new one is looked at too, before it is named here."""
+    quoting = set()
+    for path in mails():
+        found = read(reader, path)
+        if "talon" not in path.parts[-5:] and not found.automatic and any(why == "quote" for *_, why in found.folds):
+            quoting.add(path.name)
+    assert quoting == FOLDED

@@ -9,6 +9,8 @@ from inscriptis.model.config import ParserConfig
 
 from app.core import text
 from app.core.html import MOST_BYTES, POLICY, clean
+from app.intake.rules import quoted_pages, quotes
+from app.intake.rules.quotes import QUOTE, Fold
 
 MOST = MOST_BYTES - 1000  # characters of one page
 MOST_DEPTH = 250
@@ -21,7 +23,7 @@ _NEVER_NESTED = re.compile(
 )
 _PLAIN = ParserConfig(css=CSS_PROFILES["strict"])
 
-__all__ = ["MOST", "POLICY", "harmless", "plain", "too_deep"]
+__all__ = ["MOST", "POLICY", "folds", "harmless", "plain", "too_deep"]
 
 
 def too_deep(markup: str) -> bool:
@@ -35,13 +37,30 @@ def too_deep(markup: str) -> bool:
     return False
 
 
-def harmless(markup: str) -> str | None:
-    """HTML that may be shown; None for what is nested too deep to be looked at, or grows when it is made well-formed."""
+def harmless(markup: str, *, forwarded: bool = False) -> str | None:
+    """HTML that may be shown, what it quotes folded unless it is `forwarded`.
+
+    None for what is nested too deep to be looked at, or grows when it is made well-formed.
+    """
     markup = text.printable(markup[:MOST_BYTES])
     if too_deep(markup):
         return None
-    cleaned = clean(markup)
+    cleaned = clean(markup if forwarded else quoted_pages.folded(markup))
     return cleaned if len(cleaned) <= 2 * MOST_BYTES else None
+
+
+def folds(said: str, page: str | None, *, subject: str) -> list[Fold]:
+    """What is folded of the text `said` that was made of a page: what is folded of the page. Its words alone tell only where
+    nothing in it is marked as quoted; they don't show where an answer stands between.
+    """
+    before, marked, _ = (page or "").partition(quoted_pages.OPENING)
+    if not marked:
+        return [] if "<blockquote" in before else quotes.folds(said, subject=subject)
+    above = text.printable(plain(before))
+    if not above or not said.startswith(above):
+        return []
+    begin = len(said) - len(said[len(above) :].lstrip("\n"))
+    return [(begin, len(said), QUOTE)] if begin < len(said) else []
 
 
 def plain(markup: str) -> str:

@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from app.intake.rules.quotes import Fold
+
 MOST_OF_THREAD = 20
 
 
@@ -49,9 +51,9 @@ class Mail:
     """A mail read. Message-IDs carry their angle brackets; `delivered_to` are addresses that the way here added.
 
     `automatic` says in words why a machine must have sent it, and is empty for a person's mail. `html` is made harmless
-    by the policy `html_policy`. `sender_field` is where the sender is named: what a server attests to holds for "from" only.
-    `date` is the sender's own, in ISO 8601, and may be any nonsense. `charset` is how the text
-    was read: the charset, and what spoke for it.
+    by the policy `html_policy`. `folds` are the parts of the text that pages fold (`quotes`). `sender_field` is where the
+    sender is named: what a server attests to holds for "from" only. `date` is the sender's own, in ISO 8601, and may be any
+    nonsense. `charset` is how the text was read: the charset, and what spoke for it.
     """
 
     sender: Address | None
@@ -68,6 +70,7 @@ class Mail:
     text: str
     html: str | None
     html_policy: int | None
+    folds: tuple[Fold, ...]
     content_key: str
     sender_field: str = "from"
     charset: str = ""
@@ -119,6 +122,7 @@ def from_json(plain: dict[str, Any]) -> Mail:
             "sender": Address(**sender) if sender else None,
             "to": tuple(Address(**a) for a in plain["to"]),
             "cc": tuple(Address(**a) for a in plain["cc"]),
+            "folds": tuple((begin, end, why) for begin, end, why in plain["folds"]),
             "bounce": Bounce(**{**bounce, "mail_ids": tuple(bounce["mail_ids"])}) if bounce else None,
             "cards": tuple(Card(**{**c, "answers": tuple(tuple(a) for a in c["answers"])}) for c in plain["cards"]),
             **{name: tuple(plain[name]) for name in ("delivered_to", "in_reply_to", "references")},

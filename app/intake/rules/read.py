@@ -8,9 +8,10 @@ from email.utils import parsedate_to_datetime
 from html import escape
 
 from app.core import text
-from app.intake.rules import addresses, automatic, body, calendar, files, html, parts, report
+from app.intake.rules import addresses, automatic, body, calendar, files, html, parts, quotes, report
 from app.intake.rules.headers import Headers
 from app.intake.rules.mail import Address, Found, Mail
+from app.intake.rules.quotes import Fold
 
 TOO_MANY_PARTS = "[This mail has more parts than can be shown. The rest is only in the original.]"
 
@@ -29,20 +30,24 @@ def mail(raw: bytes) -> tuple[Mail, Sequence[Found]]:
     said = body.said(whole)
     if not said.text.strip() and not said.html.strip():
         said.text, said.html = said.spare
-    plain, page = said.text or html.plain(said.html)[: body.MOST_TEXT], said.html
+    subject, page = whole.headers.text("subject"), said.html
+    plain = said.text or html.plain(said.html)[: body.MOST_TEXT]
     cards = tuple(dict.fromkeys(said.cards))
-    if cards:
-        shown = "\n\n".join(map(calendar.in_words, cards))
-        plain, page = f"{shown}\n\n{plain}".strip(), page and f"<pre>{escape(shown)}</pre>\n{page}"
+    shown = "".join(f"{calendar.in_words(card)}\n\n" for card in cards)
+    if shown and page:
+        page = f"<pre>{escape(shown.strip())}</pre>\n{page}"
+    harmless = html.harmless(page, forwarded=quotes.is_forwarded(subject)) if page else None
+    plain = text.printable(f"{shown}{plain}").rstrip("\n")
+    folds = quotes.folds(plain, subject=subject) if said.text else html.folds(plain, harmless, subject=subject)
     if exceeded:
-        plain = f"{plain}\n\n{TOO_MANY_PARTS}".strip()
-    found = _described(whole, plain, html.harmless(page) if page else None)
+        plain = f"{plain}\n\n{TOO_MANY_PARTS}".lstrip("\n")
+    found = _described(whole, subject, plain, tuple(folds), harmless)
     return replace(found, charset=said.charset, cards=cards), files.sorted_out(said.files, said.html)
 
 
-def _described(whole: parts.Part, plain: str, harmless: str | None) -> Mail:
+def _described(whole: parts.Part, subject: str, plain: str, folds: tuple[Fold, ...], harmless: str | None) -> Mail:
     h = whole.headers
-    (sender, named_by), subject = _sender(h), h.text("subject")
+    sender, named_by = _sender(h)
     return Mail(
         sender=sender,
         sender_field=named_by,
@@ -59,6 +64,7 @@ def _described(whole: parts.Part, plain: str, harmless: str | None) -> Mail:
         text=plain,
         html=harmless,
         html_policy=None if harmless is None else html.POLICY,
+        folds=folds,
         content_key=_content_key(whole),
     )
 
