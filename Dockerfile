@@ -42,7 +42,8 @@ ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/
     LANG=C.UTF-8 \
     SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 
-EXPOSE 80 443
+# 25 is listened on where SMTP_IN is on.
+EXPOSE 25 80 443
 VOLUME /data
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --start-period=10m --start-interval=1s --timeout=5s --retries=3 \

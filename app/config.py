@@ -191,7 +191,7 @@ _SETTINGS: dict[str, _Setting] = {
     "RUN_DIR": _Setting("/run/atum", Path, "/run/atum"),
 }
 
-_NOT_BUILT = ("ACME_EMAIL", "ACME_DIRECTORY", "SMTP_IN_DOMAINS", "BACKUP_SCHEDULE", "BACKUP_KEEP")
+_NOT_BUILT = ("ACME_EMAIL", "ACME_DIRECTORY", "BACKUP_SCHEDULE", "BACKUP_KEEP")
 
 NAMES = tuple(_SETTINGS)
 DEFAULTS = {name: setting.default for name, setting in _SETTINGS.items()}
@@ -312,8 +312,8 @@ def _contradictions(values: Mapping[str, Any]) -> list[Problem]:
         problems.append(Problem("TLS_CERT", "TLS_CERT and TLS_KEY go together; only one is set", "/data/tls/tls.crt"))
     if values.get("atum_tls") == "acme":
         problems.append(Problem("ATUM_TLS", "acme is not built in this version yet", "files"))
-    if values.get("smtp_in") is True:
-        problems.append(Problem("SMTP_IN", "receiving mail on port 25 is not built in this version yet", "off"))
+    if values.get("smtp_in") and values.get("smtp_in_domains") == ():
+        problems.append(Problem("SMTP_IN_DOMAINS", "SMTP_IN is on, and nothing says whose mail to take", "example.com"))
     return problems
 
 

@@ -8,6 +8,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
+from app.core.text import mail_domain
+
 Network = IPv4Network | IPv6Network
 Parse = Callable[[str], Any]
 
@@ -85,7 +87,13 @@ def networks(raw: str) -> tuple[Network, ...]:
 
 
 def domains(raw: str) -> tuple[str, ...]:
-    return tuple(part.lower() for part in re.split(r"[\s,]+", raw.strip()))
+    """Mail domains, in the form that addresses are compared by; one in other letters than ASCII's may be given as it is read."""
+    found = []
+    for part in re.split(r"[\s,]+", raw.strip()):
+        if not re.fullmatch(r"(?!-)[\w-]{1,63}(\.(?!-)[\w-]{1,63})*", part) or len(part) > 253:
+            raise ValueError(f"{part!r} is not a domain's name")
+        found.append(mail_domain(part))
+    return tuple(dict.fromkeys(found))
 
 
 def zone(raw: str) -> str:

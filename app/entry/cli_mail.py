@@ -65,7 +65,7 @@ def compare(settings: Settings, given: argparse.Namespace) -> Answer:
     """Exit 1 where something is missing, or a server can't be asked."""
     with closing(database(settings)) as db:
         with db.transaction() as s:
-            known = queries.in_use(s)
+            known = queries.named(s)
         found = [_compared(db, settings, mailbox) for mailbox in known]
     if not found:
         return 0, [] if given.json else NO_MAILBOX
@@ -83,6 +83,8 @@ def _compared(db: Database, settings: Settings, mailbox: Mailbox) -> dict[str, A
 def _in_words(one: dict[str, Any]) -> str:
     if "problem" in one:
         return f"{one['mailbox']}: can't be compared: {one['problem']}"
+    if one["on_server"] is None:
+        return f"{one['mailbox']}: {one['by_smtp']} brought by SMTP, all in the ledger"
     named = f" (UID {', '.join(map(str, one['missing']))}; they are looked for again within 6 hours)" if one["missing"] else ""
     withheld = (
         f", {len(one['withheld'])} not given by the server (UID {', '.join(map(str, one['withheld']))})"
@@ -90,7 +92,8 @@ def _in_words(one: dict[str, Any]) -> str:
         else ""
     )
     coming = f", {one['coming']} not taken yet" if one["coming"] else ""
-    return f"{one['mailbox']}: {one['on_server']} on the server, {len(one['missing'])} missing{named}{withheld}{coming}"
+    brought = f", {one['by_smtp']} brought by SMTP" if one["by_smtp"] else ""
+    return f"{one['mailbox']}: {one['on_server']} on the server, {len(one['missing'])} missing{named}{withheld}{coming}{brought}"
 
 
 def database(settings: Settings) -> Database:

@@ -21,9 +21,11 @@ from app.intake.models import Mailbox
 def add_to(mailbox: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the verbs to the noun of the command line."""
     verb("list", listed, "Each mailbox and how it is.", mailbox)
-    adding = verb("add", add, "Read one more mailbox.", mailbox)
+    adding = verb("add", add, "Read one more mailbox, or take mail to one more address by SMTP.", mailbox)
     adding.add_argument("address", help="the address that people write to, and get their answers from")
-    adding.add_argument("--host", required=True, help="the IMAP server")
+    source = adding.add_mutually_exclusive_group(required=True)
+    source.add_argument("--host", help="the IMAP server")
+    source.add_argument("--smtp", action="store_true", help="none: its mail comes to port 25 (SMTP_IN=on)")
     adding.add_argument("--port", type=int, help="993, or 143 with --no-tls")
     adding.add_argument("--user", help="who to sign in as; the address where it isn't given")
     adding.add_argument("--folder", default="INBOX")
@@ -48,10 +50,12 @@ def listed(settings: Settings, given: argparse.Namespace) -> Answer:
         states = queries.mailbox_states(c)
     if given.json:
         return 0, states
-    return 0, "\n".join(map(_in_words, states)) or NO_MAILBOX
+    return 0, "\n".join(_in_words(settings, state) for state in states) or NO_MAILBOX
 
 
 def add(settings: Settings, given: argparse.Namespace) -> Answer:
+    if given.smtp:
+        return _add_by_smtp(settings, given)
     user, tls = given.user or given.address, not given.no_tls
     account = Account(given.host, given.port or (993 if tls else 143), tls, user, asking.password(given), given.folder)
     unread = None if given.untested else _tried(account, "Nothing was saved. Save it all the same with --untested.")
@@ -62,6 +66,14 @@ def add(settings: Settings, given: argparse.Namespace) -> Answer:
         told = {"id": made.id, "name": made.name, "unread": unread}
     which = f"what came since {given.import_since:%Y-%m-%d}" if given.import_since else "what is unread of the last day"
     return 0, told if given.json else f"{told['name']} is read from now on, beginning with {which}."
+
+
+def _add_by_smtp(settings: Settings, given: argparse.Namespace) -> Answer:
+    with closing(database(settings)) as db, db.transaction() as s:
+        priority = Priority(given.priority or Priority.MEDIUM)
+        made = managed.add_by_smtp(s, settings, given.address, team=given.team, priority=priority, now=now(s))
+        told = {"id": made.id, "name": made.name}
+    return 0, told if given.json else f"Mail to {told['name']} is taken by SMTP from now on."
 
 
 def change(settings: Settings, given: argparse.Namespace) -> Answer:
@@ -112,9 +124,10 @@ def _tried(account: Account, then: str) -> int:
         raise Invalid(f"{failure}. {then}") from failure
 
 
-def _in_words(one: dict[str, Any]) -> str:
+def _in_words(settings: Settings, one: dict[str, Any]) -> str:
     goes_to = f" (to {one['team']})" if one["team"] else ""
-    return f"{one['name']}{goes_to}: {one['state']}{' - ' + one['reason'] if one['reason'] else ''}"
+    by_smtp = (", by SMTP" if settings.smtp_in else ", takes nothing: SMTP_IN is off") if one["smtp_only"] else ""
+    return f"{one['name']}{goes_to}: {one['state']}{by_smtp}{' - ' + one['reason'] if one['reason'] else ''}"
 
 
 def _day(said: str) -> datetime:

@@ -11,6 +11,7 @@ from app.entry import boot
 from app.ops import certificates, pairs
 
 WORKERS = ("sla_worker", "mail_poller", "outbox_sender")
+IF_ON = ("smtp_in",)
 
 
 def serve(settings: Settings) -> int:
@@ -20,7 +21,8 @@ def serve(settings: Settings) -> int:
     certificate, key = _make_certificate(settings)
     address = f"127.0.0.1:{settings.url_port or 443}"
     server = ["hypercorn", "app.main:app", "--bind", address, "--certfile", str(certificate), "--keyfile", str(key), "--reload"]
-    processes = [subprocess.Popen([sys.executable, "-m", f"app.entry.{worker}"]) for worker in WORKERS]
+    workers = [*WORKERS, *(IF_ON if settings.smtp_in else ())]
+    processes = [subprocess.Popen([sys.executable, "-m", f"app.entry.{worker}"]) for worker in workers]
     try:
         return subprocess.run([sys.executable, "-m", *server], check=False).returncode
     except KeyboardInterrupt:

@@ -5,9 +5,11 @@ import threading
 import time
 
 from app.config import Settings
+from app.db.bell import Bell
 from app.db.session import Database, DatabaseGone
 from app.entry.loop import Worker, worker
 from app.intake import queries
+from app.intake.by_smtp import WAKE
 from app.intake.processing import Processor
 from app.intake.reader import Reader
 from app.intake.watch import Watch
@@ -43,6 +45,27 @@ class Mailbox(threading.Thread):
             self.ending.wait(rest)
 
 
+class Ear(threading.Thread):
+    """Hears of mail that was brought by SMTP. It ends with the process; without it, what came waits for the next look around."""
+
+    def __init__(self, dsn: str, arrived: threading.Event) -> None:
+        super().__init__(name="ear", daemon=True)
+        self._bell = Bell(dsn, WAKE, name="mail-poller")
+        self._arrived = arrived
+        self.ending = threading.Event()
+
+    def run(self) -> None:
+        """Set the event whenever it rings."""
+        while not self.ending.is_set():
+            try:
+                self._bell.hang()
+                if self._bell.wait(1.0):
+                    self._arrived.set()
+            except DatabaseGone:
+                self.ending.wait(1.0)
+        self._bell.take_down()
+
+
 class Poller:
     """All mailboxes, and the mails that wait for their outcome."""
 
@@ -54,6 +77,8 @@ class Poller:
         self._arrived = threading.Event()
         self._mailboxes: dict[int, Mailbox] = {}
         self._looked_at = float("-inf")
+        self._ear = Ear(database.dsn, self._arrived)
+        self._ear.start()
 
     def once(self) -> float:
         """Look after the threads, process what waits, then wait a second for more."""
@@ -71,6 +96,7 @@ class Poller:
 
     def close(self) -> None:
         """Let the threads finish what takes less than a second."""
+        self._ear.ending.set()
         for mailbox in self._mailboxes.values():
             mailbox.ending.set()
         until = time.monotonic() + 0.7

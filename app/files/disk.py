@@ -1,8 +1,10 @@
 """Blobs on disk, named by the SHA-256 of what they hold, so that the same file is stored once and can be checked."""
 
+import hashlib
 import os
 import re
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from app.core import ids
@@ -23,21 +25,27 @@ class Blobs:
     def put(self, content: bytes) -> str:
         """Store `content` and answer its name (64 hex digits)."""
         name = ids.sha256(content)
-        path = self.path(name)
-        if path.exists():
-            return name
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:
+        return name if self.path(name).exists() else self.put_pieces([content])[0]
+
+    def put_pieces(self, pieces: Iterable[bytes]) -> tuple[str, int]:
+        """Store what comes in pieces and is never whole in memory. Its name and its size in bytes."""
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        digest, size = hashlib.sha256(), 0
+        with tempfile.NamedTemporaryFile(dir=self.root, delete=False) as part:
             try:
-                part.write(content)
+                for piece in pieces:
+                    size += part.write(piece)
+                    digest.update(piece)
                 part.flush()
                 os.fsync(part.fileno())
             except OSError:  # a disk that is full must not get fuller by what it refused
                 Path(part.name).unlink()
                 raise
+        path = self.path(digest.hexdigest())
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         Path(part.name).replace(path)
         _sync_folder(path.parent)
-        return name
+        return path.name, size
 
     def get(self, name: str) -> bytes:
         """The bytes. Raises NotFound."""

@@ -12,6 +12,7 @@ from app.audit import actions as audit
 from app.audit.models import Event
 from app.config import Settings
 from app.core import text
+from app.core.errors import Conflict
 from app.core.sealing import Broken, Sealer
 from app.core.signing import Signer
 from app.db.session import Session
@@ -24,6 +25,7 @@ from app.intake.rules.states import FailureClass, MailboxState
 from app.outbox import actions as outbox
 
 SEALED_FOR = "mailbox"
+WITHOUT_SERVER = "takes its mail by SMTP: there is no server to sign in to"
 TELL_AFTER = timedelta(minutes=15)
 SEEN_WELL_EVERY = timedelta(seconds=30)
 
@@ -53,13 +55,15 @@ def ensure_mailbox(s: Session, settings: Settings, *, now: datetime) -> Mailbox 
         _renew(s, found, settings, now)
         found.password = None  # the settings' own comes first, also where somebody added the same mailbox by hand
     kept = found.id if found else 0
-    named_before = update(Mailbox).where(Mailbox.removed_at.is_(None), Mailbox.password.is_(None), Mailbox.id != kept)
-    s.execute(named_before.values(removed_at=now))
+    of_settings = (Mailbox.password.is_(None), Mailbox.smtp_only.is_(False))
+    s.execute(update(Mailbox).where(Mailbox.removed_at.is_(None), *of_settings, Mailbox.id != kept).values(removed_at=now))
     return found
 
 
 def account(mailbox: Mailbox, settings: Settings) -> Account:
-    """How to get into a mailbox. Raises MailboxFailure where its password can't be opened."""
+    """How to get into a mailbox. Raises Conflict where it has no server, MailboxFailure where its password can't be opened."""
+    if mailbox.smtp_only:
+        raise Conflict(f"The mailbox {mailbox.name} {WITHOUT_SERVER}.")
     password = settings.imap_password or ""
     if mailbox.password is not None:
         try:

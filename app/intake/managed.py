@@ -16,7 +16,7 @@ from app.core.priority import Priority
 from app.core.sealing import Sealer
 from app.core.signing import Signer
 from app.db.session import Session
-from app.intake import imap, mailboxes, queries
+from app.intake import by_smtp, imap, mailboxes, queries
 from app.intake.imap import Account
 from app.intake.models import Mailbox
 from app.intake.rules.states import MailboxState
@@ -55,6 +55,20 @@ def add(
     return made
 
 
+def add_by_smtp(
+    s: Session, settings: Settings, address: str, *, team: str | None = None, priority: Priority = Priority.MEDIUM, now: datetime
+) -> Mailbox:
+    """Take mail to this address by SMTP from now on. Raises Invalid and Conflict."""
+    domain = text.address(address).rpartition("@")[2]
+    if not settings.smtp_in:
+        raise Conflict("SMTP_IN is off, so nothing comes by SMTP. Set SMTP_IN=on and SMTP_IN_DOMAINS, and start again.")
+    if domain not in settings.smtp_in_domains:
+        raise Invalid(f"SMTP_IN_DOMAINS does not name {domain!r}, so no mail for {address} would be taken. Add it there.")
+    made = by_smtp.add(s, address, now=now)
+    made.priority, made.team_id = priority, _team(s, team)
+    return made
+
+
 def change(
     s: Session,
     settings: Settings,
@@ -82,7 +96,7 @@ def change(
 
 
 def pause(s: Session, mailbox: Mailbox, *, now: datetime) -> None:
-    """Leave its server in peace; what comes meanwhile waits there."""
+    """Leave its server in peace; what comes meanwhile waits there. Who brings mail by SMTP is told to come again later."""
     if mailbox.paused_at is None:
         mailbox.paused_at = now
         audit.record(s, Event.MAILBOX_CHANGED, now=now, mailbox=mailbox.name, paused=True)
@@ -97,7 +111,8 @@ def resume(s: Session, mailbox: Mailbox, *, now: datetime) -> None:
 
 def remove(s: Session, mailbox: Mailbox, *, now: datetime) -> None:
     """Read it no more. Its mails stay in the ledger, its tickets are answered from the desk's own address."""
-    _refuse_of_settings(mailbox)
+    if not mailbox.smtp_only:
+        _refuse_of_settings(mailbox)
     mailbox.removed_at = now
     audit.record(s, Event.MAILBOX_CHANGED, now=now, mailbox=mailbox.name, removed=True)
 
@@ -138,6 +153,8 @@ def _let_in(mailbox: Mailbox, settings: Settings, password: str) -> None:
 
 
 def _refuse_of_settings(mailbox: Mailbox) -> None:
+    if mailbox.smtp_only:
+        raise Conflict(f"The mailbox {mailbox.name} {mailboxes.WITHOUT_SERVER}.")
     if mailbox.password is None:
         raise Conflict(f"The mailbox {mailbox.name} {OF_THE_SETTINGS}.")
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, Sequence, Text, UniqueConstraint, false, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -11,9 +11,13 @@ from app.db.types import Table, words
 from app.intake.rules.states import FailureClass, MailboxState, MailState
 from app.tickets.models import Message, Ticket
 
+BY_SMTP = 0  # the UIDVALIDITY of what came by SMTP; no IMAP server may have it (RFC 3501 section 9, nz-number)
+
+smtp_in_uid = Sequence("smtp_in_uid_seq", metadata=Table.metadata)
+
 
 class Mailbox(Table):
-    """One folder of one account on one server.
+    """One folder of one account on one server, or an address that mail comes to by SMTP alone (`smtp_only`, without a server).
 
     `uidvalidity` and `last_uid` are the cursor: everything up to it is in the ledger. `failures` counts since
     `failing_since`. `credentials` is a keyed fingerprint of how we sign in, so that changed ones are noticed.
@@ -33,6 +37,7 @@ class Mailbox(Table):
     tls: Mapped[bool]
     username: Mapped[str]
     folder: Mapped[str]
+    smtp_only: Mapped[bool] = mapped_column(default=False, server_default=false())
     credentials: Mapped[str]
     password: Mapped[bytes | None]
     team_id: Mapped[int | None] = mapped_column(ForeignKey("team.id"))
@@ -60,6 +65,7 @@ class Mailbox(Table):
 class InboundMail(Table):
     """One mail as one server gave it to us once: its bytes for ever, and what became of it.
 
+    What came by SMTP has `uidvalidity` BY_SMTP and the next number of a sequence for its `uid`: there is no server to tell.
     The bytes are in `raw` up to 1 MB, else in the blob of this name under the mail folder. `header_only` marks one of which that
     is all there is: it was too large to fetch whole, or the server did not give it, and then `refusal` says why. `size` is what
     the server says. `content_key` is the same for the same mail come twice. `server_acked_at` is when the server was told that

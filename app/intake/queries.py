@@ -8,7 +8,7 @@ from sqlalchemy import Connection, String, case, cast, func, select
 from app.accounts.models import Team
 from app.core import text
 from app.db.session import Session
-from app.intake.models import InboundMail, Mailbox
+from app.intake.models import BY_SMTP, InboundMail, Mailbox
 from app.intake.rules.states import MailState
 from app.tickets.models import Ticket
 
@@ -29,6 +29,7 @@ def mailbox_states(c: Connection | Session) -> list[dict[str, Any]]:
         Mailbox.address,
         Team.name.label("team"),
         Mailbox.priority,
+        Mailbox.smtp_only,
         Mailbox.failing_since.label("since"),
         Mailbox.reason,
         Mailbox.next_try_at,
@@ -143,10 +144,21 @@ def withheld(c: Connection | Session, mailbox: Mailbox, *, uidvalidity: int) -> 
     return [(id, uid, size) for id, uid, size in rows]
 
 
+def named(s: Session) -> Sequence[Mailbox]:
+    """All mailboxes that are not paused or removed, whichever way their mail comes."""
+    used = select(Mailbox).where(Mailbox.removed_at.is_(None), Mailbox.paused_at.is_(None))
+    return s.scalars(used.order_by(Mailbox.id)).all()
+
+
+def brought(c: Connection | Session, mailbox: Mailbox) -> int:
+    """How many mails came to this mailbox by SMTP."""
+    here = (InboundMail.mailbox_id == mailbox.id, InboundMail.uidvalidity == BY_SMTP)
+    return c.execute(select(func.count()).select_from(InboundMail).where(*here)).scalar_one()
+
+
 def in_use(s: Session) -> Sequence[Mailbox]:
-    """The mailboxes to read."""
-    read = select(Mailbox).where(Mailbox.removed_at.is_(None), Mailbox.paused_at.is_(None))
-    return s.scalars(read.order_by(Mailbox.id)).all()
+    """The mailboxes to read: those that have a server."""
+    return [mailbox for mailbox in named(s) if not mailbox.smtp_only]
 
 
 def addresses(c: Connection | Session) -> Sequence[str]:

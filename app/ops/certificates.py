@@ -1,7 +1,7 @@
 """The certificate that nginx shows: made here (`self-signed`) or brought (`files`), checked, and installed for nginx to read.
 
 A pair that can't be served is never installed: what was there stays, and the reason is told with the file and what mends it.
-nginx gets copies in RUN_DIR/tls because only root may read the originals.
+nginx gets copies in RUN_DIR/tls because only root may read the originals, and the SMTP door, where there is one, its own.
 """
 
 import grp
@@ -51,6 +51,12 @@ def sources(settings: Settings) -> tuple[Path, Path]:
     return folder / "self-signed.crt", folder / "self-signed.key"
 
 
+def for_smtp(settings: Settings) -> tuple[Path, Path]:
+    """The SMTP door's copies: certificate, key."""
+    folder = settings.run_dir / "tls-smtp"
+    return folder / "tls.crt", folder / "tls.key"
+
+
 def names_for(settings: Settings) -> list[str]:
     """What a certificate of our own is good for: the public name, and every name the container has for itself."""
     return list(dict.fromkeys([settings.host, "localhost", "127.0.0.1", "::1", socket.gethostname()]))
@@ -70,6 +76,10 @@ def _install(settings: Settings, now: datetime) -> State:
     folder = settings.run_dir / "tls"
     _put(folder / "tls.key", pair.key, 0o640, group="nginx")
     _put(folder / "tls.crt", pair.chain, 0o644, group="nginx")
+    if settings.smtp_in:
+        chain, key = for_smtp(settings)
+        _put(key, pair.key, 0o640, group="app")
+        _put(chain, pair.chain, 0o644, group="app")
     return _state(settings, pair.leaf, problem_of(pair, settings.host, now))
 
 

@@ -24,7 +24,8 @@ from app.outbox import queries as outbox
 OK, DEGRADED, DOWN = "ok", "degraded", "down"
 BEAT_MOST = 10  # seconds
 WORKERS = {"sla_worker": "sla-worker", "mail_poller": "mail-poller", "outbox_sender": "outbox-sender"}
-REQUIRED = frozenset({"database", "migrations", "api", *WORKERS})
+IF_ON = {"smtp_in": "smtp-in"}
+REQUIRED = frozenset({"database", "migrations", "api", *WORKERS, *IF_ON})
 DISK_LEAST = 0.05
 TLS_SOON = 14  # days
 FRESH = 1.0  # seconds
@@ -94,7 +95,7 @@ class Watch:
         parts["disk"] = disk(settings.data_dir)
         parts["tls"] = certificate(settings)
         parts["api"] = api(settings)
-        for name, program in WORKERS.items():
+        for name, program in workers(settings).items():
             parts[name] = beating(settings.app_run / "heartbeat" / program)
         return Report(overall(parts), clock.now(), parts)
 
@@ -106,6 +107,11 @@ class Watch:
                 "mailboxes": mailboxes(c),
                 "outbox": letters(c, configured=self._settings.smtp_host is not None),
             }
+
+
+def workers(settings: Settings) -> dict[str, str]:
+    """The processes that leave heartbeats of their own: their parts of health, and what supervisord calls them."""
+    return WORKERS | (IF_ON if settings.smtp_in else {})
 
 
 def overall(parts: dict[str, Part]) -> str:

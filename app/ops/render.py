@@ -88,6 +88,7 @@ def known(settings: Settings, machine: Machine) -> dict[str, object]:
         "login_burst": settings.login_burst,
         "upload_max": settings.upload_max,
         "workers": settings.web_concurrency,
+        "smtp_in": settings.smtp_in,
         "embedded_database": settings.embedded_database,
         "embedded_redis": settings.embedded_redis,
         "data": str(settings.data_dir),

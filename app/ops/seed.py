@@ -7,7 +7,7 @@ from app.accounts import queries
 from app.accounts.rules import Role
 from app.config import Settings
 from app.db.session import Session
-from app.intake import mailboxes
+from app.intake import by_smtp, mailboxes
 from app.sla import actions as sla
 
 
@@ -18,6 +18,7 @@ def furnish(s: Session, settings: Settings, *, now: datetime) -> str | None:
     """
     sla.ensure_defaults(s, now=now)
     mailboxes.ensure_mailbox(s, settings, now=now)
+    by_smtp.ensure(s, settings, now=now)
     return _administrator(s, settings, now)
 
 

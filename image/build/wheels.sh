@@ -21,5 +21,5 @@ rm -rf lxml/includes lxml/isoschematron sqlalchemy/testing /opt/venv/bin/activat
 
 /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
 # A missing piece shows here, not on somebody's server.
-/opt/venv/bin/python -c 'import alembic, argon2, cryptography.x509, dkim, fastapi, imapclient, inscriptis, jinja2, mailparser_reply, nh3, psycopg
+/opt/venv/bin/python -c 'import aiosmtpd.smtp, alembic, argon2, cryptography.x509, dkim, fastapi, imapclient, inscriptis, jinja2, mailparser_reply, nh3, psycopg
 import quotequail, redis, selectolax.lexbor, spf, sqlalchemy.orm, supervisor.supervisord, uvicorn, uvloop'

@@ -41,3 +41,10 @@ def test_one_volume_holds_everything_and_two_ports_lead_in() -> None:
 
 def test_it_comes_back_after_the_machine_restarts() -> None:
     assert "    restart: unless-stopped\n" in COMPOSE
+
+
+def test_one_more_file_opens_port_25_and_switches_it_on() -> None:
+    more = (ROOT / "compose.smtp-in.yaml").read_text()
+    assert '      - "${SMTP_IN_PORT:-25}:25"\n' in more
+    assert '      SMTP_IN: "on"\n' in more
+    assert "SMTP_IN_DOMAINS: ${SMTP_IN_DOMAINS:?" in more

@@ -1,6 +1,7 @@
 """The programs: who they are, as whom they run, and in which order they end."""
 
 import re
+import socket
 from configparser import RawConfigParser
 from pathlib import Path
 
@@ -162,3 +163,32 @@ def test_every_worker_of_ours_is_in_every_list_of_them(rendered: Render) -> None
     assert set(workers.values()) == set(health.WORKERS.values())
     assert set(workers) == {f"app.entry.{name}" for name in dev.WORKERS}
     assert set(workers) < set(script("supervisord").SHARED)
+
+
+def test_the_smtp_door_is_a_program_only_where_it_is_on(rendered: Render) -> None:
+    texts = rendered(SMTP_IN="on", SMTP_IN_DOMAINS="example.com")
+    assert set(programs(texts)) == INTERFACE | {"smtp-in"}
+    door = programs(texts)["smtp-in"]
+    assert (door["user"], door["socket"], door["autorestart"]) == ("app", "tcp://all:25", "true")
+    assert door["command"].endswith(" -m app.entry.smtp_in")
+    assert door["stdout_logfile"] == "/run/atum/log/smtp-in"
+    assert (health.IF_ON, dev.IF_ON) == ({"smtp_in": "smtp-in"}, ("smtp_in",))
+
+
+def test_the_smtp_door_closes_after_the_edge_and_keeps_nobody_waiting(rendered: Render) -> None:
+    texts = rendered(SMTP_IN="on", SMTP_IN_DOMAINS="example.com")
+    assert [name for _, name, _ in tiers(texts)] == ["edge", "smtp-in", "api", "workers", "state", "listener"]
+    waits = [max(int(programs(texts)[each]["stopwaitsecs"]) for each in members) for _, _, members in tiers(texts)[:-1]]
+    assert sum(waits) <= STOP_LIMIT
+
+
+def test_supervisord_opens_its_port_on_every_address() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    made = script("supervisord").Options().parse_fcgi_socket(f"tcp://all:{port}", None, None, None, 5)
+    with made.create_and_bind() as listening:
+        assert listening.getsockname()[:2] in {("::", port), ("0.0.0.0", port)}
+        with socket.create_connection(("127.0.0.1", port), 5):
+            pass
+    inside = script("supervisord").Options().parse_fcgi_socket("tcp://127.0.0.1:8000", None, None, None, 5)
+    assert inside.addr() == ("127.0.0.1", 8000)

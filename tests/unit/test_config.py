@@ -85,8 +85,22 @@ def test_settings_that_need_each_other_are_asked_for() -> None:
 
 
 def test_a_setting_for_what_is_not_built_is_refused_and_not_ignored() -> None:
-    found = problems({"BACKUP_SCHEDULE": "03:33", "ATUM_TLS": "acme", "ACME_EMAIL": "a@b.example", "SMTP_IN": "on"})
-    assert set(found) == {"BACKUP_SCHEDULE", "ATUM_TLS", "ACME_EMAIL", "SMTP_IN"}
+    found = problems({"BACKUP_SCHEDULE": "03:33", "ATUM_TLS": "acme", "ACME_EMAIL": "a@b.example"})
+    assert set(found) == {"BACKUP_SCHEDULE", "ATUM_TLS", "ACME_EMAIL"}
+
+
+def test_taking_mail_by_smtp_needs_the_domains_to_take_it_for() -> None:
+    assert "whose mail to take" in problems({"SMTP_IN": "on"})["SMTP_IN_DOMAINS"]
+    assert load(SMTP_IN="on", SMTP_IN_DOMAINS="Example.com, xn--mnchen-3ya.example").smtp_in_domains == (
+        "example.com",
+        "münchen.example",
+    )
+    assert not load(SMTP_IN_DOMAINS="example.com").smtp_in
+
+
+@pytest.mark.parametrize("domains", ["*.example.com", "support@example.com", "example.com;x", ".", "-x.example", "a..b"])
+def test_what_is_no_domain_is_named(domains: str) -> None:
+    assert "is not a domain's name" in problems({"SMTP_IN": "on", "SMTP_IN_DOMAINS": domains})["SMTP_IN_DOMAINS"]
 
 
 def test_a_placeholder_is_no_password() -> None:

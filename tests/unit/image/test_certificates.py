@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from app.config import Settings, load
 from app.entry.certificates import mark
+from app.entry.smtp_in import Certificate
 from app.ops import certificates
 from app.ops.certificates import install
 from app.ops.pairs import Refused, covers, make_self_signed, read
@@ -30,12 +31,13 @@ def settings(tmp_path: Path) -> Settings:
     return settings_for(tmp_path)
 
 
-def settings_for(tmp_path: Path, tls: str = "files") -> Settings:
-    for folder in (tmp_path / "data/tls", tmp_path / "run/tls"):
+def settings_for(tmp_path: Path, tls: str = "files", **more: str) -> Settings:
+    for folder in (tmp_path / "data/tls", tmp_path / "run/tls", tmp_path / "run/tls-smtp"):
         folder.mkdir(parents=True, exist_ok=True)
-    return load({
+    environ = {
         "ATUM_URL": f"https://{HOST}", "ATUM_TLS": tls, "DATA_DIR": str(tmp_path / "data"), "RUN_DIR": str(tmp_path / "run"),
-    })  # fmt: skip
+    }  # fmt: skip
+    return load(environ | more)
 
 
 def bring(settings: Settings, names: list[str], made: datetime = NOW) -> None:
@@ -56,6 +58,38 @@ def test_a_good_pair_is_installed_with_a_key_that_others_cannot_read(settings: S
     assert told(settings) == {
         "mode": "files", "not_after": (NOW + timedelta(days=365)).isoformat(), "names": [HOST], "problem": None,
     }  # fmt: skip
+
+
+def test_the_smtp_door_gets_a_copy_of_its_own_where_it_is_on(settings: Settings, tmp_path: Path) -> None:
+    bring(settings, [HOST])
+    install(settings, NOW)
+    assert list((tmp_path / "run/tls-smtp").iterdir()) == []
+    on = settings_for(tmp_path, SMTP_IN="on", SMTP_IN_DOMAINS="example.com")
+    install(on, NOW)
+    chain, key = certificates.for_smtp(on)
+    assert key.stat().st_mode & 0o777 == 0o640
+    assert chain.read_bytes() == (tmp_path / "run/tls/tls.crt").read_bytes()
+    door = Certificate(on)
+    door.look()
+    first = door.context
+    assert first
+    door.look()
+    assert door.context is first
+    other_chain, other_key = make_self_signed([HOST], NOW)
+    key.write_bytes(other_key)
+    door.look()
+    assert door.context is first  # half of a new pair is none
+    chain.write_bytes(other_chain)
+    door.look()
+    assert door.context is not first
+
+
+def test_without_tls_the_smtp_door_has_none_to_offer(tmp_path: Path) -> None:
+    off = settings_for(tmp_path, tls="off", SMTP_IN="on", SMTP_IN_DOMAINS="example.com")
+    install(off, NOW)
+    door = Certificate(off)
+    door.look()
+    assert door.context is None
 
 
 def test_a_key_that_is_not_the_certificates_is_refused_by_name(settings: Settings) -> None:
