@@ -32,8 +32,15 @@ def add_to(mailbox: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
     adding.add_argument("--no-tls", action="store_true", help="no TLS from the start; STARTTLS where the server asks for it")
     adding.add_argument("--import-since", type=_day, metavar="YYYY-MM-DD", help="take older mail too, read or not")
     adding.add_argument("--untested", action="store_true", help="save it though its server can't be reached now")
-    changing = verb("set", change, "Change a mailbox's password, team or priority.", mailbox)
+    changing = verb("set", change, "Change a mailbox's password, team, priority, or which servers it trusts.", mailbox)
     changing.add_argument("name")
+    changing.add_argument(
+        "--trusts",
+        action="append",
+        metavar="SERVER",
+        help="believe what this mail server says of a sender: the name that its Authentication-Results begin with, such as"
+        " mx.example.com; several times for several, '' for none",
+    )
     for parser in (adding, changing):
         parser.add_argument("--team", help="the team that gets what comes in; '' for none")
         parser.add_argument("--priority", choices=[priority.value for priority in Priority])
@@ -79,12 +86,13 @@ def _add_by_smtp(settings: Settings, given: argparse.Namespace) -> Answer:
 def change(settings: Settings, given: argparse.Namespace) -> Answer:
     password = asking.password(given) if given.password or given.password_stdin else None
     priority = Priority(given.priority) if given.priority else None
-    if password is None and given.team is None and priority is None:
-        raise Invalid("Say what to change: --password, --team or --priority.")
+    if password is None and given.team is None and priority is None and given.trusts is None:
+        raise Invalid("Say what to change: --password, --team, --priority or --trusts.")
+    what: dict[str, Any] = {"password": password, "team": given.team, "priority": priority, "trusts": given.trusts}
     return _done(
         settings,
         given,
-        lambda s, box: managed.change(s, settings, box, password=password, team=given.team, priority=priority, now=now(s)),
+        lambda s, box: managed.change(s, settings, box, **what, now=now(s)),
         "is changed.",
     )
 

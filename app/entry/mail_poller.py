@@ -10,6 +10,7 @@ from app.db.session import Database, DatabaseGone
 from app.entry.loop import Worker, worker
 from app.intake import queries
 from app.intake.by_smtp import WAKE
+from app.intake.dns import Names
 from app.intake.processing import Processor
 from app.intake.reader import Reader
 from app.intake.watch import Watch
@@ -72,7 +73,7 @@ class Poller:
     def __init__(self, worker: Worker, database: Database, reader: Reader) -> None:
         self._settings = worker.settings
         self._database = database
-        self._processor = Processor(database, worker.settings, reader=reader, beat=worker.beat)
+        self._processor = Processor(database, worker.settings, reader=reader, beat=worker.beat, names=Names().for_a_mail)
         self._stop = worker.stop
         self._arrived = threading.Event()
         self._mailboxes: dict[int, Mailbox] = {}

@@ -1,5 +1,7 @@
 """Mailboxes that are kept in the desk rather than named by its settings: any number, each with its team and priority."""
 
+import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +23,7 @@ from app.intake.imap import Account
 from app.intake.models import Mailbox
 from app.intake.rules.states import MailboxState
 
+_SERVER = re.compile(r"[a-z0-9._-]{1,253}")
 OF_THE_SETTINGS = "is named by the settings (IMAP_HOST …); change it there"
 
 
@@ -77,9 +80,13 @@ def change(
     password: str | None = None,
     team: str | None = None,
     priority: Priority | None = None,
+    trusts: Sequence[str] | None = None,
     now: datetime,
 ) -> None:
-    """Give it another password, team ("" for none) or priority. A new password is tried at once. Raises Invalid."""
+    """Give it another password, team ("" for none), priority, or servers that are trusted to say who a mail is from.
+
+    A new password is tried at once. Raises Invalid.
+    """
     changed: dict[str, Any] = {}
     if password is not None:
         _refuse_of_settings(mailbox)
@@ -91,6 +98,9 @@ def change(
     if priority is not None:
         mailbox.priority = priority
         changed["priority"] = priority.value
+    if trusts is not None:
+        mailbox.trusts = _server_names(trusts)
+        changed["trusts"] = mailbox.trusts
     if changed:
         audit.record(s, Event.MAILBOX_CHANGED, now=now, mailbox=mailbox.name, changed=changed)
 
@@ -157,6 +167,14 @@ def _refuse_of_settings(mailbox: Mailbox) -> None:
         raise Conflict(f"The mailbox {mailbox.name} {mailboxes.WITHOUT_SERVER}.")
     if mailbox.password is None:
         raise Conflict(f"The mailbox {mailbox.name} {OF_THE_SETTINGS}.")
+
+
+def _server_names(said: Sequence[str]) -> list[str]:
+    """As they stand in Authentication-Results (RFC 8601: authserv-id), in lower case."""
+    names = sorted({name.strip().lower() for name in said if name.strip()})
+    if wrong := next((name for name in names if not _SERVER.fullmatch(name)), None):
+        raise Invalid(f"{wrong!r} is not a mail server's name. Write what its Authentication-Results begin with: mx.example.com")
+    return names
 
 
 def _team(s: Session, name: str | None) -> int | None:

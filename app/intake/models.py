@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.priority import Priority
 from app.db.types import Table, words
+from app.intake.rules.authentication import Verdict
 from app.intake.rules.states import FailureClass, MailboxState, MailState
 from app.tickets.models import Message, Ticket
 
@@ -25,7 +26,8 @@ class Mailbox(Table):
     `password` is sealed, and None for the mailbox that the settings name. `removed_at` is set while nobody names it.
 
     What comes in is given to the team, at the priority, and answered from `address`. The first look takes everything since
-    `import_since`, or where that is None what is unread of the last day.
+    `import_since`, or where that is None what is unread of the last day. `trusts` are the names of the mail servers before it
+    whose Authentication-Results are believed.
     """
 
     __tablename__ = "mailbox"
@@ -43,6 +45,7 @@ class Mailbox(Table):
     team_id: Mapped[int | None] = mapped_column(ForeignKey("team.id"))
     priority: Mapped[Priority] = mapped_column(words(Priority, "priority"), default=Priority.MEDIUM, server_default="medium")
     import_since: Mapped[datetime | None]
+    trusts: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}", default=list)
     created_at: Mapped[datetime]
     paused_at: Mapped[datetime | None]
     removed_at: Mapped[datetime | None]
@@ -70,7 +73,8 @@ class InboundMail(Table):
     is all there is: it was too large to fetch whole, or the server did not give it, and then `refusal` says why. `size` is what
     the server says. `content_key` is the same for the same mail come twice. `server_acked_at` is when the server was told that
     the mail is ours; `received_at` is the server's own time, never in the future. `thread` are the Message-IDs that a mail of a
-    person refers to. One with `released_at` was let through by a person: no rule holds it.
+    person refers to. `verdict` is whether it is from the address it names, and `verdict_words` what that rests on. One with
+    `released_at` was let through by a person: no rule holds it.
     """
 
     __tablename__ = "inbound_mail"
@@ -95,6 +99,8 @@ class InboundMail(Table):
     sender: Mapped[str | None]
     subject: Mapped[str | None]
     thread: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    verdict: Mapped[Verdict | None] = mapped_column(words(Verdict, "verdict"))
+    verdict_words: Mapped[str | None]
     ticket: Mapped[int | None] = mapped_column(ForeignKey(Ticket.number), index=True)
     message_id: Mapped[int | None] = mapped_column(ForeignKey(Message.id))
     processed_at: Mapped[datetime | None]

@@ -15,7 +15,9 @@ from app.db import locks
 from app.db.session import Session
 from app.files.actions import File
 from app.intake import joining
+from app.intake.authentication import NOT_CHECKED
 from app.intake.models import InboundMail
+from app.intake.rules.authentication import Checked, Verdict
 from app.intake.rules.mail import Mail
 from app.intake.rules.signs import Worth
 from app.intake.rules.states import MailState
@@ -33,14 +35,26 @@ log = logging.getLogger(__name__)
 
 
 def settle(
-    s: Session, id: int, mail: Mail, files: Sequence[File], *, house: House, gate: bool, now: datetime
+    s: Session,
+    id: int,
+    mail: Mail,
+    files: Sequence[File],
+    *,
+    house: House,
+    gate: bool,
+    checked: Checked = NOT_CHECKED,
+    now: datetime,
 ) -> InboundMail | None:
-    """Give a mail its one outcome; None where another has done so. Files lie in the store already."""
+    """Give a mail its one outcome; None where another has done so. Files lie in the store already.
+
+    `checked` says whether it is from the address it names.
+    """
     row = _mine(s, id)
     if row is None:
         return None
     row.content_key, row.mail_id, row.subject = mail.content_key, mail.message_id, mail.subject or None
     row.sender = mail.sender.address if mail.sender else None
+    row.verdict, row.verdict_words = checked.verdict, text.one_line(checked.words, most=500)
     row.thread = None if mail.automatic or mail.sender is None else list(mail.thread)
     if _came_before(s, row, now):
         return row
@@ -48,6 +62,8 @@ def settle(
         return _close(row, MailState.IGNORED, now, reason)
     if about := joining.returned(s, mail, house):
         return _note_report(s, row, mail, *about, now)
+    if checked.verdict is Verdict.FAIL and row.released_at is None:
+        return _hold(s, row, f"its sender could not be verified: {checked.words}", now)
     return _deliver(s, row, mail, files, house=house, gate=gate, now=now)
 
 
@@ -98,6 +114,14 @@ def give_up(s: Session, id: int, reason: str, *, now: datetime) -> None:
         _close(row, MailState.QUARANTINED, now, reason)
 
 
+def _hold(s: Session, row: InboundMail, reason: str, now: datetime, *, ticket: int | None = None) -> InboundMail:
+    """Keep a mail from becoming anything before a person has looked at it. Nobody outside is told."""
+    row.ticket = ticket
+    audit.record(s, Event.MAIL_QUARANTINED, now=now, ticket=ticket, mail=row.id, reason=reason)
+    log.warning("a mail waits for a person", extra={"mail": row.id, "reason": reason})
+    return _close(row, MailState.QUARANTINED, now, reason)
+
+
 def _mine(s: Session, id: int) -> InboundMail | None:
     row = s.get(InboundMail, id, with_for_update={"of": InboundMail, "skip_locked": True}, populate_existing=True)
     return row if row and row.state is MailState.NEW else None
@@ -127,7 +151,7 @@ def _deliver(
     sender = _sender(s, mail, now)
     source = Source(Channel.MAIL, mail_id=mail.message_id, inbound_mail_id=row.id, auto=bool(mail.automatic))
     body = _body(row, mail)
-    place = joining.place_of(s, mail, sender, house, mailbox_id=row.mailbox_id, verified=False)
+    place = joining.place_of(s, mail, sender, house, mailbox_id=row.mailbox_id, verified=row.verdict is Verdict.PASS)
     if place and place.worth is Worth.JOIN:
         ticket = place.ticket
         if twin := _twin_on(s, row, ticket):

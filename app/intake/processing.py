@@ -1,6 +1,7 @@
 """From a ledger row to its outcome: read the bytes in the child, outside any transaction, then settle in one."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from app.config import Settings
@@ -10,22 +11,36 @@ from app.db.session import now as database_now
 from app.files import actions as files
 from app.files.actions import File
 from app.files.disk import Blobs
-from app.intake import actions, outcomes, queries
+from app.intake import actions, authentication, outcomes, queries
+from app.intake.dns import Lookup, silent
 from app.intake.reader import Reader, Unreadable
-from app.intake.rules.mail import Found
+from app.intake.rules.authentication import Checked
+from app.intake.rules.mail import Found, Mail
 from app.outbox.house import house
 
 AT_ONCE = 100
 
 
 class Processor:
-    """Gives mails their outcome. `beat` is called between mails, and while one is being read."""
+    """Gives mails their outcome.
 
-    def __init__(self, database: Database, settings: Settings, *, reader: Reader, beat: Callable[[], None]) -> None:
+    `beat` is called between mails, and while one is being read; `names` gives the DNS look-ups for one mail.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        *,
+        reader: Reader,
+        beat: Callable[[], None],
+        names: Callable[[], Lookup] = lambda: silent,
+    ) -> None:
         self._database = database
         self._settings = settings
         self._reader = reader
         self._beat = beat
+        self._names = names
         self._blobs = Blobs(Path(settings.data_dir) / "files")
 
     def waiting(self, *, after: int = 0) -> list[int]:
@@ -45,13 +60,24 @@ class Processor:
         try:
             mail = self._reader.read(raw, lambda file: found.append(self._found(file)))
             self._beat()
+            checked = self._checked(id, mail, raw)
+            self._beat()
             with self._database.transaction() as s:
                 ours = house(self._settings, others=queries.addresses(s))
-                outcomes.settle(s, id, mail, found, house=ours, gate=self._settings.accept_gate, now=database_now(s))
+                gate = self._settings.accept_gate
+                outcomes.settle(s, id, mail, found, house=ours, gate=gate, checked=checked, now=database_now(s))
         except DatabaseGone:
             raise  # a DeskError too, but not the mail's fault
         except (Unreadable, DeskError) as wrong:
             self.failed(id, str(wrong))
+
+    def _checked(self, id: int, mail: Mail, raw: bytes | Path) -> Checked:
+        """Whether it is from the address it names. Our own SMTP server writes its result above everything else."""
+        with self._database.reading() as c:
+            straight, trusts = queries.trusted_of(c, id)
+        if straight:
+            mail, trusts = replace(mail, results=mail.results[:1]), (self._settings.host,)
+        return authentication.check(mail, raw, trusts=trusts, txt=self._names())
 
     def failed(self, id: int, reason: str) -> None:
         """Count a failed try; after the last one show the mail to a person."""

@@ -1,6 +1,6 @@
 """How the mailboxes are, and what became of each mail."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, String, case, cast, func, select
@@ -9,6 +9,7 @@ from app.accounts.models import Team
 from app.core import text
 from app.db.session import Session
 from app.intake.models import BY_SMTP, InboundMail, Mailbox
+from app.intake.rules.authentication import Verdict
 from app.intake.rules.states import MailState
 from app.tickets.models import Ticket
 
@@ -30,6 +31,7 @@ def mailbox_states(c: Connection | Session) -> list[dict[str, Any]]:
         Team.name.label("team"),
         Mailbox.priority,
         Mailbox.smtp_only,
+        Mailbox.trusts,
         Mailbox.failing_since.label("since"),
         Mailbox.reason,
         Mailbox.next_try_at,
@@ -62,6 +64,8 @@ def ledger(
         InboundMail.size,
         InboundMail.state,
         InboundMail.reason,
+        InboundMail.verdict,
+        InboundMail.verdict_words,
         InboundMail.sender,
         InboundMail.subject,
         InboundMail.mail_id,
@@ -79,6 +83,20 @@ def ledger(
     if before is not None:
         query = query.where(InboundMail.id < before)
     return [dict(row) for row in c.execute(query.limit(limit)).mappings()]
+
+
+def verdicts(s: Session, mails: Iterable[int | None]) -> dict[int | None, tuple[Verdict, str]]:
+    """Whether these mails, by their numbers in the ledger, are from whom they say, and what that rests on."""
+    columns = select(InboundMail.id, InboundMail.verdict, InboundMail.verdict_words)
+    found = s.execute(columns.where(InboundMail.id.in_([id for id in mails if id]), InboundMail.verdict.is_not(None)))
+    return {id: (verdict, words or "") for id, verdict, words in found if verdict}
+
+
+def trusted_of(c: Connection | Session, id: int) -> tuple[bool, Sequence[str]]:
+    """Whether a mail came straight to our own SMTP server, and the names of the servers trusted to say who a mail is from."""
+    query = select(InboundMail.uidvalidity, Mailbox.trusts).join(Mailbox, Mailbox.id == InboundMail.mailbox_id)
+    found = c.execute(query.where(InboundMail.id == id)).one_or_none()
+    return (found.uidvalidity == 0, found.trusts) if found else (False, ())
 
 
 def waiting(c: Connection | Session, *, after: int, limit: int) -> Sequence[int]:

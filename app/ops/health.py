@@ -220,7 +220,7 @@ def mailboxes(c: Connection) -> Part:
     held = sum(state.get("quarantined", 0) for state in states)
     if held:
         amiss.append(
-            f"{held} mails could not be read and wait for a person (atum mail list --state quarantined, then replay or drop)."
+            f"{held} mails wait for a person: see the page Mail (or atum mail list --state quarantined, then replay or drop)."
         )
     return Part(DEGRADED if amiss else OK, " ".join(amiss) or None, {"each": states})
 

@@ -205,3 +205,12 @@ def test_older_mail_is_taken_where_somebody_wants_it(desk: Desk, second: Server,
     until(poller, lambda: box(desk).last_uid == 2)
     until(poller, lambda: desk.count(Ticket) == 1)
     eventually(lambda: len(desk.ledger()) == 1)
+
+
+def test_which_servers_are_trusted_is_said_by_name(atum: Atum, desk: Desk) -> None:
+    assert "is changed" in atum("set", USER, "--trusts", "MX.Example.com ", "--trusts", "mx2.example.com")
+    assert desk.mailbox().trusts == ["mx.example.com", "mx2.example.com"]
+    with pytest.raises(Invalid, match="'mx example' is not a mail server's name"):
+        atum("set", USER, "--trusts", "mx example")
+    atum("set", USER, "--trusts", "")
+    assert desk.mailbox().trusts == []

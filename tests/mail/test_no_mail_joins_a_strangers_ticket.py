@@ -22,6 +22,7 @@ from app.intake import actions, outcomes
 from app.intake.folder import Fetched
 from app.intake.models import InboundMail, Mailbox
 from app.intake.reader import Reader
+from app.intake.rules.authentication import Checked, Verdict
 from app.intake.rules.mail import Mail
 from app.intake.rules.states import MailState
 from app.outbox import actions as outbox
@@ -122,7 +123,8 @@ class Trial:
             actions.take(s, box_row, fetched, uidvalidity=1, large=None, now=now, move=False)  # type: ignore[arg-type]
             query = select(InboundMail.id).where(InboundMail.mailbox_id == box_row.id, InboundMail.uid == self.uid)
             id = s.scalars(query).one()
-            outcomes.settle(s, id, mail, [], house=HOUSE, gate=True, now=now)
+            checked = Checked(self.chance.choice([Verdict.PASS, Verdict.NONE]), "by the test's chance")
+            outcomes.settle(s, id, mail, [], house=HOUSE, gate=True, checked=checked, now=now)
         self.sent[id] = mail
 
     def known(self) -> list[Known]:

@@ -10,7 +10,11 @@ from sqlalchemy import select
 from app.audit.models import Entry
 from app.db.session import now as database_now
 from app.intake.models import InboundMail, Mailbox
+from app.intake.rules.authentication import Verdict
 from app.intake.rules.states import MailState
+from app.tickets import actions as tickets
+from app.tickets.actions import Body, Source
+from app.tickets.models import Channel, Ticket
 from tests.db.intake.conftest import a_mailbox
 from tests.web.conftest import Web
 
@@ -129,3 +133,27 @@ def test_no_agent_and_no_customer_reads_the_ledger(web: Web, mailbox: Mailbox) -
     assert 'href="/mail"' not in web.browser(web.cast.alice).get("/tickets").text
     assert 'href="/mail"' in web.browser(web.cast.bob).get("/tickets").text
     assert web.browser(web.cast.bob).get("/mail/999999").status_code == 404
+
+
+def test_who_works_on_a_ticket_sees_whether_its_sender_is_who_they_say(web: Web, mailbox: Mailbox) -> None:
+    """Customers are not told: it is for those who decide."""
+    number = web.ticket(web.cast.carol)
+    mails = [
+        arrived(web, mailbox, MailState.DONE, verdict=verdict, verdict_words=words, ticket=number)
+        for verdict, words in (
+            (Verdict.PASS, "DKIM for acme.example"),
+            (Verdict.NONE, "<b>nothing</b>"),
+            (Verdict.FAIL, "no key"),
+        )
+    ]
+    with web.desk.db.transaction() as s:
+        ticket, carol = s.get_one(Ticket, number), s.merge(web.cast.carol)
+        for id in mails:
+            source = Source(Channel.MAIL, inbound_mail_id=id)
+            tickets.customer_reply(s, ticket, by=carol, body=Body(f"mail {id}"), source=source, now=database_now(s))
+    words = web.browser(web.cast.alice).page(f"/tickets/{number}").text
+    assert "Sender verified by DKIM for acme.example." in words
+    assert "Not from who it says: no key." in words
+    assert "Sender could not be verified." in words
+    assert "verified" not in web.browser(web.cast.carol).page(f"/my/tickets/{number}").text
+    assert "Sender verified by DKIM for acme.example." in web.browser(web.cast.bob).page(f"/mail/{mails[0]}").text

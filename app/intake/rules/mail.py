@@ -52,8 +52,10 @@ class Mail:
 
     `automatic` says in words why a machine must have sent it, and is empty for a person's mail. `html` is made harmless
     by the policy `html_policy`. `folds` are the parts of the text that pages fold (`quotes`). `sender_field` is where the
-    sender is named: what a server attests to holds for "from" only. `date` is the sender's own, in ISO 8601, and may be any
-    nonsense. `charset` is how the text was read: the charset, and what spoke for it.
+    sender is named: what a server attests to holds for "from" only. `results` are the Authentication-Results as they stand.
+    `from_field` is From as it stands, on one line, where it is the only one and names one address, and empty otherwise.
+    `date` is the sender's own, in ISO 8601, and may be any nonsense. `charset` is how the text was read: the charset, and
+    what spoke for it.
     """
 
     sender: Address | None
@@ -75,6 +77,8 @@ class Mail:
     sender_field: str = "from"
     charset: str = ""
     cards: tuple[Card, ...] = ()
+    results: tuple[str, ...] = ()
+    from_field: str = ""
 
     @property
     def recipients(self) -> tuple[str, ...]:
@@ -125,6 +129,6 @@ def from_json(plain: dict[str, Any]) -> Mail:
             "folds": tuple((begin, end, why) for begin, end, why in plain["folds"]),
             "bounce": Bounce(**{**bounce, "mail_ids": tuple(bounce["mail_ids"])}) if bounce else None,
             "cards": tuple(Card(**{**c, "answers": tuple(tuple(a) for a in c["answers"])}) for c in plain["cards"]),
-            **{name: tuple(plain[name]) for name in ("delivered_to", "in_reply_to", "references")},
+            **{name: tuple(plain[name]) for name in ("delivered_to", "in_reply_to", "references", "results")},
         }
     )

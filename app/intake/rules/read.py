@@ -9,6 +9,7 @@ from html import escape
 
 from app.core import text
 from app.intake.rules import addresses, automatic, body, calendar, files, html, parts, quotes, report
+from app.intake.rules.authentication import MOST_OF_ONE
 from app.intake.rules.headers import Headers
 from app.intake.rules.mail import Address, Found, Mail
 from app.intake.rules.quotes import Fold
@@ -66,6 +67,8 @@ def _described(whole: parts.Part, subject: str, plain: str, folds: tuple[Fold, .
         html_policy=None if harmless is None else html.POLICY,
         folds=folds,
         content_key=_content_key(whole),
+        results=tuple(value[:MOST_OF_ONE] for value in h.all("authentication-results")[:20]),
+        from_field=_only_from(h),
     )
 
 
@@ -97,6 +100,13 @@ def _claimed(h: Headers) -> str:
     """The first address of From, or what else stands there: machines write bare names."""
     found = addresses.addresses(h.first("from"))
     return found[0].address if found else h.text("from").rpartition("<")[2].strip(" <>")
+
+
+def _only_from(h: Headers) -> str:
+    """As whoever verifies signatures has to read it too."""
+    named = h.all("from")
+    one_line = " ".join(named[0].split()) if len(named) == 1 else ""
+    return one_line if len(one_line) < MOST_OF_ONE and len(addresses.addresses(one_line)) == 1 else ""
 
 
 def _every(h: Headers, name: str) -> tuple[Address, ...]:

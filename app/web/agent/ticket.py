@@ -15,6 +15,7 @@ from app.accounts.rules import Verb, may
 from app.core.errors import DeskError, Invalid
 from app.core.priority import Priority
 from app.db.session import Session
+from app.intake import queries as intake
 from app.outbox import queries as outbox
 from app.sla import queries as sla
 from app.tickets import actions as tickets
@@ -157,6 +158,7 @@ def _page(
         ticket=ticket,
         messages=messages,
         attached=queries.attachments(s, messages),
+        verdicts=intake.verdicts(s, (m.inbound_mail_id for m in messages)),
         fates=outbox.fates(s, ticket.number, configured=settings.smtp_host is not None),
         clocks=clocks,
         next_due=min(due, default=None),

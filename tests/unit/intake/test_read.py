@@ -2,6 +2,7 @@
 
 import email.message
 import email.policy
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -163,7 +164,7 @@ class TestSender:
 
 
 def test_fields_that_look_like_ours_or_a_hop_s_change_nothing() -> None:
-    """A07: who sends a mail can write any field into it."""
+    """A07: who sends a mail can write any field into it. What servers are said to have found is kept, for whoever trusts them."""
     forged = {
         "X_Desk_Ticket": "7",
         "X_Desk_Queue": "vip",
@@ -171,7 +172,9 @@ def test_fields_that_look_like_ours_or_a_hop_s_change_nothing() -> None:
         "Auto_Submitted": "no",
         "Authentication_Results": "mx.desk.example; dmarc=pass header.from=acme.example",
     }
-    assert described(mail(**forged)) == described(mail())
+    found = described(mail(**forged))
+    assert found.results == (forged["Authentication_Results"],)
+    assert replace(found, results=()) == described(mail())
 
 
 def test_a_mail_of_an_mbox_has_neither_its_first_line_nor_its_marks() -> None:

@@ -1,0 +1,151 @@
+"""Is this mail from the address it names? Asked of the servers we trust, of its signatures (DKIM), and of its domain (DMARC).
+
+What is asked here is hostile: how much of it is looked at is bounded, and it never fails a mail, nor holds one up for long.
+"""
+
+import logging
+import re
+from collections.abc import Collection, Iterator
+from functools import partial
+from pathlib import Path
+
+import dkim
+from dkim.util import InvalidTagValueList, parse_tag_value
+
+from app.core import text
+from app.intake.dns import Lookup, Unanswered
+from app.intake.rules import authentication
+from app.intake.rules.authentication import Checked, Policy, Result, Verdict
+from app.intake.rules.mail import Mail
+from app.outbox.rules import wire_domain
+
+MOST_HEADER = 100_000  # bytes
+MOST_MAIL = 20_000_000  # bytes
+MOST_SIGNATURE = 4_096  # bytes
+MOST_SIGNATURES = 3
+SMALLEST_KEY = 1024  # bits
+LONGEST_KEY = 2_048  # bytes of its record: a longer one would only cost us time
+
+NOT_CHECKED = Checked(Verdict.NONE, "nobody looked")
+_WRONG = (dkim.DKIMException, InvalidTagValueList, LookupError, ValueError, TypeError, ArithmeticError, AssertionError)
+_HEADER_ENDS = re.compile(rb"\r?\n\r?\n")
+_LONE_CR = re.compile(rb"\r(?!\n)")
+_SPACE = re.compile(rb"[\t ]+")
+
+_unheard = logging.getLogger("dkim")  # what it says would be strangers' words in our log
+_unheard.disabled = True
+
+
+def check(mail: Mail, raw: bytes | Path, *, trusts: Collection[str], txt: Lookup) -> Checked:
+    """The verdict on a mail. `trusts` are the names of the servers whose Authentication-Results are believed."""
+    if mail.sender is None or mail.sender_field != "from" or not mail.from_field:
+        return Checked(Verdict.NONE, "it does not name one sender in one From")
+    try:
+        domain = text.mail_domain(wire_domain(mail.sender.address))
+    except ValueError:
+        return Checked(Verdict.NONE, "its sender has no address that mail can come from")
+    who, found = authentication.trusted(mail.results, trusts)
+    try:
+        return _by_servers(domain, who, found, txt) or _reckoned(mail, domain, raw, who, found, txt)
+    except Unanswered as silent:
+        return Checked(Verdict.TEMPERROR, f"DNS did not answer for {silent}")
+
+
+def _by_servers(domain: str, who: str, found: Collection[Result], txt: Lookup) -> Checked | None:
+    """What a trusted server says of the whole; None where it says nothing, and we reckon ourselves."""
+    dmarc = next((r for r in found if r.method == "dmarc" and r.domain("header.from") in {"", domain}), None)
+    if dmarc is None or dmarc.value not in {"pass", "fail"}:
+        return None
+    if dmarc.value == "pass":
+        return Checked(Verdict.PASS, f"DMARC for {domain}, says {who}")
+    try:
+        asked, policy = authentication.asked_of(domain, partial(_policy, txt))
+    except Unanswered:
+        asked, policy = "", None
+    if asked == "none" and policy is not None:
+        return Checked(Verdict.NONE, f"it fails DMARC, says {who}; {domain} asks for nothing to be done about that")
+    return Checked(Verdict.FAIL, f"it fails DMARC, says {who}")
+
+
+def _reckoned(mail: Mail, domain: str, raw: bytes | Path, who: str, found: Collection[Result], txt: Lookup) -> Checked:
+    record = partial(_policy, txt)
+    asked, policy = authentication.asked_of(domain, record)
+    strict_spf, strict_dkim = (policy.strict_spf, policy.strict_dkim) if policy else (False, False)
+    for result in found:
+        vouches, strict, how = {
+            "spf": (result.domain("smtp.mailfrom"), strict_spf, "SPF"),
+            "dkim": (result.domain("header.d", "header.i"), strict_dkim, "DKIM"),
+        }.get(result.method, ("", True, ""))
+        if result.value == "pass" and vouches and authentication.aligned(domain, vouches, record, strict=strict):
+            return Checked(Verdict.PASS, f"{how} for {vouches}, says {who}")
+    signer = next(
+        (d for d in _signers(mail, domain, raw, txt) if authentication.aligned(domain, d, record, strict=strict_dkim)), None
+    )
+    if signer:
+        return Checked(Verdict.PASS, f"DKIM for {signer}")
+    if asked in {"quarantine", "reject"}:
+        return Checked(Verdict.FAIL, f"no valid signature of {domain}, which asks to {asked} such mail (DMARC)")
+    return Checked(Verdict.NONE, f"no valid signature of {domain}, which asks for none")
+
+
+def _policy(txt: Lookup, domain: str) -> Policy | None:
+    return authentication.policy(txt(f"_dmarc.{_ascii(domain)}"))
+
+
+def _ascii(domain: str) -> str:
+    return domain if domain.isascii() else wire_domain(f"x@{domain}")
+
+
+def _signers(mail: Mail, domain: str, raw: bytes | Path, txt: Lookup) -> Iterator[str]:
+    """The domains that have signed this mail, of those that could vouch for `domain`."""
+    size = raw.stat().st_size if isinstance(raw, Path) else len(raw)
+    if size > MOST_MAIL:
+        return
+    content = raw.read_bytes() if isinstance(raw, Path) else raw
+    end = _HEADER_ENDS.search(content, 0, MOST_HEADER)
+    if end is None or _LONE_CR.search(content, 0, end.start()):
+        return
+    head, body = content[: end.start()] + b"\r\n\r\n", content[end.end() :]
+    try:
+        fields = dkim.rfc822_parse(head)[0]
+    except _WRONG:
+        return
+    if not _same_from(fields, mail.from_field):
+        return
+    for place, signer, relaxed in _candidates(fields, domain):
+        # Space in a row is one space to a relaxed signature; its reader would take time by the square of it.
+        whole = head + (_SPACE.sub(b" ", body) if relaxed else body)
+        try:
+            if dkim.DKIM(whole, _unheard, minkey=SMALLEST_KEY).verify(place, dnsfunc=partial(_key, txt)):
+                yield signer
+        except _WRONG:
+            continue
+
+
+def _same_from(fields: Collection[list[bytes]], said: str) -> bool:
+    """Whether what is signed has one From, the very one that the sender was read from: two readers can differ."""
+    return [" ".join(value.decode("utf-8", "replace").split()) for name, value in fields if name.lower() == b"from"] == [said]
+
+
+def _candidates(fields: Collection[list[bytes]], domain: str) -> Iterator[tuple[int, str, bool]]:
+    """Which signatures to check: place among all, whose, whether its body is relaxed. None that leaves a text's end open."""
+    left = MOST_SIGNATURES
+    values = [value for name, value in fields if name.lower() == b"dkim-signature"]
+    for place, value in enumerate(values):
+        try:
+            tags = parse_tag_value(value) if len(value) <= MOST_SIGNATURE else {}
+            signer = text.mail_domain(tags.get(b"d", b"").decode("ascii"))
+        except _WRONG:
+            continue
+        if b"l" in tags or not signer or not authentication.may_align(domain, signer):
+            continue
+        yield place, signer, tags.get(b"c", b"").partition(b"/")[2] == b"relaxed"
+        left -= 1
+        if left == 0:
+            return
+
+
+def _key(txt: Lookup, name: bytes, timeout: float = 0) -> bytes | None:  # noqa: ARG001 (what it is called with)
+    """The record of a key (RFC 6376 3.6.2.2); of several, nobody knows which counts."""
+    found = txt(name.decode("ascii"))
+    return found[0] if len(found) == 1 and len(found[0]) <= LONGEST_KEY else None
