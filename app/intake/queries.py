@@ -96,7 +96,7 @@ def trusted_of(c: Connection | Session, id: int) -> tuple[bool, Sequence[str]]:
     """Whether a mail came straight to our own SMTP server, and the names of the servers trusted to say who a mail is from."""
     query = select(InboundMail.uidvalidity, Mailbox.trusts).join(Mailbox, Mailbox.id == InboundMail.mailbox_id)
     found = c.execute(query.where(InboundMail.id == id)).one_or_none()
-    return (found.uidvalidity == 0, found.trusts) if found else (False, ())
+    return (found.uidvalidity == BY_SMTP, found.trusts) if found else (False, ())
 
 
 def waiting(c: Connection | Session, *, after: int, limit: int) -> Sequence[int]:
