@@ -10,6 +10,7 @@ from dns.exception import DNSException
 
 PATIENCE = 3  # seconds for all questions about one mail
 VERDICTS = frozenset({"none", "neutral", "pass", "fail", "softfail", "temperror", "permerror"})
+OF_STRANGERS = frozenset({"neutral", "softfail", "fail"})
 
 _VALUES: dict[str, Callable[[Any], Any]] = {
     "A": lambda found: found.address,
@@ -27,7 +28,7 @@ def verdict(client: str, sender: str, helo: str) -> str:
     it, unless it says that it is its own. May raise whatever the library does when it trips over a stranger's record.
     """
     found, _ = spf.check2(client, sender, helo, timeout=PATIENCE, querytime=PATIENCE)
-    if found != "pass" and not ipaddress.ip_address(client).is_global:
+    if found in OF_STRANGERS and not ipaddress.ip_address(client).is_global:
         return "none"
     return found if found in VERDICTS else "temperror"
 
