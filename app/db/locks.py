@@ -1,15 +1,99 @@
 """Locks that live in PostgreSQL and end with the connection or the transaction that took them."""
 
 import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import LiteralString
 
+import psycopg
 from sqlalchemy import Connection, func, select
 
-from app.db.session import Session
+from app.db.session import DatabaseGone, Session, plainly
 
 
 def _key(name: str) -> int:
     """64 bits of SHA-256: names hold what strangers write (a Message-ID), who must not be able to aim at another's lock."""
     return int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:8], "big", signed=True)
+
+
+class Lock:
+    """One that a Keeper holds."""
+
+    def __init__(self, keeper: "Keeper", connection: psycopg.Connection) -> None:
+        self._keeper = keeper
+        self._connection = connection
+
+    def check(self) -> None:
+        """Raises DatabaseGone where it is lost."""
+        self._keeper.check(self._connection)
+
+
+class Keeper:
+    """The locks that a process holds for long, all of them on one connection: as many as there are cost no more than one.
+
+    They end when they are let go, and with the process; so does the connection, with the last of them. Where it breaks, all are
+    lost, and `check` tells.
+    """
+
+    def __init__(self, dsn: str, *, name: str) -> None:
+        self._dsn, self._name = dsn, name
+        self._guard = threading.Lock()
+        self._held: set[str] = set()
+        self._connection: psycopg.Connection | None = None
+
+    @contextmanager
+    def trying(self, name: str) -> Iterator[Lock | None]:
+        """The lock of this name for as long as the block lasts; None where somebody has it, be it in this process."""
+        lock = self._try(name)
+        try:
+            yield lock
+        finally:
+            if lock is not None:
+                self._let_go(name, lock._connection)
+
+    def check(self, connection: psycopg.Connection) -> None:
+        """Whether this connection still holds what it was asked to."""
+        with self._guard, plainly():
+            if connection is not self._connection:
+                raise DatabaseGone
+            self._ask("SELECT 1", ())
+
+    def _try(self, name: str) -> Lock | None:
+        with self._guard, plainly():
+            if self._connection is None:
+                self._connection = psycopg.connect(
+                    self._dsn, autocommit=True, connect_timeout=5, application_name=self._name, options="-c statement_timeout=5s"
+                )
+            if name in self._held or not self._ask("SELECT pg_try_advisory_lock(%s)", (_key(name),)):
+                return None
+            self._held.add(name)
+            return Lock(self, self._connection)
+
+    def _let_go(self, name: str, connection: psycopg.Connection) -> None:
+        with self._guard:
+            if connection is self._connection:
+                self._held.discard(name)
+                with suppress(psycopg.OperationalError):
+                    self._ask("SELECT pg_advisory_unlock(%s)", (_key(name),))
+                if not self._held:
+                    self._drop()
+
+    def _ask(self, question: LiteralString, values: tuple[int, ...]) -> bool:
+        assert self._connection is not None
+        try:
+            row = self._connection.execute(question, values).fetchone()
+        except psycopg.OperationalError:
+            self._drop()
+            raise
+        return bool(row and row[0])
+
+    def _drop(self) -> None:
+        self._held.clear()
+        if self._connection is not None:
+            with suppress(psycopg.Error):
+                self._connection.close()
+        self._connection = None
 
 
 def take(c: Connection, name: str) -> None:

@@ -6,6 +6,7 @@ import time
 
 from app.config import Settings
 from app.db.bell import Bell
+from app.db.locks import Keeper
 from app.db.session import Database, DatabaseGone
 from app.entry.loop import Worker, worker
 from app.intake import queries
@@ -24,10 +25,10 @@ log = logging.getLogger(__name__)
 class Mailbox(threading.Thread):
     """One mailbox's thread. It ends with the process, and whatever it was doing is done again by the next."""
 
-    def __init__(self, database: Database, settings: Settings, id: int, arrived: threading.Event) -> None:
+    def __init__(self, database: Database, settings: Settings, id: int, arrived: threading.Event, keeper: Keeper) -> None:
         super().__init__(name=f"mailbox-{id}", daemon=True)
         self.ending = threading.Event()
-        self.watch = Watch(database, settings, id, stop=self.ending, arrived=arrived)
+        self.watch = Watch(database, settings, id, stop=self.ending, arrived=arrived, keeper=keeper)
 
     def run(self) -> None:
         """Turn after turn. What goes wrong on our own side is told once, and tried again ever more rarely."""
@@ -76,6 +77,7 @@ class Poller:
         self._processor = Processor(database, worker.settings, reader=reader, beat=worker.beat, names=Names().for_a_mail)
         self._stop = worker.stop
         self._arrived = threading.Event()
+        self._keeper = Keeper(database.dsn, name="mailboxes")
         self._mailboxes: dict[int, Mailbox] = {}
         self._looked_at = float("-inf")
         self._ear = Ear(database.dsn, self._arrived)
@@ -111,7 +113,7 @@ class Poller:
             self._mailboxes.pop(id).ending.set()
         for id in wanted:
             if id not in self._mailboxes or not self._mailboxes[id].is_alive():
-                self._mailboxes[id] = Mailbox(self._database, self._settings, id, self._arrived)
+                self._mailboxes[id] = Mailbox(self._database, self._settings, id, self._arrived, self._keeper)
                 self._mailboxes[id].start()
 
     def _process(self) -> None:

@@ -13,6 +13,7 @@ from app.intake.rules.states import FailureClass
 _OVERLOAD = re.compile(
     r"\[(?:UNAVAILABLE|LIMIT|INUSE|OVERQUOTA|THROTTLED)\]|too many|not connected|try again later", re.IGNORECASE
 )
+_COMMAND = re.compile(r"^(?:command: \S+ => |[a-z]+ failed: )+")  # which the library sets before them
 _BYTES_SHOWN = re.compile(r"^b(['\"])(.*)\1$", re.DOTALL)  # the library passes some answers on as Python would print them
 
 
@@ -28,7 +29,12 @@ class Refused(MailboxFailure):
     """The server understood and said no."""
 
     def __init__(self, words: str) -> None:
-        super().__init__(FailureClass.OVERLOAD if _OVERLOAD.search(words) else FailureClass.TRANSPORT, words)
+        super().__init__(kind_of(words), words)
+
+
+def kind_of(words: str) -> FailureClass:
+    """Whether the server is only busy, by what it says."""
+    return FailureClass.OVERLOAD if _OVERLOAD.search(words) else FailureClass.TRANSPORT
 
 
 @contextmanager
@@ -42,8 +48,7 @@ def failures() -> Iterator[None]:
         raise Refused("it can only be read, and we have to mark what we have taken") from wrong
     except (OSError, IMAPClientAbortError) as wrong:
         words = said(wrong)
-        kind = FailureClass.OVERLOAD if _OVERLOAD.search(words) else FailureClass.TRANSPORT
-        raise MailboxFailure(kind, f"the connection was lost: {words}") from wrong
+        raise MailboxFailure(kind_of(words), f"the connection was lost: {words}") from wrong
     except (ProtocolError, ValueError, TypeError, LookupError) as wrong:  # what the library trips over is the server's doing
         raise MailboxFailure(FailureClass.TRANSPORT, f"the server answered what isn't IMAP: {said(wrong)}") from wrong
     except IMAPClientError as wrong:
@@ -57,5 +62,6 @@ def said(wrong: Exception) -> str:
     if isinstance(wrong, OSError) and wrong.strerror:
         return wrong.strerror
     first = wrong.args[0] if wrong.args else ""
-    words = first.decode("utf-8", "replace") if isinstance(first, bytes) else _BYTES_SHOWN.sub(r"\2", str(first))
+    words = first.decode("utf-8", "replace") if isinstance(first, bytes) else str(first)
+    words = _BYTES_SHOWN.sub(r"\2", _COMMAND.sub("", words))
     return text.one_line(words, most=300)

@@ -10,10 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from imapclient import IMAPClient
-
 from app.intake.failure import MailboxFailure, Refused, failures
 from app.intake.rules.states import FailureClass
+from app.intake.wire import Client
 
 GLANCE = 0.5  # seconds between looks at whether to stop waiting
 KEYWORD = "$AtumDesk"
@@ -44,7 +43,7 @@ class Fetched:
 class Folder:
     """A selected folder."""
 
-    def __init__(self, client: IMAPClient, uidvalidity: int, uidnext: int, *, keeps_keywords: bool) -> None:
+    def __init__(self, client: Client, uidvalidity: int, uidnext: int, *, keeps_keywords: bool) -> None:
         self._client = client
         self.uidvalidity = uidvalidity
         self.uidnext = uidnext
@@ -124,25 +123,22 @@ class Folder:
             return
         until = time.monotonic() + seconds
         with failures():
-            if self._idles:
-                self._client.idle()
+            self._idles = self._idles and self._client.listen()
             while not stop.is_set() and not wake.is_set() and (left := until - time.monotonic()) > 0:
                 if not self._idles:
                     stop.wait(min(left, GLANCE))
-                elif self._told(self._client.idle_check(timeout=min(left, GLANCE))):
+                elif self._client.heard(min(left, GLANCE)):
                     break
             if self._idles:
-                self._client.idle_done()
+                self._client.hush()
 
     def _told_meanwhile(self) -> bool:
         """Whether answers since this was asked last named another number of mails. IMAPClient leaves that to imaplib."""
         told: bytes | None = self._client._imap.response("EXISTS")[1][-1]
+        for other in ("EXPUNGE", "RECENT"):  # kept for as long as the connection lives, and needed by nobody
+            self._client._imap.response(other)
         known, self._exists = self._exists, told or self._exists
         return known != self._exists
-
-    @staticmethod
-    def _told(responses: list[tuple[object, ...]]) -> bool:
-        return any(b"EXISTS" in r or b"EXPUNGE" in r or r[:1] == (b"BYE",) for r in responses)
 
     def _fetch(self, uids: Sequence[int], sizes: dict[int, int], what: str, key: bytes) -> Iterator[Fetched]:
         if not uids:

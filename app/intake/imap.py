@@ -6,22 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from imapclient import IMAPClient, SocketTimeout
 from imapclient.exceptions import IMAPClientError
 
-from app.intake.failure import MailboxFailure, Refused, failures, said
+from app.intake.failure import MailboxFailure, Refused, failures, kind_of, said
 from app.intake.folder import Folder
 from app.intake.rules.states import FailureClass
-
-CONNECT = 10.0  # seconds
-PATIENCE = 30.0  # seconds that one answer may take
+from app.intake.wire import Client, OutOfBounds
 
 _ABOUT_SIGNING_IN = re.compile(r"auth|log[- ]?in|password|credential", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Account:
-    """Where a folder is, and how to get in."""
+    """Where a folder is, and how to get in. `anywhere` is False where a stranger's word must not lead us back to ourselves."""
 
     host: str
     port: int
@@ -29,6 +26,7 @@ class Account:
     username: str
     password: str
     folder: str
+    anywhere: bool = True
 
 
 @contextmanager
@@ -43,16 +41,13 @@ def opened(account: Account) -> Iterator[Folder]:
         _leave(client)
 
 
-def _connected(account: Account) -> IMAPClient:
+def _connected(account: Account) -> Client:
     where = f"{account.host}:{account.port}"
     try:
-        client = IMAPClient(
-            account.host,
-            account.port,
-            ssl=account.tls,
-            ssl_context=ssl.create_default_context() if account.tls else None,
-            timeout=SocketTimeout(CONNECT, PATIENCE),
-        )
+        tls = ssl.create_default_context() if account.tls else None
+        return Client(account.host, account.port, tls, anywhere=account.anywhere)
+    except OutOfBounds as wrong:
+        raise MailboxFailure(FailureClass.FOLDER, f"{account.host} is refused: {wrong}") from None
     except ssl.SSLCertVerificationError as wrong:
         reason = f"the certificate of {where} is not good: {wrong.verify_message}"
         raise MailboxFailure(FailureClass.CERTIFICATE, reason) from wrong
@@ -60,12 +55,10 @@ def _connected(account: Account) -> IMAPClient:
         hint = "" if account.tls is False else "; if the server speaks no TLS on this port, set IMAP_SSL=false"
         raise MailboxFailure(FailureClass.CERTIFICATE, f"no TLS with {where}: {wrong.reason or wrong}{hint}") from wrong
     except (OSError, IMAPClientError) as wrong:
-        raise MailboxFailure(FailureClass.TRANSPORT, f"{where} does not answer: {said(wrong)}") from wrong
-    client.normalise_times = False
-    return client
+        raise MailboxFailure(kind_of(said(wrong)), f"{where} does not answer: {said(wrong)}") from wrong
 
 
-def _signed_in(client: IMAPClient, account: Account) -> None:
+def _signed_in(client: Client, account: Account) -> None:
     try:
         with failures():
             if not account.tls and client.has_capability("LOGINDISABLED") and client.has_capability("STARTTLS"):
@@ -81,7 +74,7 @@ def _signed_in(client: IMAPClient, account: Account) -> None:
         raise MailboxFailure(FailureClass.AUTH, f"the server refused to sign {account.username} in: {failure}") from None
 
 
-def _selected(client: IMAPClient, account: Account) -> Folder:
+def _selected(client: Client, account: Account) -> Folder:
     try:
         with failures():
             answer = client.select_folder(account.folder)
@@ -99,7 +92,7 @@ def _selected(client: IMAPClient, account: Account) -> Folder:
     return Folder(client, answer[b"UIDVALIDITY"], uidnext, keeps_keywords=rb"\*" in permanent)
 
 
-def _leave(client: IMAPClient) -> None:
+def _leave(client: Client) -> None:
     with suppress(OSError, IMAPClientError):
         client.shutdown()
 

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import func, select
 
 from app.config import Settings
-from app.db import locks
+from app.db.locks import Keeper, Lock
 from app.db.session import Database
 from app.db.session import now as database_now
 from app.intake import actions, imap, mailboxes, queries
@@ -28,10 +28,11 @@ from app.intake.stubborn import LARGEST, Stubborn
 
 FIRST_LOOK = timedelta(days=1)
 CLOCKS_DIFFER = timedelta(minutes=15)
-LONGEST_IDLE = 540  # seconds: routers forget a silent connection after ten minutes
+LONGEST_IDLE = 300  # seconds until we look by ourselves: word of new mail gets lost, and routers forget silent connections
 LOOK_AGAIN = 5.0  # seconds between looks at a mailbox that is not to be asked now
 LOOK_BACK = timedelta(days=14)
 LOOK_BACK_EVERY = 6 * 3600.0  # seconds
+LOOK_BACK_AT_MOST = 300.0  # seconds between two on one that is lost again and again
 STEADY = 10.0  # seconds after which a lost connection is the ordinary end of a session, not a failure
 
 log = logging.getLogger(__name__)
@@ -41,9 +42,17 @@ class Watch:
     """Reads one mailbox until `stop`. Sets `arrived` when mail was taken; `settled` tells it that some has its outcome."""
 
     def __init__(
-        self, database: Database, settings: Settings, mailbox_id: int, *, stop: threading.Event, arrived: threading.Event
+        self,
+        database: Database,
+        settings: Settings,
+        mailbox_id: int,
+        *,
+        stop: threading.Event,
+        arrived: threading.Event,
+        keeper: Keeper | None = None,
     ) -> None:
         self._database = database
+        self._keeper = keeper or Keeper(database.dsn, name="mailbox")
         self._settings = settings
         self._id = mailbox_id
         self._stop = stop
@@ -75,29 +84,28 @@ class Watch:
 
     def _with_lock(self) -> float:
         """The lock ends with its connection, however this process ends."""
-        with self._database.reading() as held:
-            try:
-                if not locks.try_take(held, f"mailbox:{self._id}"):
-                    return LOOK_AGAIN
-                with self._database.transaction() as s:
-                    mailbox = mailboxes.lease(s, self._id)
-                with imap.opened(mailboxes.account(mailbox, self._settings)) as folder:
-                    self._session(mailbox, folder, held)
-                return 0.0
-            finally:
-                held.invalidate()
+        with self._keeper.trying(f"mailbox:{self._id}") as lock:
+            if lock is None:
+                return LOOK_AGAIN
+            with self._database.transaction() as s:
+                mailbox = mailboxes.lease(s, self._id)
+            with imap.opened(mailboxes.account(mailbox, self._settings)) as folder:
+                self._session(mailbox, folder, lock)
+            return 0.0
 
-    def _session(self, mailbox: Mailbox, folder: Folder, held: Connection) -> None:
+    def _session(self, mailbox: Mailbox, folder: Folder, lock: Lock) -> None:
         if mailbox.uidvalidity != folder.uidvalidity:
             self._adopt(mailbox, folder)
         began = time.monotonic()
+        look_back_at = self._looked_back_at + LOOK_BACK_AT_MOST  # with every new connection
         while not self._stop.is_set():
             self.settled.clear()
             self._acknowledge(mailbox, folder)
             self._take(mailbox, folder, folder.after(mailbox.last_uid))
-            if time.monotonic() - self._looked_back_at > LOOK_BACK_EVERY:
+            if time.monotonic() > look_back_at:
                 self._look_back(mailbox, folder)
-            held.execute(select(1))
+                look_back_at = self._looked_back_at + LOOK_BACK_EVERY
+            lock.check()
             with self._database.transaction() as s:
                 mailboxes.works(s, self._id, now=database_now(s))
             self._steady_at = began + STEADY

@@ -8,6 +8,7 @@ import re
 import socket
 import socketserver
 import ssl
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from datetime import UTC, datetime
 from app.intake.imap import Account
 
 USER, PASSWORD = "support@desk.example", "open sesame"
+ANSWERED = "answered"
 
 
 @dataclass
@@ -35,7 +37,11 @@ class Server:
 
     `stubborn` mails are never given: left out ("withheld"), refused with the whole FETCH ("refused"), or their line is cut
     ("broken"); their headers neither, where it says so ("refused header"). `late` come as the next command of this name is
-    answered: too late to be in the answer, and told of with it.
+    answered: too late to be in the answer, and told of with it. `vanishing` mails are deleted while a FETCH of others answers.
+
+    A cut is a "close", a "reset", or "nothing" more said on an open line. `mute` accepts and says nothing at all. `idle_says` is
+    what an IDLE tells, once; then its line is cut where `idle_cuts`. Whoever shows one of `tokens` gets in, too; whoever shows
+    another is told `challenge` first. `inject` follows in the clear on the consent to STARTTLS.
     """
 
     mails: dict[int, Stored] = field(default_factory=dict)
@@ -55,9 +61,23 @@ class Server:
     stubborn: dict[int, str] = field(default_factory=dict)
     sizes: dict[int, int] = field(default_factory=dict)
     late: dict[str, bytes] = field(default_factory=dict)
+    vanishing: set[int] = field(default_factory=set)
+    cut_how: str = "close"
+    mute: bool = False
+    greeting: str = "* OK ready"
+    greeting_delay: float = 0.0
+    idle_says: str = ""
+    idle_cuts: bool = False
+    drip: float = 0.0
+    tokens: set[str] = field(default_factory=set)
+    challenge: str = '{"status":"400","schemes":"Bearer"}'
+    starttls: ssl.SSLContext | None = None
+    inject: bytes = b""
+    folders: dict[str, list[Stored]] = field(default_factory=dict)
     port: int = 0
     asked: list[str] = field(default_factory=list)
     logins: int = 0
+    tag: str = ""
 
     def add(self, *raws: bytes, flags: str = "", at: datetime | None = None) -> list[int]:
         """New mails; their UIDs."""
@@ -102,8 +122,11 @@ class Talk(socketserver.StreamRequestHandler):
     script: Server
 
     def handle(self) -> None:
-        self.say("* OK ready")
         try:
+            if self.script.mute:
+                self.rfile.read()
+            time.sleep(self.script.greeting_delay)
+            self.say(self.script.greeting)
             while line := self.rfile.readline():
                 tag, _, command = line.decode().strip().partition(" ")
                 self.script.asked.append(command if not command.upper().startswith("LOGIN") else "LOGIN")
@@ -111,13 +134,24 @@ class Talk(socketserver.StreamRequestHandler):
         except (Cut, OSError, ValueError):
             return
 
+    def cut(self) -> None:
+        """The line is cut, in the way that the script wants."""
+        if self.script.cut_how == "nothing":
+            self.rfile.read()
+        if self.script.cut_how == "reset":
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+        raise Cut
+
     def answer(self, tag: str, command: str) -> None:
         verb, _, rest = command.removeprefix("UID ").partition(" ")
+        self.script.tag = tag
         reply = getattr(self, f"do_{verb.lower()}", lambda _: "BAD what?")(rest)
         if late := self.script.late.pop(verb.upper(), b""):
             self.script.add(late)
             self.say(f"* {len(self.script.mails)} EXISTS")
-        self.say(f"{tag} {reply or 'OK done'}")
+        if reply != ANSWERED:
+            self.say(f"{tag} {reply or 'OK done'}")
         if verb.upper() == "LOGOUT":
             raise Cut
 
@@ -139,9 +173,29 @@ class Talk(socketserver.StreamRequestHandler):
 
     def do_authenticate(self, rest: str) -> str:
         self.script.logins += 1
-        self.say("+")
+        self.say("+ ")
+        if rest.upper() in ("XOAUTH2", "OAUTHBEARER"):
+            return self.bearer(rest.upper())
         user, password = base64.b64decode(self.rfile.readline()).decode().split("\0")[1:]
         return "" if (user, password) == (self.script.user, self.script.password) else self.script.login_answer
+
+    def bearer(self, mechanism: str) -> str:
+        said = base64.b64decode(self.rfile.readline()).decode()
+        start = f"n,a={self.script.user}," if mechanism == "OAUTHBEARER" else f"user={self.script.user}"
+        token = re.search(r"\x01auth=Bearer (\S+?)\x01(?:[^\x00]*\x01)?$", said)
+        if said.startswith(start + "\x01") and token and token[1] in self.script.tokens:
+            return ""
+        self.say(f"+ {base64.b64encode(self.script.challenge.encode()).decode()}")
+        ended = self.rfile.readline().strip()
+        return self.script.login_answer if ended == {"XOAUTH2": b"", "OAUTHBEARER": b"AQ=="}[mechanism] else "BAD what?"
+
+    def do_starttls(self, rest: str) -> str:
+        assert self.script.starttls is not None
+        tag = self.script.tag
+        self.wfile.write(f"{tag} OK begin\r\n".encode() + self.script.inject)
+        self.connection = self.script.starttls.wrap_socket(self.connection, server_side=True)
+        self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", buffering=0)
+        return ANSWERED
 
     def do_select(self, rest: str) -> str:
         if self.script.select_answer:
@@ -180,6 +234,10 @@ class Talk(socketserver.StreamRequestHandler):
         if self.script.junk and "BODY" in items:
             self.wfile.write(self.script.junk)
             return ""
+        for uid in self.script.vanishing & set(self.script.mails) if "BODY" in items else ():
+            number = sorted(self.script.mails).index(uid) + 1
+            del self.script.mails[uid]
+            self.say(f"* {number} EXPUNGE")
         for uid in _numbers(uids):
             if stored := self.script.mails.get(uid):
                 how = self.stubborn(uid, items)
@@ -212,7 +270,11 @@ class Talk(socketserver.StreamRequestHandler):
 
     def cuttable(self, content: bytes) -> None:
         room = self.script.cut_after
-        if room is None:
+        if self.script.drip:
+            for byte in content:
+                self.wfile.write(bytes([byte]))
+                time.sleep(self.script.drip)
+        elif room is None:
             self.wfile.write(content)
         elif len(content) < room:
             self.script.cut_after = room - len(content)
@@ -220,7 +282,7 @@ class Talk(socketserver.StreamRequestHandler):
         else:
             self.script.cut_after = None
             self.wfile.write(content[:room])
-            raise Cut
+            self.cut()
 
     def do_store(self, rest: str) -> str:
         if self.script.store_answer:
@@ -231,8 +293,37 @@ class Talk(socketserver.StreamRequestHandler):
                 stored.flags |= set(re.findall(r"[\\$]\w+", change))
         return ""
 
+    def do_create(self, rest: str) -> str:
+        self.script.folders[rest.strip('"')] = []
+        return ""
+
+    def do_move(self, rest: str) -> str:
+        return self.do_copy(rest) or self.gone(_numbers(rest.partition(" ")[0]))
+
+    def do_copy(self, rest: str) -> str:
+        uids, _, folder = rest.partition(" ")
+        if (there := self.script.folders.get(folder.strip('"'))) is None:
+            return "NO [TRYCREATE] No such folder."
+        there += [self.script.mails[uid] for uid in _numbers(uids) if uid in self.script.mails]
+        return ""
+
+    def do_expunge(self, rest: str) -> str:
+        named = set(_numbers(rest)) if rest else set(self.script.mails)
+        return self.gone(sorted(named & self.script.flagged(r"\Deleted")))
+
+    def gone(self, uids: list[int]) -> str:
+        for uid in uids:
+            if uid in self.script.mails:
+                self.say(f"* {sorted(self.script.mails).index(uid) + 1} EXPUNGE")
+                del self.script.mails[uid]
+        return ""
+
     def do_idle(self, rest: str) -> str:
-        self.say("+ idling")
+        self.say("+ idling" + self.script.idle_says)
+        self.script.idle_says = ""
+        if self.script.idle_cuts:
+            self.script.idle_cuts = False
+            self.cut()
         known = len(self.script.mails)
         self.connection.settimeout(0.02)
         try:

@@ -127,7 +127,7 @@ def test_a_server_without_tls_is_told_apart_from_one_that_is_down(desk: Desk, pe
 
 
 def test_a_server_that_says_nothing_is_given_up_in_time(desk: Desk, peer: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imap, "PATIENCE", 0.3)
+    monkeypatch.setattr("app.intake.wire.PATIENCE", 0.3)
     peer.silent = True
     desk.watch().turn()
     assert desk.mailbox().reason == "the connection was lost: no answer in time"

@@ -1,7 +1,9 @@
 """Several mailboxes: added, tried, paused and removed by hand, each with its team and priority, and answered from its address."""
 
 import io
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,8 +14,9 @@ from app.accounts.models import Team
 from app.config import Settings
 from app.core.errors import Conflict, DeskError, Invalid, NotFound
 from app.core.priority import Priority
+from app.db.session import now as database_now
 from app.entry import cli
-from app.intake import mailboxes, queries
+from app.intake import mailboxes, managed, queries, wire
 from app.intake.failure import MailboxFailure
 from app.intake.models import Mailbox
 from app.intake.rules.states import MailboxState
@@ -79,6 +82,28 @@ def test_the_same_mail_to_both_mailboxes_is_a_ticket_in_each(desk: Desk, added: 
     peer.add(letter(1))
     added.add(letter(1))
     until(poller, lambda: desk.count(Ticket) == 2)
+
+
+def test_more_mailboxes_than_connections_to_the_database_are_all_read(
+    desk: Desk, peer: Server, settings: Settings, poller: Any
+) -> None:
+    for n in range(12):
+        account = replace(peer.account(), folder=f"Folder {n}")
+        with desk.database.transaction() as s:
+            managed.add(s, settings, account, address=f"box{n}@desk.example", now=database_now(s))
+    peer.add(letter(1))
+    until(poller, lambda: desk.count(Ticket) == 13)
+
+
+def test_a_server_that_accepts_and_says_nothing_keeps_no_other_mailbox_waiting(
+    desk: Desk, added: Server, peer: Server, poller: Any
+) -> None:
+    peer.mute = True
+    began = time.monotonic()
+    added.add(letter(1))
+    until(poller, lambda: desk.count(Ticket) == 1)
+    assert time.monotonic() - began < wire.PATIENCE / 2
+    assert box(desk, USER).last_ok_at is None
 
 
 def test_a_hung_server_keeps_no_other_mailbox_waiting(desk: Desk, added: Server, peer: Server, poller: Any) -> None:

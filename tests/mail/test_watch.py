@@ -117,16 +117,6 @@ def test_a_refusal_to_flag_is_told_once_and_stops_nothing(desk: Desk, peer: Serv
     assert desk.mailbox().state is MailboxState.OK
 
 
-@pytest.mark.parametrize("offset", [0, 1, 20, 60, 100, 150, 200, 250, 300, 400, 500, 600, 700, 800])
-def test_a_line_cut_anywhere_in_a_fetch_loses_and_doubles_nothing(desk: Desk, peer: Server, offset: int) -> None:
-    peer.add(*(letter(n) for n in range(4)))
-    peer.cut(offset)
-    with desk.watching():
-        eventually(lambda: len(desk.ledger()) == 4)
-    assert not peer.armed
-    assert [row.raw_sha256 for row in desk.ledger()] == [_sha(letter(n)) for n in range(4)]
-
-
 @pytest.mark.parametrize(
     "junk",
     [
@@ -144,7 +134,7 @@ def test_a_line_cut_anywhere_in_a_fetch_loses_and_doubles_nothing(desk: Desk, pe
 def test_a_server_that_talks_nonsense_loses_and_doubles_nothing(
     desk: Desk, peer: Server, monkeypatch: pytest.MonkeyPatch, junk: bytes
 ) -> None:
-    monkeypatch.setattr("app.intake.imap.PATIENCE", 0.3)
+    monkeypatch.setattr("app.intake.wire.PATIENCE", 0.3)
     peer.add(letter(1))
     peer.junk = junk
     settings = desk.boot()
