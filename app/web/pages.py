@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from app import __version__
+from app.core import html
 from app.tickets import folding
 from app.web.desk import desk_of
 
@@ -43,6 +44,7 @@ _templates = Environment(
 _templates.globals.update(static=_static, version=__version__)
 _templates.filters["local"] = _local
 _templates.filters["pieces"] = folding.pieces
+_templates.filters["pictures_elsewhere"] = html.has_pictures_elsewhere
 
 
 def page(request: Request, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
@@ -56,8 +58,8 @@ def page(request: Request, template: str, *, status: int = 200, **context: Any) 
         "desk_url": settings.atum_url,
         **context,
     }
-    html = _templates.get_template(template).render(context)
-    return HTMLResponse(html, status_code=status, headers={"Cache-Control": "no-store"})
+    written = _templates.get_template(template).render(context)
+    return HTMLResponse(written, status_code=status, headers={"Cache-Control": "no-store"})
 
 
 def see_other(path: str) -> Response:

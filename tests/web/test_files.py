@@ -111,11 +111,16 @@ def test_a_mail_is_shown_as_it_was_sent_in_a_document_that_can_do_nothing(web: W
         assert ticket is not None
         path = f"/messages/{queries.messages(s, ticket, notes=True)[0].id}/html"
 
-    assert f'<iframe sandbox loading="lazy" src="{path}"' in page
+    assert f'sandbox="allow-popups allow-popups-to-escape-sandbox" loading="lazy" src="{path}"' in page
     assert "<b>you</b>" not in page
     answer = web.browser(web.cast.alice).get(path)
     policy = answer.headers["content-security-policy"].split("; ")
-    assert {"sandbox", "default-src 'none'", "style-src 'unsafe-inline'", "img-src data:"} <= set(policy)
+    assert {
+        "sandbox allow-popups allow-popups-to-escape-sandbox",
+        "default-src 'none'",
+        "style-src 'unsafe-inline'",
+        "img-src data:",
+    } <= set(policy)
     assert "<b>you</b>" in answer.text
     assert "script" not in Page(answer.text).tags
     assert "evil.example" not in answer.text

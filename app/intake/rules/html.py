@@ -2,13 +2,14 @@
 
 import html
 import re
+from collections.abc import Mapping
 
 from inscriptis import get_text
 from inscriptis.css_profiles import CSS_PROFILES
 from inscriptis.model.config import ParserConfig
 
 from app.core import text
-from app.core.html import MOST_BYTES, POLICY, clean
+from app.core.html import MOST_BYTES, NONE, POLICY, clean
 from app.intake.rules import quoted_pages, quotes
 from app.intake.rules.quotes import QUOTE, Fold
 
@@ -37,15 +38,15 @@ def too_deep(markup: str) -> bool:
     return False
 
 
-def harmless(markup: str, *, forwarded: bool = False) -> str | None:
-    """HTML that may be shown, what it quotes folded unless it is `forwarded`.
+def harmless(markup: str, *, forwarded: bool = False, within: Mapping[str, str] = NONE) -> str | None:
+    """HTML that may be shown, what it quotes folded unless it is `forwarded`; `within` are its own pictures (core.html).
 
     None for what is nested too deep to be looked at, or grows when it is made well-formed.
     """
     markup = text.printable(markup[:MOST_BYTES])
     if too_deep(markup):
         return None
-    cleaned = clean(markup if forwarded else quoted_pages.folded(markup))
+    cleaned = clean(markup if forwarded else quoted_pages.folded(markup), within=within)
     return cleaned if len(cleaned) <= 2 * MOST_BYTES else None
 
 

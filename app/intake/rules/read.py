@@ -37,13 +37,15 @@ def mail(raw: bytes) -> tuple[Mail, Sequence[Found]]:
     shown = "".join(f"{calendar.in_words(card)}\n\n" for card in cards)
     if shown and page:
         page = f"<pre>{escape(shown.strip())}</pre>\n{page}"
-    harmless = html.harmless(page, forwarded=quotes.is_forwarded(subject)) if page else None
+    brought = files.sorted_out(said.files, said.html)
+    within = {file.location: file.content_id or file.location for file in brought if file.inline and file.location}
+    harmless = html.harmless(page, forwarded=quotes.is_forwarded(subject), within=within) if page else None
     plain = text.printable(f"{shown}{plain}").rstrip("\n")
     folds = quotes.folds(plain, subject=subject) if said.text else html.folds(plain, harmless, subject=subject)
     if exceeded:
         plain = f"{plain}\n\n{TOO_MANY_PARTS}".lstrip("\n")
     found = _described(whole, subject, plain, tuple(folds), harmless)
-    return replace(found, charset=said.charset, cards=cards), files.sorted_out(said.files, said.html)
+    return replace(found, charset=said.charset, cards=cards), brought
 
 
 def _described(whole: parts.Part, subject: str, plain: str, folds: tuple[Fold, ...], harmless: str | None) -> Mail:

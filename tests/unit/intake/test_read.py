@@ -52,7 +52,7 @@ def test_html_alone_becomes_text_as_well() -> None:
     found = described(mail("<p>It is <b>broken</b>.</p>", Content_Type="text/html"))
     assert found.text == "It is broken."
     assert found.html == "<p>It is <b>broken</b>.</p>"
-    assert found.html_policy == 1
+    assert found.html_policy == 2
 
 
 def test_what_is_missing_is_missing() -> None:

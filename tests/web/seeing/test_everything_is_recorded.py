@@ -28,6 +28,7 @@ UNRECORDED = {
     ("POST", f"{API}/auth/passkeys/sign-in/options"): "a question; the answer is recorded",
     ("PUT", f"{API}/tickets/{{number}}/presence"): "who is looking, for half a minute, outside of the database",
     ("DELETE", f"{API}/tickets/{{number}}/presence"): "the same",
+    ("POST", "/messages/{id}/html"): "it shows a mail with its pictures from elsewhere; nothing of ours changes",
 }
 # What only reads, and is recorded all the same.
 READ_AND_RECORDED = {f"{API}/attachments/{{id}}", f"{API}/audit/export", f"{API}/tickets.csv", "/attachments/{id}"}
