@@ -47,6 +47,8 @@ class Event(StrEnum):
     SLA_BREACHED = "sla.breached"
     SLA_POLICY_CHANGED = "sla.policy_changed"
     MAIL_NOT_DELIVERED = "mail.not_delivered"
+    MAIL_SUPPRESSED = "mail.suppressed"
+    MAIL_UNSUPPRESSED = "mail.unsuppressed"
     MAIL_QUARANTINED = "mail.quarantined"
     MAIL_READ = "mail.read"
     MAIL_REPLAYED = "mail.replayed"

@@ -12,6 +12,8 @@ from app.intake import actions as intake
 from app.intake import comparison, queries
 from app.intake.failure import MailboxFailure
 from app.intake.models import Mailbox
+from app.outbox import queries as letters
+from app.outbox import suppression
 
 Answer = tuple[int, Any]
 NO_MAILBOX = "No mailbox is read: give IMAP_HOST, IMAP_USER and IMAP_PASSWORD, or add one with: atum mailbox add"
@@ -27,6 +29,9 @@ def add_to(mail: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
     verb("drop", drop_mail, "Say that a quarantined mail needs nobody any more. It stays in the ledger.", mail).add_argument(
         "id", type=int
     )
+    suppressed = verb("suppressed", list_suppressed, "The addresses that get no more mail: since when and why.", mail)
+    suppressed.add_argument("--limit", type=int, default=1000)
+    verb("unsuppress", unsuppress, "Send mail to these addresses again.", mail).add_argument("address", nargs="+")
     verb("ledger", compare, "Compare each mailbox's server with the ledger: 0 missing, or which.", mail)
 
 
@@ -59,6 +64,22 @@ def drop_mail(settings: Settings, given: argparse.Namespace) -> Answer:
     with database(settings).transaction() as s:
         intake.drop(s, given.id, now=now(s))
     return 0, f"Mail {given.id} is dropped. To have it processed after all: atum mail replay {given.id}"
+
+
+def list_suppressed(settings: Settings, given: argparse.Namespace) -> Answer:
+    with database(settings).reading() as c:
+        rows = letters.suppressed(c, limit=given.limit)
+    if given.json:
+        return 0, rows
+    lines = [f"{r['since']:%Y-%m-%d}  {r['cause']:<10}{r['address']:<40}  {r['reason']}" for r in rows]
+    return 0, "\n".join(lines) or "Every address gets mail."
+
+
+def unsuppress(settings: Settings, given: argparse.Namespace) -> Answer:
+    with database(settings).transaction() as s:
+        for address in given.address:
+            suppression.lift_by_hand(s, address, now=now(s))
+    return 0, f"Mail is sent to {', '.join(given.address)} again. What failed before is not: answer again."
 
 
 def compare(settings: Settings, given: argparse.Namespace) -> Answer:

@@ -14,7 +14,6 @@ from app.intake.rules.mail import Mail
 from app.intake.rules.signs import Hand, Sign, Worth
 from app.outbox import queries as letters
 from app.outbox.house import House
-from app.outbox.models import Letter
 from app.tickets import queries
 from app.tickets.models import Ticket, Watcher
 from app.tickets.rules import WatcherKind
@@ -59,22 +58,6 @@ def not_for_us(mail: Mail, house: House) -> str:
     return ""
 
 
-def returned(s: Session, mail: Mail, house: House) -> tuple[int, Letter | None] | None:
-    """The ticket whose mail this report is about, and the letter, locked, where it can be told; None for anything that doesn't
-    name a mail of ours. What it names must be signed by us: anybody can write a report.
-    """
-    if mail.bounce is None:
-        return None
-    for address in mail.recipients:
-        letter = _letter_of(s, address, house, lock=True)
-        if letter and letter.ticket:
-            return letter.ticket, letter
-    for mail_id in (*mail.bounce.mail_ids, *mail.in_reply_to, *reversed(mail.references)):
-        if (bare := house.bare(mail_id)) and (ticket := house.ticket_of_mail_id(mail_id)):
-            return ticket, letters.by_mail_id(s, bare, to=mail.bounce.recipient)
-    return None
-
-
 _ORDER = {worth: place for place, worth in enumerate(Worth)}
 
 
@@ -101,14 +84,9 @@ def _of_address(s: Session, address: str, sender: Person, house: House) -> Itera
     """An address of ours: one for answers, or where machines answer to (RFC 3834 section 4): somebody is away."""
     if (number := house.ticket_of_address(address, sender.email)) is not None:
         yield number, Sign.ISSUED
-    letter = _letter_of(s, address, house)
+    letter = letters.by_return_address(s, address, house)
     if letter and letter.ticket:
         yield letter.ticket, Sign.ISSUED if text.address(letter.to_address) == sender.email else Sign.BORROWED
-
-
-def _letter_of(s: Session, address: str, house: House, *, lock: bool = False) -> Letter | None:
-    id = house.letter_of_address(address)
-    return s.get(Letter, id, with_for_update=lock or None) if id is not None else None
 
 
 def _hand(s: Session, ticket: Ticket, sender: Person) -> Hand:

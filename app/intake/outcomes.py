@@ -14,16 +14,15 @@ from app.core import ids, text
 from app.db import locks
 from app.db.session import Session
 from app.files.actions import File
-from app.intake import joining
+from app.intake import joining, reports
 from app.intake.authentication import NOT_CHECKED
 from app.intake.models import InboundMail
 from app.intake.rules.authentication import Checked, Verdict
 from app.intake.rules.mail import Mail
 from app.intake.rules.signs import Worth
 from app.intake.rules.states import MailState
-from app.outbox import actions as outbox
+from app.outbox import suppression
 from app.outbox.house import House
-from app.outbox.models import Letter
 from app.tickets import actions as tickets
 from app.tickets.actions import Body, Source
 from app.tickets.models import Channel, Message, Ticket
@@ -60,8 +59,9 @@ def settle(
         return row
     if reason := joining.not_for_us(mail, house):
         return _close(row, MailState.IGNORED, now, reason)
-    if about := joining.returned(s, mail, house):
-        return _note_report(s, row, mail, *about, now)
+    if noted := reports.note(s, mail, house, id=row.id, now=now):
+        row.ticket = noted.ticket
+        return _close(row, MailState.IGNORED, now, noted.words)
     if checked.verdict is Verdict.FAIL and row.released_at is None:
         return _hold(s, row, f"its sender could not be verified: {checked.words}", now)
     return _deliver(s, row, mail, files, house=house, gate=gate, now=now)
@@ -149,6 +149,8 @@ def _deliver(
     s: Session, row: InboundMail, mail: Mail, files: Sequence[File], *, house: House, gate: bool, now: datetime
 ) -> InboundMail:
     sender = _sender(s, mail, now)
+    if not mail.automatic:
+        suppression.lift(s, sender.email, mail=row.id, now=now)
     source = Source(Channel.MAIL, mail_id=mail.message_id, inbound_mail_id=row.id, auto=bool(mail.automatic))
     body = _body(row, mail)
     place = joining.place_of(s, mail, sender, house, mailbox_id=row.mailbox_id, verified=row.verdict is Verdict.PASS)
@@ -207,19 +209,6 @@ def _body(row: InboundMail, mail: Mail) -> Body:
             f"{row.mailbox.name}; only what its header says was taken.]"
         )
     return Body(said, mail.html or None, mail.html_policy, folds)
-
-
-def _note_report(s: Session, row: InboundMail, mail: Mail, ticket: int, letter: Letter | None, now: datetime) -> InboundMail:
-    """A report about a mail of ours becomes no ticket: it stands with the letter, or at least on its ticket."""
-    assert mail.bounce
-    report = mail.bounce
-    words = " ".join(part for part in (report.status, report.diagnostic) if part) or "no reason given"
-    row.ticket = ticket
-    if report.action in {"failed", ""} and letter:
-        outbox.returned(s, letter, words, mail=row.id, now=now)
-    elif report.action in {"failed", ""}:
-        audit.record(s, Event.MAIL_NOT_DELIVERED, now=now, ticket=ticket, to=report.recipient, reason=words, mail=row.id)
-    return _close(row, MailState.IGNORED, now, f"a report about our own mail to {report.recipient}: {words}")
 
 
 def _unreadable(row: InboundMail, reason: str) -> str:

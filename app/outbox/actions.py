@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import aliased
 
 from app.audit import actions as audit
@@ -15,12 +15,17 @@ from app.audit.models import Event
 from app.db import plain
 from app.db.session import Session
 from app.db.session import now as time_of
-from app.outbox import rules
+from app.outbox import rules, suppression
 from app.outbox.models import Kind, Letter, Relay, RelayState, State
 from app.outbox.rules import Outcome, Verdict
 
 WAKE = "outbox_wake"  # the channel of NOTIFY
-_ONCE = "ON CONFLICT (dedupe_key) DO NOTHING RETURNING id, dedupe_key, pg_notify('outbox_wake', '')"
+_ONCE = """
+ON CONFLICT (dedupe_key) DO NOTHING RETURNING id, dedupe_key, pg_notify('outbox_wake', ''), (
+    SELECT ARRAY[cause, to_char(since AT TIME ZONE 'UTC', 'YYYY-MM-DD'), reason] FROM suppression
+    WHERE address = lower(to_address) AND since IS NOT NULL
+)
+"""
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +71,10 @@ def put_all(s: Session, drafts: Iterable[Draft], *, now: datetime) -> int:
     if not by_key:
         return 0
     made = plain.write(s, Letter, [_letter(draft, problem, now) for draft, problem in by_key.values()], then=_ONCE)
-    for id, key, _ in made:
+    for id, key, _, suppressed in made:
         draft, problem = by_key[key]
+        if suppressed and not problem and (problem := suppression.refusal(draft, *suppressed)):
+            s.execute(update(Letter).where(Letter.id == id).values(state=State.FAILED, next_at=None, last_error=problem))
         if problem:
             _tell(s, id, draft.ticket, draft.to_address, problem, now)
     return len(made)
@@ -121,6 +128,8 @@ def record(s: Session, id: int, outcome: Outcome, *, relay: str | None) -> None:
             _put_off(s, letter, outcome.words, now)
         case Verdict.FAILED:
             _fail(s, letter, outcome.words, now)
+            if relay is not None:  # else nobody was asked
+                suppression.failed(s, letter, outcome.words, sure=True, now=now)
         case Verdict.DOUBTFUL:
             _doubt(letter, outcome.words, again_at=now + rules.pause(Verdict.DOUBTFUL, letter.doubts + 1))
         case Verdict.REFUSED | Verdict.UNREACHABLE:  # not the letter's fault: it keeps its place and its tries
@@ -129,13 +138,28 @@ def record(s: Session, id: int, outcome: Outcome, *, relay: str | None) -> None:
         _record_relay(s, outcome, relay, now)
 
 
-def returned(s: Session, letter: Letter, reason: str, *, mail: int, now: datetime) -> None:
-    """A report (the inbound mail of this id) says that the letter did not arrive, whatever its server said. Once is enough."""
+def returned(s: Session, letter: Letter, reason: str, *, mail: int, perhaps: bool = False, now: datetime) -> bool:
+    """A report (the inbound mail of this id) says that the letter did not arrive, whatever its server said. Once is enough:
+    answers whether it changed anything. `perhaps` leaves it open.
+    """
     if letter.state not in {State.SENT, State.UNKNOWN}:
-        return
-    letter.state, letter.last_error = State.FAILED, reason
+        return False
+    letter.state, letter.last_error = State.UNKNOWN if perhaps else State.FAILED, reason
     to, ticket = letter.to_address, letter.ticket
     audit.record(s, Event.MAIL_NOT_DELIVERED, now=now, ticket=ticket, letter=letter.id, to=to, reason=reason, mail=mail)
+    return True
+
+
+def delayed(letter: Letter, reason: str) -> None:
+    """A report says that the letter has not arrived yet, and that it is still being tried."""
+    if letter.state is State.SENT:
+        letter.last_error = reason
+
+
+def arrived(letter: Letter) -> None:
+    """A report says that the letter arrived, or went on to where no more is told of it."""
+    if letter.state in {State.SENT, State.UNKNOWN}:
+        letter.state, letter.last_error = State.SENT, None
 
 
 def recover(s: Session) -> int:
@@ -150,6 +174,7 @@ def _put_off(s: Session, letter: Letter, words: str, now: datetime) -> None:
     pause = rules.again_after(letter.attempts)
     if pause is None:
         _fail(s, letter, f"given up after {letter.attempts} tries: {words}", now)
+        suppression.failed(s, letter, words, sure=True, now=now)
     else:
         letter.state, letter.next_at, letter.last_error = State.QUEUED, now + pause, words
 

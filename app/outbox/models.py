@@ -33,6 +33,7 @@ _WAITS = sql("next_at IS NOT NULL")
 _UNFINISHED = sql("state IN ('queued', 'sending')")
 _UNKNOWN = sql("state = 'unknown'")
 _ACKNOWLEDGES = sql("kind = 'acknowledgement'")
+_DOMAIN = sql("split_part(to_address, '@', 2)")
 
 
 class Letter(Table):
@@ -73,6 +74,7 @@ class Letter(Table):
         Index("outbox_unfinished_idx", "ticket", "to_address", "id", postgresql_where=_UNFINISHED),
         Index("outbox_unknown_idx", "id", postgresql_where=_UNKNOWN),
         Index("outbox_acknowledgement_idx", "to_address", "created_at", postgresql_where=_ACKNOWLEDGES),
+        Index("outbox_acknowledged_domain_idx", _DOMAIN, "created_at", postgresql_where=_ACKNOWLEDGES),
     )
 
 
@@ -98,3 +100,26 @@ class Relay(Table):
     next_try_at: Mapped[datetime | None]
     failures: Mapped[int]
     settings: Mapped[str]
+
+
+class Cause(StrEnum):
+    """Why an address gets no more mail: `hard`, nobody is there; `soft`, it failed for days; `complaint`, it is unwanted."""
+
+    HARD = "hard"
+    SOFT = "soft"
+    COMPLAINT = "complaint"
+
+
+class Suppression(Table):
+    """An address that mail did not reach, or whose reader complained. With `since`, it is suppressed: see suppression.py.
+
+    `days` is on how many days in a row of failures mail did not arrive, the last time at `failed_at`.
+    """
+
+    __tablename__ = "suppression"
+    address: Mapped[str] = mapped_column(primary_key=True)
+    cause: Mapped[Cause] = mapped_column(words(Cause, "cause"))
+    reason: Mapped[str]
+    days: Mapped[int]
+    failed_at: Mapped[datetime | None]
+    since: Mapped[datetime | None] = mapped_column(index=True)

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from app.core import text
 from app.db.session import Session
 from app.files.models import Attachment
-from app.outbox.models import Kind, Letter, Relay, RelayState, State
+from app.outbox.house import House
+from app.outbox.models import Kind, Letter, Relay, RelayState, State, Suppression
 
 _WORSE = (State.SENT, State.SENDING, State.QUEUED, State.UNKNOWN, State.FAILED)
 NO_SERVER = "no SMTP server is set (SMTP_HOST)"
@@ -44,11 +45,15 @@ def enclosed(s: Session, letter: Letter) -> Sequence[Attachment]:
     return s.scalars(select(Attachment).where(Attachment.message_id == letter.message_id).order_by(Attachment.id)).all()
 
 
-def by_mail_id(s: Session, bare: str, *, to: str) -> Letter | None:
-    """The letter of this bare Message-ID; of several, which went out in copy, the one to this address. It is locked."""
-    letters = s.scalars(select(Letter).where(Letter.mail_id == bare).with_for_update()).all()
-    mine = [letter for letter in letters if text.address(letter.to_address) == text.address(to)] or letters
-    return mine[0] if len(mine) == 1 else None
+def by_return_address(s: Session, address: str, house: House, *, lock: bool = False) -> Letter | None:
+    """The letter whose return path this is; None for any address that isn't one of ours."""
+    id = house.letter_of_address(address)
+    return s.get(Letter, id, with_for_update=lock or None) if id is not None else None
+
+
+def by_mail_id(s: Session, bare: str) -> Sequence[Letter]:
+    """The letters of this bare Message-ID, locked: several where one mail went out in copy."""
+    return s.scalars(select(Letter).where(Letter.mail_id == bare).order_by(Letter.id).with_for_update()).all()
 
 
 def fates(c: Connection | Session, ticket: int, *, configured: bool) -> dict[int, Fate]:
@@ -76,10 +81,17 @@ def standing(c: Connection | Session) -> Standing:
     return Standing(waiting, oldest, unknown, *(relay or (RelayState.OK, None, None, None)))
 
 
+def suppressed(c: Connection | Session, *, limit: int) -> list[dict[str, Any]]:
+    """The addresses that get no more mail, or none that a machine writes: since when and why, the last ones first."""
+    columns = (Suppression.address, Suppression.cause, Suppression.since, Suppression.reason)
+    query = select(*columns).where(Suppression.since.is_not(None)).order_by(Suppression.since.desc(), Suppression.address)
+    return [dict(row) for row in c.execute(query.limit(limit)).mappings()]
+
+
 def _words(state: State, error: str | None, next_at: datetime | None, trouble: str | None) -> str:
     match state:
         case State.SENT:
-            return "sent"
+            return f"delayed: {error}" if error else "sent"
         case State.FAILED:
             return f"not delivered: {error}"
         case State.UNKNOWN:

@@ -8,6 +8,10 @@ from enum import StrEnum
 import idna
 
 MOST_DOUBTS = 3
+MOST_FAILING_DAYS = 5
+FORGOTTEN = timedelta(days=14)
+_NOBODY_THERE = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})  # RFC 3463
+_CODE = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.])")
 _GIVE_UP = timedelta(days=2)
 _AGAIN = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=60))
 _RE = re.compile(r"^(\s*re:\s*)+", re.IGNORECASE)
@@ -58,6 +62,21 @@ def again_after(attempts: int) -> timedelta | None:
 def pause(verdict: Verdict, failures: int) -> timedelta:
     """How long to wait after the n-th time in a row: with one letter when in doubt, with all after trouble with the server."""
     return _step(_PAUSES[verdict], failures)
+
+
+def nobody_there(words: str) -> bool:
+    """Whether a server's words say by their code that there is nobody at the address, now or ever. A full mailbox or a refusal
+    of us and what we write says nothing of the kind. Codes such as 5.0.0 leave it to the next.
+    """
+    said = next((code for code in _CODE.findall(words) if not code.endswith(".0.0")), "")
+    return said in _NOBODY_THERE
+
+
+def failing_days(before: int, last: datetime | None, now: datetime) -> int:
+    """On how many days (UTC) mail to an address has failed, with this failure; what lies two weeks back is forgotten."""
+    if last is None or now - last > FORGOTTEN:
+        return 1
+    return before + (now.date() > last.date())
 
 
 def wire_address(address: str) -> str:

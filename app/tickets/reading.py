@@ -66,9 +66,9 @@ SELECT count(*) AS found, (array_agg(page.id ORDER BY page.id))[%(limit)s] AS la
         'deliveries', (
             SELECT coalesce(json_agg(json_build_object(
                 'to', l.to_address, 'state', l.state, 'next_try_at', l.next_at, 'at', coalesce(l.sent_at, l.created_at),
-                'reason', CASE WHEN l.state = 'sent' THEN NULL ELSE coalesce(
+                'reason', coalesce(
                     CASE WHEN l.state = 'queued' THEN coalesce(%(trouble)s, (SELECT relay.reason FROM relay)) END, l.last_error
-                ) END) ORDER BY l.id), '[]')
+                )) ORDER BY l.id), '[]')
             FROM outbox l WHERE %(notes)s AND l.message_id = page.id
         )
     ) ORDER BY page.id) FILTER (WHERE place <= %(limit)s), '[]')::text AS told

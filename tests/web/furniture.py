@@ -21,6 +21,7 @@ from app.db.session import Session
 from app.db.session import now as database_now
 from app.intake.models import InboundMail, Mailbox
 from app.intake.rules.states import MailboxState, MailState
+from app.outbox.models import Cause, Suppression
 from app.tickets.models import Message
 from app.web.door import COOKIE
 from tests.cast import PASSWORD
@@ -156,6 +157,7 @@ FORMS: dict[str, Values] = {
     "/tickets/{number}/priority": {"to": "high"},
     "/tickets/{number}/messages": {"kind": "note", "text": "x"},
     "/my/tickets/{number}/messages": {"text": "x"},
+    "/mail/suppressed/lift": {"address": "nowhere@acme.example"},
 }  # fmt: skip
 
 
@@ -206,7 +208,7 @@ def _people(s: Session, found: Furniture) -> tuple[Person, Person]:
 
 
 def _quarantined(s: Session) -> int:
-    """A mail that waits for a person."""
+    """A mail that waits for a person, and an address that gets no more."""
     now = database_now(s)
     box = Mailbox(name="support@desk.example", address="support@desk.example", host="imap.desk.example", port=993, tls=True)
     box.username, box.folder, box.credentials, box.created_at = "support@desk.example", "INBOX", "x", now
@@ -217,7 +219,7 @@ def _quarantined(s: Session) -> int:
     mail.header_only = False
     mail.received_at = mail.taken_at = mail.processed_at = now
     mail.state, mail.reason, mail.attempts, mail.subject = MailState.QUARANTINED, "the reader failed", 3, "A hostile one"
-    s.add(mail)
+    s.add_all([mail, Suppression(address="nowhere@acme.example", cause=Cause.HARD, reason="550 5.1.1", days=1, since=now)])
     s.flush()
     return mail.id
 

@@ -7,11 +7,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from app.audit.models import Entry
+from app.audit.models import Entry, Event
 from app.db.session import now as database_now
 from app.intake.models import InboundMail, Mailbox
 from app.intake.rules.authentication import Verdict
 from app.intake.rules.states import MailState
+from app.outbox.models import Cause, Suppression
 from app.tickets import actions as tickets
 from app.tickets.actions import Body, Source
 from app.tickets.models import Channel, Ticket
@@ -157,3 +158,22 @@ def test_who_works_on_a_ticket_sees_whether_its_sender_is_who_they_say(web: Web,
     assert "Sender could not be verified." in words
     assert "verified" not in web.browser(web.cast.carol).page(f"/my/tickets/{number}").text
     assert "Sender verified by DKIM for acme.example." in web.browser(web.cast.bob).page(f"/mail/{mails[0]}").text
+
+
+def test_a_suppressed_address_is_shown_with_its_reason_and_lifted_by_hand(web: Web) -> None:
+    with web.desk.db.transaction() as s:
+        row = {"address": "gone@acme.example", "cause": Cause.HARD, "reason": "550 5.1.1 <b>nobody</b>", "days": 1}
+        s.add(Suppression(**row, since=database_now(s)))
+    browser = web.browser(web.cast.bob)
+    shown = browser.page("/mail/suppressed").text
+    assert "gone@acme.example" in shown
+    assert "550 5.1.1 <b>nobody</b>" in shown
+    opened = browser.page("/mail/suppressed")
+    assert browser.fill(opened, "/mail/suppressed/lift").status_code == 303
+    assert "Every address gets mail." in browser.page("/mail/suppressed").text
+    again = browser.fill(opened, "/mail/suppressed/lift")
+    assert again.status_code == 404
+    assert "is not suppressed" in again.text
+    with web.desk.db.transaction() as s:
+        [entry] = s.scalars(select(Entry).where(Entry.kind == Event.MAIL_UNSUPPRESSED))
+    assert entry.actor == "Bob <bob@desk.example>"

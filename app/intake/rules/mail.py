@@ -1,11 +1,13 @@
 """What is known of a mail once it is read."""
 
 from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
 from typing import Any
 
 from app.intake.rules.quotes import Fold
 
 MOST_OF_THREAD = 20
+COMPLAINTS = frozenset({"abuse", "complaint", "opt-out", "opt-out-list"})  # Feedback-Types
 
 
 @dataclass(frozen=True)
@@ -16,15 +18,42 @@ class Address:
     address: str
 
 
-@dataclass(frozen=True)
-class Bounce:
-    """What a delivery report says (RFC 3464): about which mails, to whom, and how it went."""
+class ReportKind(StrEnum):
+    """`perhaps` is what only looks like a report of a lost mail."""
 
-    mail_ids: tuple[str, ...]
+    DELIVERY = "delivery"
+    COMPLAINT = "complaint"
+    PERHAPS = "perhaps"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a report says of one recipient.
+
+    `original` is the address we wrote to, where that is told apart from the one it came to. `action` is failed, delayed,
+    delivered, relayed or expanded; of a complaint its Feedback-Type.
+    """
+
     recipient: str
     action: str
-    status: str
-    diagnostic: str
+    original: str = ""
+    status: str = ""
+    diagnostic: str = ""
+
+    @property
+    def words(self) -> str:
+        """Status and diagnosis as they came."""
+        return " ".join(part for part in (self.status, self.diagnostic) if part) or "no reason given"
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report about mail (RFC 3464, RFC 5965): which mails came back, their return paths, and what it says of each recipient."""
+
+    kind: ReportKind
+    mail_ids: tuple[str, ...]
+    return_paths: tuple[str, ...]
+    recipients: tuple[Told, ...]
 
 
 @dataclass(frozen=True)
@@ -68,7 +97,7 @@ class Mail:
     references: tuple[str, ...]
     date: str | None
     automatic: str
-    bounce: Bounce | None
+    report: Report | None
     text: str
     html: str | None
     html_policy: int | None
@@ -119,7 +148,7 @@ def to_json(mail: Mail) -> dict[str, Any]:
 
 def from_json(plain: dict[str, Any]) -> Mail:
     """The mail again. Raises TypeError or KeyError where `plain` was no mail."""
-    sender, bounce = plain["sender"], plain["bounce"]
+    sender, report = plain["sender"], plain["report"]
     return Mail(
         **{
             **plain,
@@ -127,8 +156,13 @@ def from_json(plain: dict[str, Any]) -> Mail:
             "to": tuple(Address(**a) for a in plain["to"]),
             "cc": tuple(Address(**a) for a in plain["cc"]),
             "folds": tuple((begin, end, why) for begin, end, why in plain["folds"]),
-            "bounce": Bounce(**{**bounce, "mail_ids": tuple(bounce["mail_ids"])}) if bounce else None,
+            "report": _report(report) if report else None,
             "cards": tuple(Card(**{**c, "answers": tuple(tuple(a) for a in c["answers"])}) for c in plain["cards"]),
             **{name: tuple(plain[name]) for name in ("delivered_to", "in_reply_to", "references", "results")},
         }
     )
+
+
+def _report(plain: dict[str, Any]) -> Report:
+    told = tuple(Told(**one) for one in plain["recipients"])
+    return Report(ReportKind(plain["kind"]), tuple(plain["mail_ids"]), tuple(plain["return_paths"]), told)

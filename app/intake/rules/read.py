@@ -51,6 +51,7 @@ def mail(raw: bytes) -> tuple[Mail, Sequence[Found]]:
 def _described(whole: parts.Part, subject: str, plain: str, folds: tuple[Fold, ...], harmless: str | None) -> Mail:
     h = whole.headers
     sender, named_by = _sender(h)
+    machine = automatic.why(h, sender=_claimed(h), subject=subject, media_type=whole.media_type)
     return Mail(
         sender=sender,
         sender_field=named_by,
@@ -62,8 +63,8 @@ def _described(whole: parts.Part, subject: str, plain: str, folds: tuple[Fold, .
         in_reply_to=addresses.mail_ids(h.first("in-reply-to")),
         references=addresses.mail_ids(" ".join(h.all("references"))),
         date=_date(h.first("date")),
-        automatic=automatic.why(h, sender=_claimed(h), subject=subject, media_type=whole.media_type),
-        bounce=report.bounce(whole),
+        automatic=machine,
+        report=report.report(whole, automatic=machine),
         text=plain,
         html=harmless,
         html_policy=None if harmless is None else html.POLICY,

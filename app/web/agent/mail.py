@@ -1,10 +1,11 @@
 """The ledger of incoming mail, for who is responsible for the desk: what came, what became of it, and each mail as it came."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Form, Request, Response
 
+from app.accounts.identity import Identity
 from app.accounts.models import Person
 from app.audit import actions as audit
 from app.audit.models import Event
@@ -12,6 +13,8 @@ from app.core.errors import DeskError, NotFound
 from app.db.session import Session
 from app.intake import actions as intake
 from app.intake import queries
+from app.outbox import queries as letters
+from app.outbox import suppression
 from app.web import downloads
 from app.web.agent import trouble
 from app.web.desk import Desk
@@ -23,6 +26,7 @@ router = APIRouter(prefix="/mail", route_class=PageRoute)
 
 State = Literal["all", "quarantined", "new", "done", "duplicate", "ignored"]
 PAGE = 50
+MOST_ADDRESSES = 500
 MOST_SHOWN = 100_000  # bytes of a mail's source
 _STATES: dict[State, str] = {
     "all": "All",
@@ -57,6 +61,22 @@ def index(
     )
 
 
+@router.get("/suppressed")
+def suppressed(me: ManagerAsker, c: Reader, now: Now, house: House, request: Request) -> Response:
+    """The addresses that get no more mail of ours, or none that a machine writes."""
+    return _suppressed(request, me, now, trouble.words(c, house.settings), letters.suppressed(c, limit=MOST_ADDRESSES))
+
+
+@router.post("/suppressed/lift")
+def lift(address: Annotated[str, Form(max_length=320)], me: Manager, s: Tx, now: Now, house: House, request: Request) -> Response:
+    """Send mail there again."""
+    try:
+        suppression.lift_by_hand(s, address, by=me.signature, now=now)
+    except DeskError as wrong:
+        return _suppressed(request, me, now, [], letters.suppressed(s, limit=MOST_ADDRESSES), wrong)
+    return see_other("/mail/suppressed")
+
+
 @router.get("/{id:key}")
 def show(id: int, me: Manager, s: Tx, now: Now, house: House, request: Request) -> Response:
     """One mail: what became of it and why, and its source as it came. Looking at it is recorded."""
@@ -88,6 +108,26 @@ def drop(id: int, me: Manager, s: Tx, now: Now, house: House, request: Request) 
     except DeskError as wrong:
         return _page(request, s, me, house, id, now, wrong)
     return see_other(f"/mail/{id}")
+
+
+def _suppressed(
+    request: Request,
+    me: Person | Identity,
+    now: Now,
+    trouble: object,
+    rows: list[dict[str, Any]],
+    refusal: DeskError | None = None,
+) -> Response:
+    return page(
+        request,
+        "agent/suppressed.html",
+        me=me,
+        now=now,
+        trouble=trouble,
+        status=refusal.status if refusal else 200,
+        refusal=refusal.message if refusal else None,
+        rows=rows,
+    )
 
 
 def _page(request: Request, s: Session, me: Person, house: Desk, id: int, now: Now, refusal: DeskError | None) -> Response:

@@ -290,7 +290,7 @@ def test_letters_of_a_ticket_to_one_person_keep_their_order(outbox: Outbox, sink
 
 
 def test_a_letter_that_failed_holds_nobody_up(outbox: Outbox, sink: Sink) -> None:
-    sink.rcpt.append("550 5.1.1 No such user")
+    sink.rcpt.append("550 5.7.1 Not this one")
     outbox.put("first")
     outbox.put("second")
     outbox.process(sink.account())

@@ -1,11 +1,12 @@
 """Which addresses get mail, and when the next try is due."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.outbox import rules
 from app.outbox.rules import Verdict, again_after, pause, wire_address
 
 
@@ -86,3 +87,35 @@ def test_a_wire_address_is_plain_printable_ascii(text: str) -> None:
     assert wire.isprintable()
     assert not set(wire) & set('<> ",;:\\()[]')
     assert wire.count("@") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "nobody"),
+    [
+        ("550 5.1.1 <carol@acme.example>: no such user", True),
+        ("5.0.0 550 5.1.1 no such user", True),
+        ("550 5.1.10 RESOLVER.ADR.RecipientNotFound", True),
+        ("5.7.1 550 5.1.1 forbidden", False),
+        ("550 no such user", False),
+        ("550 refused by [5.1.1.9], 15.1.1", False),
+        ("5.2.2 552 mailbox full", False),
+        ("", False),
+    ],
+)
+def test_nobody_is_there_only_where_the_first_code_that_says_something_says_so(words: str, nobody: bool) -> None:
+    assert rules.nobody_there(words) is nobody
+
+
+@given(
+    start=st.timedeltas(timedelta(0), timedelta(days=3000)).map(lambda passed: datetime(2026, 1, 1, tzinfo=UTC) + passed),
+    pauses=st.lists(st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=20)), max_size=30),
+)
+def test_failing_days_are_never_more_than_the_days_there_were(start: datetime, pauses: list[timedelta]) -> None:
+    now = since = start
+    days = rules.failing_days(0, None, now)
+    for passed in pauses:
+        before, last, now = days, now, now + passed
+        days = rules.failing_days(before, last, now)
+        since = now if passed > rules.FORGOTTEN else since
+        assert 1 <= days <= (now.date() - since.date()).days + 1
+        assert days <= before + 1
