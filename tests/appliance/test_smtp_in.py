@@ -5,6 +5,8 @@ import smtplib
 import socket
 import ssl
 
+import pytest
+
 from tests.appliance.conftest import Make
 from tests.appliance.driver import SUPPORT, Appliance, eventually
 from tests.appliance.peers import CAROL, a_mail
@@ -37,7 +39,8 @@ def takes(desk: Appliance) -> bool:
 
 def test_a_mail_on_port_25_is_a_ticket_in_a_moment_and_the_door_is_watched_like_every_program(make: Make) -> None:
     desk = make(
-        settings={"SMTP_IN": "on", "SMTP_IN_DOMAINS": "desk.example", "IMAP_HOST": "", "IMAP_USER": "", "IMAP_PASSWORD": ""}
+        settings={"SMTP_IN": "on", "SMTP_IN_DOMAINS": "desk.example", "IMAP_HOST": "", "IMAP_USER": "", "IMAP_PASSWORD": ""},
+        more="tmpfs: [/data/tmp:size=4m]",
     )
     desk.ports.append("127.0.0.1::25")
     desk.up()
@@ -50,6 +53,12 @@ def test_a_mail_on_port_25_is_a_ticket_in_a_moment_and_the_door_is_watched_like_
     eventually(lambda: len(desk.mail.inbox(CAROL)) == 1, within=15)
     assert SUPPORT in str(desk.mail.inbox(CAROL)[0]["From"])
 
+    with smtplib.SMTP("127.0.0.1", desk.port(25), "mx.acme.example", timeout=30) as line:
+        with pytest.raises(smtplib.SMTPDataError, match="The disk is full here; send it again later"):
+            line.send_message(a_mail("Too large for what is left", ("x" * 70 + "\n") * 120_000))
+        assert line.send_message(a_mail("Small enough")) == {}
+    eventually(lambda: len(root.tickets()) == 2, within=10)
+
     listening = set(desk.run("/opt/venv/bin/python", "-c", LISTENING).output.splitlines())
     assert {"tcp :: 25", "tcp 0.0.0.0 25"} & listening
     doors = [(uid, powers) for uid, powers, _, words in processes(desk) if words.startswith("smtp-in:")]
@@ -59,7 +68,7 @@ def test_a_mail_on_port_25_is_a_ticket_in_a_moment_and_the_door_is_watched_like_
     desk.until_replaced("smtp-in", desk.signal("smtp-in"))
     eventually(lambda: takes(desk), within=10)
     bring(desk, "After its death")
-    eventually(lambda: len(root.tickets()) == 2, within=10)
+    eventually(lambda: len(root.tickets()) == 3, within=10)
 
     desk.signal("smtp-in", signal.SIGSTOP)
     eventually(lambda: desk.health()[0] == 503, within=12, otherwise=desk.health)

@@ -12,8 +12,12 @@ import dns.resolver
 import dns.rrset
 import pytest
 
+from app.config import Settings
 from app.intake import sender_policy
+from app.intake.dns import Names
+from app.intake.processing import Processor
 from app.intake.rules import headers
+from app.intake.rules.authentication import Verdict
 from tests.mail.conftest import Desk
 from tests.mail.smtp_door import Client
 from tests.mail.test_smtp_in import client, door, raw, settings
@@ -139,3 +143,22 @@ def test_what_the_library_trips_over_is_no_reason_to_refuse_a_mail(
     monkeypatch.setattr(sender_policy, "verdict", trips)
     assert client.bring(mail("Hello")).startswith("250")
     assert b"desk.example; spf=temperror" in raw(desk, desk.ledger()[0].id)
+
+
+@pytest.mark.parametrize(
+    ("envelope", "verdict", "words"),
+    [
+        ("carol@good.example", Verdict.PASS, "SPF for good.example, says desk.example"),
+        ("mallory@open.example", Verdict.NONE, "no valid signature of good.example, which asks for none"),
+    ],
+)
+def test_the_message_says_whether_its_sender_is_known_by_it(
+    desk: Desk, client: Client, settings: Settings, envelope: str, verdict: Verdict, words: str
+) -> None:
+    forged = b"Authentication-Results: desk.example; spf=pass smtp.mailfrom=carol@good.example\r\n"
+    client.bring(forged + mail("Hello", sender="Carol <carol@good.example>"), sender=envelope)
+    [row] = desk.ledger()
+    names = Names().for_a_mail
+    Processor(desk.database, settings, reader=desk.reader, beat=lambda: None, names=names).process(row.id)
+    [row] = desk.ledger()
+    assert (row.verdict, row.verdict_words) == (verdict, words)
