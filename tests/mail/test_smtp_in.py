@@ -272,6 +272,18 @@ def test_where_the_disk_is_full_it_is_put_off_with_that_reason_and_nothing_is_lo
     assert len(desk.ledger()) == 1
 
 
+def test_where_the_database_has_no_room_it_is_put_off_with_that_reason(desk: Desk, client: Client, owner: Engine) -> None:
+    full = "BEGIN RAISE EXCEPTION 'no space left on device' USING ERRCODE = 'disk_full'; END"
+    with owner.begin() as c:
+        c.execute(text(f"CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $${full}$$"))
+        c.execute(text("CREATE TRIGGER no_room BEFORE INSERT ON inbound_mail EXECUTE FUNCTION no_room()"))
+    assert client.bring(mail("Hello")).startswith("452 4.3.1")
+    with owner.begin() as c:
+        c.execute(text("DROP TRIGGER no_room ON inbound_mail"))
+    assert client.bring(mail("Hello")).startswith("250")
+    assert len(desk.ledger()) == 1
+
+
 def test_the_poller_hears_of_it_at_once(
     desk: Desk, settings: Settings, client: Client, poller: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 
+import idna
+
 from app.intake.rules.headers import split
 
 UNTRUSTED = b"X-Untrusted-"
@@ -43,7 +45,7 @@ def headers(envelope: Envelope, recipients: Sequence[str], host: str) -> bytes:
     lines = [
         f"Return-Path: <{_inside(envelope.sender)}>",
         *(f"Delivered-To: {_inside(recipient)}" for recipient in recipients),
-        f"Authentication-Results: {host}; spf={envelope.verdict} {_identity(envelope.sender, helo)}",
+        f"Authentication-Results: {host}; spf={envelope.verdict}{_identity(envelope.sender, helo)}",
         f"Received: from {helo} ({_literal(envelope.client)})",
         f"\tby {host} (ATUM Desk) with {envelope.protocol} id {envelope.id}",
         *([f"\tfor <{_inside(recipients[0])}>"] if len(recipients) == 1 else []),
@@ -81,11 +83,23 @@ def _without_comments(value: bytes) -> bytes:
 
 
 def _identity(sender: str, helo: str) -> str:
-    """Whom the verdict is about: the sender, or only its domain where the rest isn't plain, or the name given for nobody."""
-    for claimed in (sender, sender.rpartition("@")[2]):
-        if claimed and _PLAIN_PATH.fullmatch(claimed):
-            return f"smtp.mailfrom={claimed}"
-    return f"smtp.helo={helo}"
+    """Whom the verdict is about: the sender, or only its domain where the rest isn't plain; without one the name that was given.
+
+    Nothing where not even the domain can be said plainly.
+    """
+    if not sender:
+        return f" smtp.helo={helo}"
+    for claimed in (sender, _ascii(sender.rpartition("@")[2])):
+        if _PLAIN_PATH.fullmatch(claimed):
+            return f" smtp.mailfrom={claimed}"
+    return ""
+
+
+def _ascii(domain: str) -> str:
+    try:
+        return domain if domain.isascii() else idna.encode(domain, uts46=True).decode()
+    except UnicodeError:
+        return ""
 
 
 def _plain(form: re.Pattern[str], said: str) -> str:
