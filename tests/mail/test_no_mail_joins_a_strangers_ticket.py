@@ -29,8 +29,8 @@ from app.outbox import actions as outbox
 from app.outbox.models import Letter
 from app.tickets.models import Message, Ticket, Watcher
 from app.tickets.rules import WatcherKind
+from scripts.load.scores import CORPUS, mails
 from tests.db.intake.conftest import a_mailbox
-from tests.mail.test_corpus import CORPUS, mails
 from tests.unit.outbox.letters import a_house
 
 HOUSE = a_house()

@@ -144,7 +144,7 @@ def _file(part: Part) -> Found:
     ending = _ENDINGS.get(part.media_type, "bin")
     name = part.name
     if not name and part.media_type == "message/rfc822":
-        name = headers.split(part.content)[0].text("subject")[:150] + ".eml"
+        name = (headers.split(part.content)[0].text("subject")[:150] or "message") + ".eml"
     return Found(
         text.file_name(name, otherwise=f"{part.media_type.partition('/')[0]}.{ending}"),
         part.content,

@@ -15,6 +15,7 @@ MOST_ALL = 256 * 1024
 _NAME = re.compile(rb"([!-9;-~]{1,100})[ \t]*:")
 _END = re.compile(rb"\r?\n\r?\n|\r\r")
 _MARK = re.compile(r'\\"|[;"]')
+_AFTER_PADDING = re.compile(rb"=[ \t][^\r\n]*")  # words behind the end
 _CONTINUED = re.compile(r"([^*]+)(?:\*(\d{1,4}))?(\*)?")
 
 
@@ -112,7 +113,7 @@ def base64(raw: bytes) -> bytes:
             return binascii.a2b_base64(raw)
         except binascii.Error:
             pass
-    clean = re.sub(rb"[^A-Za-z0-9+/=]+", b"", raw)
+    clean = re.sub(rb"[^A-Za-z0-9+/=]+", b"", _AFTER_PADDING.sub(b"=", raw))
     chunks = (chunk[: len(chunk) - (len(chunk) % 4 == 1)] for chunk in clean.split(b"="))
     return b"".join(binascii.a2b_base64(chunk + b"=" * (-len(chunk) % 4)) for chunk in chunks if chunk)
 

@@ -15,7 +15,8 @@ MOST_PARTS = 500
 MOST_DEPTH = 50
 
 _GUESS = re.compile(rb"^--(\S[^\r\n]{0,199})\r?$", re.MULTILINE)
-_REST_OF_LINE = re.compile(rb"(--)?[ \t]*(?=\r|\n|\Z)")
+_REST_OF_LINE = re.compile(rb"(--)?(?:[ \t][^\r\n]*)?(?=\r|\n|\Z)")  # what follows a space doesn't count: RFC 2046 section 5.1.1
+_TYPE = re.compile(r"[^\s/;,\"]+/[^\s/;,\"]+(?=\s|\Z)")
 _BREAK = re.compile(rb"[\r\n]")
 _SOMETHING = re.compile(rb"\S")
 _WINDOW = 1_000_000  # bytes
@@ -106,8 +107,8 @@ def tree(raw: bytes) -> tuple[Part, bool]:
 def _part(mail: bytes, span: tuple[int, int], otherwise: str, depth: int, room: _Room) -> Part:
     fields, start = headers.split(mail, *span)
     media_type, parameters = headers.parameters(fields.first("content-type"))
-    if not re.fullmatch(r"[^\s/]+/[^\s/]+", media_type):
-        media_type = "text/plain" if media_type.startswith("text") else otherwise
+    named = _TYPE.match(media_type)
+    media_type = named[0] if named else "text/plain" if media_type.startswith("text") else otherwise
     part = Part(fields, mail, start, span[1], media_type, parameters)
     if media_type.startswith("multipart/"):
         _divide(part, depth, room)
@@ -115,8 +116,9 @@ def _part(mail: bytes, span: tuple[int, int], otherwise: str, depth: int, room: 
 
 
 def _divide(part: Part, depth: int, room: _Room) -> None:
-    spans = _spans(part, part.parameters.get("boundary", "").encode("utf-8", "replace"))
-    if not spans and (found := _GUESS.search(part.mail, part.start, part.end)):
+    boundary = part.parameters.get("boundary", "").encode("utf-8", "replace")
+    spans = _spans(part, boundary)
+    if not spans and (found := _GUESS.search(part.mail, part.start, part.end)) and found[1].rstrip() != boundary + b"--":
         spans = _spans(part, found[1].rstrip())
     if not spans:
         part.media_type = "text/plain"  # a multipart without parts is its text

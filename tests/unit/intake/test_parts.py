@@ -55,6 +55,8 @@ def test_a_multipart_without_parts_is_its_text() -> None:
     ("encoding", "sent", "content"),
     [
         ("base64", "SGVsbG8=", b"Hello"),
+        ("base64", "SGVsbG8= is the end\r\n", b"Hello"),
+        ("base64", "SGVs*bG8=SGVsbG8=", b"HelloHello"),
         ("BASE64 ", "SGVsbG8", b"Hello"),
         ("quoted-printable", "a=3db=3D=\r\nc", b"a=b=c"),
         ("quoted-printable", "100% =ZZ", b"100% =ZZ"),
@@ -151,3 +153,22 @@ def test_every_leaf_is_a_slice_of_the_mail_and_none_lies_in_another(bits: list[b
     leaves = [p for p in parts.tree(raw)[0].walk() if not p.children]
     assert all(p.body == raw[p.start : p.end] and p.mail is raw for p in leaves)
     assert all(before.end <= after.start for before, after in itertools.pairwise(leaves))
+
+
+def test_words_after_a_boundary_and_a_space_do_not_count() -> None:
+    raw = (
+        multipart(part("one"), part("two"))
+        .replace(b"--limit\r\n", b"--limit as ever\r\n")
+        .replace(b"--limit--", b"--limit-- the end")
+    )
+    assert leaves(raw) == [b"one", b"two"]
+
+
+def test_a_type_without_its_semicolon_is_still_that_type() -> None:
+    raw = mail(b"--x\r\n\r\none\r\n--x--\r\n", Content_Type='multipart/mixed boundary="x"')
+    assert leaves(raw) == [b"one"]
+
+
+def test_a_multipart_that_only_ends_is_its_text() -> None:
+    whole, _ = parts.tree(mail("No parts here.\r\n--x--\r\nBye", Content_Type="multipart/mixed; boundary=x"))
+    assert whole.content == b"No parts here.\r\n--x--\r\nBye"
