@@ -28,6 +28,8 @@ def pairs(raw: str) -> list[tuple[str, str]]:
         ("<@one.example,@two.example:c@a.example>", [("", "c@a.example")]),
         ("c @ a . example", [("", "c@a.example")]),
         ('"quoted local"@a.example', [("", '"quoted local"@a.example')]),
+        ('";"@a.example', []),
+        ('"a,b"@a.example, c@a.example', [("", "c@a.example")]),
         ("c@a.example.", [("", "c@a.example")]),
         ("c@[192.0.2.1]", [("", "c@[192.0.2.1]")]),
         ("jörg@bücher.example", [("", "jörg@bücher.example")]),
