@@ -56,6 +56,8 @@ class _Draft:
     def address(self) -> Address | None:
         """The address, if there is one: in the angle brackets, else the first word that can be one."""
         whole = "".join(self.phrase if self.angle is None else self.angle)
+        if "@" not in whole:
+            return None
         if self.angle is not None:
             whole = whole.rpartition(":")[2]  # an obsolete route
         candidates = [whole.strip(), *_AROUND_DOTS.sub(r"\1", " ".join(whole.split())).split()]
@@ -76,12 +78,16 @@ def _parsed(raw: str) -> Iterator[Address]:
             draft.angle = []
         elif piece == ":":  # what came before names a group
             draft = _Draft()
+        elif piece == ">" and draft.angle is None:
+            continue  # nothing was opened
         elif found := draft.address():
             yield found
             draft, count = _Draft(), count + 1
             if count >= MOST:
                 return
-        elif piece != ">":
+        elif piece == ">":
+            draft.angle = None
+        else:
             draft = _Draft()
     if found := draft.address():
         yield found

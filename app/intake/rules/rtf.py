@@ -6,6 +6,7 @@ Linear in what comes, and bounded: of a longer text the beginning is read.
 import re
 import struct
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from app.intake.rules import charset
 
@@ -82,8 +83,7 @@ def read(raw: bytes) -> tuple[str, bool]:
     return reading.text, reading.is_html
 
 
-@dataclass
-class _Group:
+class _Group(NamedTuple):
     """What holds up to the end of a group."""
 
     silent: bool = False
@@ -131,44 +131,47 @@ class _Reading:
     def _brace(self, brace: str) -> None:
         self._end_run()
         if brace == "{":
-            self.groups.append(_Group(**vars(self.groups[-1])))
+            self.groups.append(self.groups[-1])
         elif len(self.groups) > 1:
             self.groups.pop()
         self.optional, self.skip = False, 0
 
     def _word(self, word: str, number: str | None) -> int:
-        group, optional, self.optional = self.groups[-1], self.optional, False
+        optional, self.optional = self.optional, False
         if optional or word in _NOT_SAID:
-            group.in_tag = self.is_html and word == "htmltag"
-            group.silent = not group.in_tag
+            in_tag = self.is_html and word == "htmltag"
+            self._set(in_tag=in_tag, silent=not in_tag)
         elif word in _MEANS:
             self._say(_MEANS[word])
         elif word == "u" and number:
             self._say(chr(int(number) % 65536))
-            self.skip = group.unicode_skips
+            self.skip = self.groups[-1].unicode_skips
         elif word == "bin" and number:
             return max(int(number), 0)
         else:
-            self._set(group, word, int(number) if number else None)
+            self._end_run()
+            self._turn(word, int(number) if number else None)
         return 0
 
-    def _set(self, group: _Group, word: str, number: int | None) -> None:
-        self._end_run()
+    def _turn(self, word: str, number: int | None) -> None:
         if word == "ansicpg" and number:
             self.document_codepage = number
         elif word == "fonttbl":
-            group.fonts = group.silent = True
+            self._set(fonts=True, silent=True)
         elif word == "f":
             self.font = number or 0
-            group.codepage = self.codepages.get(self.font, 0)
-        elif word == "fcharset" and group.fonts:
+            self._set(codepage=self.codepages.get(self.font, 0))
+        elif word == "fcharset" and self.groups[-1].fonts:
             self.codepages[self.font] = _FONT_CODEPAGES.get(number or 0, 0) if number else 0
         elif word == "plain":
-            group.codepage = 0
+            self._set(codepage=0)
         elif word == "uc":
-            group.unicode_skips = min(number or 0, 9)
+            self._set(unicode_skips=min(number or 0, 9))
         elif word == "htmlrtf":
-            group.only_rich = number != 0
+            self._set(only_rich=number != 0)
+
+    def _set(self, **what: Any) -> None:
+        self.groups[-1] = self.groups[-1]._replace(**what)
 
     def _say(self, text: str) -> None:
         if not self._unheard:
