@@ -12,17 +12,20 @@ import select
 import socket
 
 from app.intake import frames
+from app.intake.confine import confine
 from app.intake.rules import mail as mails
 from app.intake.rules import read
 
 MEMORY = 512 * 1024 * 1024
 CPU = 10  # seconds for one mail
+OPEN_FILES = 16  # its three, and what is loaded when it is needed
 IDLE = 10.0  # seconds
 
 
 def main() -> None:
     """Serve until the parent goes or nothing comes."""
     _limit()
+    confine()
     with socket.socket(fileno=0) as parent:
         while select.select([parent], [], [], IDLE)[0]:
             try:
@@ -46,6 +49,7 @@ def _limit() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
 
 
 def _allow_cpu() -> None:

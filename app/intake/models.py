@@ -74,7 +74,7 @@ class InboundMail(Table):
     the server says. `content_key` is the same for the same mail come twice. `server_acked_at` is when the server was told that
     the mail is ours; `received_at` is the server's own time, never in the future. `thread` are the Message-IDs that a mail of a
     person refers to. `verdict` is whether it is from the address it names, and `verdict_words` what that rests on. One with
-    `released_at` was let through by a person: no rule holds it.
+    `released_at` was let through by a person: no rule holds it. `charset` is how the text was read, and what spoke for it.
     """
 
     __tablename__ = "inbound_mail"
@@ -96,6 +96,7 @@ class InboundMail(Table):
     attempts: Mapped[int]
     content_key: Mapped[str | None]
     mail_id: Mapped[str | None] = mapped_column(index=True)
+    charset: Mapped[str | None]
     sender: Mapped[str | None]
     subject: Mapped[str | None]
     thread: Mapped[list[str] | None] = mapped_column(ARRAY(Text))

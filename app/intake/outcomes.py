@@ -53,6 +53,7 @@ def settle(
         return None
     row.content_key, row.mail_id, row.subject = mail.content_key, mail.message_id, mail.subject or None
     row.sender = mail.sender.address if mail.sender else None
+    row.charset = text.one_line(mail.charset, most=100) or None
     row.verdict, row.verdict_words = checked.verdict, text.one_line(checked.words, most=500)
     row.thread = None if mail.automatic or mail.sender is None else list(mail.thread)
     if _came_before(s, row, now):

@@ -69,6 +69,7 @@ def ledger(
         InboundMail.sender,
         InboundMail.subject,
         InboundMail.mail_id,
+        InboundMail.charset,
         InboundMail.ticket,
         InboundMail.attempts,
         InboundMail.server_acked_at,

@@ -36,6 +36,12 @@ def test_a_mail_becomes_a_ticket_of_its_sender(desk: Desk, cast: Cast) -> None:
     assert desk.acknowledgements() == ["carol@acme.example"]
 
 
+def test_the_ledger_keeps_how_the_text_was_read(desk: Desk) -> None:
+    row = desk.deliver(mail("Привет".encode("koi8-r"), Content_Type="text/plain; charset=koi8-r"))
+    assert row.charset == "koi8-r: as labelled"
+    assert queries.ledger(desk.s.connection())[0]["charset"] == "koi8-r: as labelled"
+
+
 def test_somebody_new_becomes_a_customer(desk: Desk) -> None:
     desk.deliver(mail(sender="Erin <Erin@New.example>"))
     assert desk.tickets()[0].requester.email == "erin@new.example"

@@ -11,12 +11,13 @@ from app.intake.rules.headers import Headers
 
 SIZE = 65_536
 BITS = (
-    "a", " ", "\t", "\n", "\r\n", "\r", "\0", "é", "(", ")", '"', "'", "\\", '\\"', "<", ">", "<<", "</", "{", "}", ";", ":", ",", ".", "=",
-    "@", "-", "--", "- ", "*", "?", "=?", "?=", "=?utf-8?q?", "=?utf-8?q?a?= ", "=?a?b?=", "a=", "a*0*=", "a;b=", "a@b.c,", "<a@b> ", "a@",
-    "/", "a/b", "a/b ", "%41", "&#64;", "> ", ">> \n", "a \n", "-- \n", "begin 644 a\n", "end\n", "=ybegin name=", "=yend\n", "src=", "src =  ",
-    'src="', "background='", "url(", "url(  ", "cid:", " via ", "via", "noreply.", "no-reply", "do.not", "BEGIN:VTIMEZONE\n", "END:VTIMEZONE\n",
-    "<a>", "<param>", "<nofill>", "<!--", "<meta charset", "<?xml encoding=", "--x\r\n", "--x--\r\n", "Subject: a\r\n", "From ", "\\u5?", "\\'e9",
-    "\\bin1", "\\f1", "\\*\\a", "Re: ", "[#", "x@" * 8 + "\n", "\u202e", "=\r\n", "Message-ID: <", "auto-", "out of office ",
+    "a", " ", "\t", "\n", "\r\n", "\r", "\0", "é", "(", ")", '"', "'", "\\", '\\"', "<", ">", "<<", "</", "{", "}", ";", ":",
+    ",", ".", "=", "@", "-", "--", "- ", "*", "?", "=?", "?=", "=?utf-8?q?", "=?utf-8?q?a?= ", "=?a?b?=", "a=", "a*0*=",
+    "a;b=", "a@b.c,", "<a@b> ", "a@", "/", "a/b", "a/b ", "%41", "&#64;", "> ", ">> \n", "a \n", "-- \n", "begin 644 a\n",
+    "end\n", "=ybegin name=", "=yend\n", "src=", "src =  ", 'src="', "background='", "url(", "url(  ", "cid:", " via ", "via",
+    "noreply.", "no-reply", "do.not", "BEGIN:VTIMEZONE\n", "END:VTIMEZONE\n", "<a>", "<param>", "<nofill>", "<!--",
+    "<meta charset", "<?xml encoding=", "--x\r\n", "--x--\r\n", "Subject: a\r\n", "From ", "\\u5?", "\\'e9", "\\bin1", "\\f1",
+    "\\*\\a", "Re: ", "[#", "x@" * 8 + "\n", "\u202e", "=\r\n", "Message-ID: <", "auto-", "out of office ",
 )  # fmt: skip
 
 READERS: dict[str, Callable[[str], object]] = {

@@ -153,15 +153,18 @@ def test_the_child_knows_no_secret_and_has_its_limits(monkeypatch: pytest.Monkey
         assert child is not None
         environment = os.read(os.open(f"/proc/{child.pid}/environ", os.O_RDONLY), 65536)
         limits = os.read(os.open(f"/proc/{child.pid}/limits", os.O_RDONLY), 65536).decode()
+        held = sorted(each.name for each in Path(f"/proc/{child.pid}/fd").iterdir())
     assert b"secret" not in environment
+    assert held == ["0", "1", "2"]
     assert limits.split("Max address space")[1].split()[0] == str(512 * 1024 * 1024)
     assert 10 < int(limits.split("Max cpu time")[1].split()[0]) < 20
     assert limits.split("Max file size")[1].split()[0] == "0"
     assert limits.split("Max processes")[1].split()[0] == "0"
+    assert limits.split("Max open files")[1].split()[0] == "16"
 
 
 def test_the_parent_loads_none_of_the_parsers() -> None:
-    heavy = "print(sorted({'lxml', 'nh3', 'chardet', 'inscriptis'} & set(sys.modules)))"
+    heavy = "print(sorted({'lxml', 'nh3', 'chardet', 'inscriptis', 'icalendar'} & set(sys.modules)))"
     said = subprocess.run([sys.executable, "-c", f"import sys, app.entry.mail_poller\n{heavy}"], capture_output=True, check=True)
     assert said.stdout == b"[]\n"
 
