@@ -74,6 +74,27 @@ def test_a_file_name_is_only_a_name(sent: str, name: str) -> None:
     assert names(raw) == [name]
 
 
+@pytest.mark.parametrize(
+    "field",
+    [
+        "filename*=utf-8''..%2F..%2Fapp%2Fx.py",
+        "filename*0*=utf-8''..%2F; filename*1*=..%2Fapp; filename*2*=%2Fx.py",
+        'filename="=?utf-8?q?..=2F..=2Fapp=2Fx.py?="',
+        'filename="/data/files/x.py"',
+        'filename="C:\\\\Windows\\\\x.py"',
+        "filename*=utf-8''%E2%80%AEx.py%00",
+    ],
+)
+def test_a_way_to_another_folder_in_any_writing_is_only_a_name(field: str) -> None:
+    assert names(mail("x", Content_Type="application/pdf", Content_Disposition=f"attachment; {field}")) == ["x.py"]
+
+
+def test_documents_with_entities_are_kept_and_never_looked_into() -> None:
+    bomb = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><x>&b;</x>'
+    raw = multipart(part("See."), part(bomb, "application/xml"), part(bomb, "text/xml"))
+    assert (said(raw).text, [f.content for f in said(raw).files]) == ("See.", [bomb, bomb])
+
+
 def test_a_nameless_file_gets_a_name_by_its_type() -> None:
     assert names(mail("x", Content_Type="text/calendar")) == ["text.ics"]
 

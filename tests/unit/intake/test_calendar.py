@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.intake.rules import calendar, read
@@ -173,6 +173,7 @@ LINES = [
 ]  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(LINES), max_size=12))
 def test_no_order_of_lines_makes_it_raise(lines: list[str]) -> None:
     for card in read.mail(multipart(invitation("\n".join(lines) + "\n")))[0].cards:

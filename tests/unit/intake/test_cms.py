@@ -7,7 +7,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.intake.rules import body, cms, read
@@ -104,6 +104,7 @@ def octets(content: bytes) -> bytes:
     return b"\x04\x84" + len(content).to_bytes(4, "big") + content
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.integers(0, 200))
 def test_damage_never_makes_it_raise(junk: bytes, at: int) -> None:
     for raw in (junk, ENVELOPE[:at] + junk, ENVELOPE[:at] + junk + ENVELOPE[at:], b"\x30\x80" * at):

@@ -5,7 +5,7 @@ import email.policy
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core import text
@@ -65,6 +65,7 @@ def test_files_of_one_name_get_numbers_before_their_endings() -> None:
     assert [f.name for f in found("", picture(), picture(), picture("A.PNG"))] == ["a.png", "a-2.png", "A-3.PNG"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=300) | st.sampled_from(["x" * 300 + ".pdf", "報" * 90, "." + "y" * 90]), max_size=12))
 def test_every_file_of_a_mail_has_a_name_of_its_own(names: list[str]) -> None:
     own = [f.name for f in files.sorted_out([Found(text.file_name(name), b"") for name in names], "")]
@@ -72,6 +73,7 @@ def test_every_file_of_a_mail_has_a_name_of_its_own(names: list[str]) -> None:
     assert all(text.file_name(name) == name for name in own)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.binary(min_size=1, max_size=50), st.uuids(), st.booleans()), min_size=1, max_size=4))
 def test_the_standard_library_s_related_parts_are_read_back_with_their_ids(pictures: list[tuple[bytes, object, bool]]) -> None:
     whole = email.message.EmailMessage(policy=email.policy.SMTP)

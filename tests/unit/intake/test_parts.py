@@ -172,3 +172,12 @@ def test_a_type_without_its_semicolon_is_still_that_type() -> None:
 def test_a_multipart_that_only_ends_is_its_text() -> None:
     whole, _ = parts.tree(mail("No parts here.\r\n--x--\r\nBye", Content_Type="multipart/mixed; boundary=x"))
     assert whole.content == b"No parts here.\r\n--x--\r\nBye"
+
+
+def test_a_wrong_boundary_is_put_right_by_the_lines_themselves() -> None:
+    assert leaves(multipart(part("one"), part("two")).replace(b'boundary="limit"', b'boundary="other"')) == [b"one", b"two"]
+
+
+def test_parts_within_parts_that_share_a_boundary_are_all_there() -> None:
+    inner = b'Content-Type: multipart/alternative; boundary="limit"\r\n\r\n--limit\r\n\r\ninner'
+    assert [leaf for leaf in leaves(multipart(part("one"), inner, part("two"))) if leaf.strip()] == [b"one", b"inner", b"two"]

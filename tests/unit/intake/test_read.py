@@ -5,7 +5,7 @@ import email.policy
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.intake.rules import mail as mails
@@ -219,6 +219,7 @@ OTHERS = (
 )
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_nothing_makes_the_other_readers_raise(raw: bytes) -> None:
     for kind in OTHERS:
@@ -226,6 +227,7 @@ def test_nothing_makes_the_other_readers_raise(raw: bytes) -> None:
     described(b"\r\nbegin 644 a\n" + raw + b"\nend\n=ybegin line=1 name=b\n" + raw + b"\n=yend\n")
 
 
+@settings(deadline=None)
 @given(st.recursive(st.binary(max_size=40), lambda inner: st.lists(inner, min_size=1, max_size=3), max_leaves=6))
 def test_nested_mails_of_the_standard_library_are_read_back(content: object) -> None:
     """A list is a mail with attachments; bytes are a file; what is in a mail within the mail is read out of that one's file."""
