@@ -39,6 +39,7 @@ from app.intake.imap import Account
 from app.intake.watch import Watch
 from scripts.load import scores
 from scripts.load.__main__ import DATABASE, ROOT, docker, postgres, serving
+from scripts.load.bounces import score
 from scripts.load.fill import fill
 
 MAIL = "atum-desk-mail:latest"
@@ -309,9 +310,16 @@ def _read_corpus() -> list[str]:
     every = scores.mails()
     print(f"{len(every)} difficult mails read, the slowest in {scores.slowest(every):.2f} s", file=sys.stderr)
     found = scores.scores()
-    for score in found:
-        print(score, file=sys.stderr, flush=True)
-    unexplained = [name for score in found for name in score.unexplained]
+    for suite in found:
+        print(suite, file=sys.stderr, flush=True)
+    bounces = score(scores.CORPUS)
+    share = 100 * bounces["recognised"] / bounces["samples"]
+    wrongly = f"{bounces['wrongly']:g} of {bounces['ordinary']:g} ordinary mails taken for one"
+    print(
+        f"sisimai: reports             {bounces['recognised']:>5g} of {bounces['samples']:<5g} {share:6.1f} %, {wrongly}",
+        file=sys.stderr,
+    )
+    unexplained = [name for suite in found for name in suite.unexplained]
     print(f"differences without a reason: {', '.join(unexplained) or 'none'}", file=sys.stderr)
     return unexplained
 

@@ -3,7 +3,7 @@
 import pytest
 
 from scripts.load.bounces import score
-from tests.mail.test_corpus import CORPUS
+from scripts.load.scores import CORPUS
 
 pytestmark = pytest.mark.skipif(not CORPUS.exists(), reason=f"the mail corpus is not at {CORPUS}; set ATUM_MAIL_CORPUS")
 
