@@ -1,12 +1,11 @@
 """Addresses and Message-IDs out of header fields."""
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.intake.rules.addresses import MOST, addresses, first_mail_id, mail_ids
+from tests import cpu
 
 
 def pairs(raw: str) -> list[tuple[str, str]]:
@@ -111,7 +110,4 @@ def test_whatever_it_finds_is_an_address(raw: str) -> None:
     ],
 )
 def test_64_kb_of_evil_text_takes_less_than_a_second(evil: str) -> None:
-    began = time.perf_counter()
-    addresses(evil)
-    mail_ids(evil)
-    assert time.perf_counter() - began < 1
+    assert cpu.least(lambda: (addresses(evil), mail_ids(evil))) < 1

@@ -13,6 +13,7 @@ import pytest
 from app.intake.reader import Reader, Unreadable
 from app.intake.rules import html, parts
 from app.intake.rules.mail import Found
+from tests import cpu
 from tests.unit.intake.letters import mail, multipart, part
 
 Kept = list[tuple[str, bytes]]
@@ -70,9 +71,11 @@ HOSTILE = {
 
 @pytest.mark.parametrize("evil", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_hostile_mail_is_read_within_five_seconds(reader: Reader, evil: bytes) -> None:
-    began = time.monotonic()
+    reader.read(mail(), lambda *_: None)
+    assert reader._child
+    before = cpu.of_process(reader._child.pid)
     reader.read(evil, lambda *_: None)
-    assert time.monotonic() - began < 5
+    assert cpu.of_process(reader._child.pid) - before < 5
 
 
 def test_a_mail_of_fifty_thousand_parts_says_that_some_are_missing(reader: Reader) -> None:

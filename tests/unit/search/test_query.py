@@ -1,6 +1,5 @@
 """The language of queries: what people would guess works, what can't be understood is pointed at, nothing ever breaks it."""
 
-import time
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -14,6 +13,7 @@ from app.tickets.search import rules
 from app.tickets.search.nodes import All, Either, FieldValue, Filter, Node, Not, Query, Span, Words
 from app.tickets.search.rules import QueryWrong, parse
 from app.tickets.search.values import Around
+from tests import cpu
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HERE = Around(NOW)
@@ -244,9 +244,7 @@ EVIL = [
 @pytest.mark.parametrize("query", EVIL, ids=lambda query: repr(query[:8]))
 @pytest.mark.parametrize("length", [65536, rules.LONGEST])
 def test_evil_text_costs_next_to_nothing(query: str, length: int) -> None:
-    began = time.process_time()
-    _read(query[:length])
-    assert time.process_time() - began < 0.1
+    assert cpu.least(lambda: _read(query[:length])) < 0.1
 
 
 def test_too_long_too_much_and_too_deep_are_refused() -> None:

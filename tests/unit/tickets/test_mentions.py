@@ -1,10 +1,9 @@
 """Whom a note calls."""
 
-import time
-
 import pytest
 
 from app.tickets.mentions import names
+from tests import cpu
 
 
 @pytest.mark.parametrize(
@@ -65,7 +64,4 @@ def test_addresses_code_and_lone_signs_call_nobody(said: str) -> None:
     ],
 )
 def test_64_kilobytes_of_evil_take_no_time(evil: str) -> None:
-    began = time.process_time()
-    names(evil)
-
-    assert time.process_time() - began < 0.1
+    assert cpu.least(lambda: names(evil)) < 0.1
