@@ -44,7 +44,8 @@ class Blobs:
         path = self.path(digest.hexdigest())
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         Path(part.name).replace(path)
-        _sync_folder(path.parent)
+        for folder in (path.parent, path.parent.parent, self.root):  # each holds the name of the one before, which may be new
+            _sync_folder(folder)
         return path.name, size
 
     def get(self, name: str) -> bytes:
