@@ -21,6 +21,8 @@ class Event(StrEnum):
     TICKET_REPLIED = "ticket.replied"
     TICKET_NOTED = "ticket.noted"
     TICKET_REOPENED = "ticket.reopened"
+    TICKET_NOT_REOPENED = "ticket.not_reopened"
+    TICKET_FLOODED = "ticket.flooded"
     TICKET_FOLLOWED_UP = "ticket.followed_up"
     TICKET_TEAM_CHANGED = "ticket.team_changed"
     TICKET_SUBJECT_CHANGED = "ticket.subject_changed"

@@ -67,7 +67,7 @@ def drop_mail(settings: Settings, given: argparse.Namespace) -> Answer:
 
 
 def list_suppressed(settings: Settings, given: argparse.Namespace) -> Answer:
-    with database(settings).reading() as c:
+    with closing(database(settings)) as db, db.reading() as c:
         rows = letters.suppressed(c, limit=given.limit)
     if given.json:
         return 0, rows
@@ -76,7 +76,7 @@ def list_suppressed(settings: Settings, given: argparse.Namespace) -> Answer:
 
 
 def unsuppress(settings: Settings, given: argparse.Namespace) -> Answer:
-    with database(settings).transaction() as s:
+    with closing(database(settings)) as db, db.transaction() as s:
         for address in given.address:
             suppression.lift_by_hand(s, address, now=now(s))
     return 0, f"Mail is sent to {', '.join(given.address)} again. What failed before is not: answer again."

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
@@ -14,7 +14,7 @@ from app.core import ids, text
 from app.db import locks
 from app.db.session import Session
 from app.files.actions import File
-from app.intake import joining, reports
+from app.intake import floods, joining, reports
 from app.intake.authentication import NOT_CHECKED
 from app.intake.models import InboundMail
 from app.intake.rules.authentication import Checked, Verdict
@@ -28,6 +28,8 @@ from app.tickets.actions import Body, Source
 from app.tickets.models import Channel, Message, Ticket
 
 NOBODY = "unknown@sender.invalid"
+FLOOD = "its sender has many new tickets within an hour already; it stands on the last one that is open"
+LATE = timedelta(days=1)  # after this nobody waits for an acknowledgement
 NO_TEXT = "(This mail has no text.)"
 
 log = logging.getLogger(__name__)
@@ -152,14 +154,16 @@ def _deliver(
     sender = _sender(s, mail, now)
     if not mail.automatic:
         suppression.lift(s, sender.email, mail=row.id, now=now)
-    source = Source(Channel.MAIL, mail_id=mail.message_id, inbound_mail_id=row.id, auto=bool(mail.automatic))
+    late = now - row.received_at > LATE
+    source = Source(Channel.MAIL, mail_id=mail.message_id, inbound_mail_id=row.id, auto=bool(mail.automatic), late=late)
     body = _body(row, mail)
     place = joining.place_of(s, mail, sender, house, mailbox_id=row.mailbox_id, verified=row.verdict is Verdict.PASS)
-    if place and place.worth is Worth.JOIN:
-        ticket = place.ticket
-        if twin := _twin_on(s, row, ticket):
-            row.ticket = ticket.number
-            return _close(row, MailState.DUPLICATE, now, f"it came to another mailbox too; it is number {twin} of the ledger")
+    joined = place.ticket if place and place.worth is Worth.JOIN else None
+    if joined and (twin := _twin_on(s, row, joined)):
+        row.ticket = joined.number
+        return _close(row, MailState.DUPLICATE, now, f"it came to another mailbox too; it is number {twin} of the ledger")
+    flood = None if joined else floods.collecting(s, sender, row.mailbox, now=now)
+    if ticket := joined or flood:
         landed = tickets.customer_reply(s, ticket, by=sender, body=body, source=source, files=files, now=now, gate=gate)
     else:
         landed = tickets.open(
@@ -179,7 +183,7 @@ def _deliver(
         )
     row.ticket = landed.number
     row.message_id = s.scalar(select(Message.id).where(Message.inbound_mail_id == row.id))
-    return _close(row, MailState.DONE, now, mail.automatic or (None if mail.sender else "it names no sender"))
+    return _close(row, MailState.DONE, now, FLOOD if flood else mail.automatic or (None if mail.sender else "it names no sender"))
 
 
 def _twin_on(s: Session, row: InboundMail, ticket: Ticket) -> int | None:

@@ -105,6 +105,7 @@ def _headers(letter: Letter, house: House) -> Iterable[tuple[str, object]]:
         yield "Auto-Submitted", auto
         yield "X-Auto-Response-Suppress", "All"
         yield "Precedence", "bulk"
+        yield "X-Loop", sender
 
 
 def _root(letter: Letter) -> list[str]:

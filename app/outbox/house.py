@@ -15,7 +15,7 @@ from app.outbox.rules import wire_domain
 NAME = "ATUM Desk"
 _NUMBER = r"(?P<ticket>[1-9][0-9]{0,17})"
 _SIGNATURE = r"(?P<signature>[a-z2-7]{16})"
-_BARE = rf"(?P<bare>t\.{_NUMBER}\.[0-9]{{1,19}}\.[0-9a-z]{{1,64}})"
+_BARE = r"(?P<bare>t\.(?P<ticket>0|[1-9][0-9]{0,17})\.[0-9]{1,19}\.[0-9a-z]{1,64})"  # 0: a letter of no ticket
 _MAIL_ID = re.compile(rf"<{_BARE}\.{_SIGNATURE}@[^<>@\s]+>", re.IGNORECASE)
 _REPLY_ADDRESS = re.compile(rf"[^@\s]+\+t{_NUMBER}\.{_SIGNATURE}@[^@\s]+", re.IGNORECASE)
 _RETURN_ADDRESS = re.compile(rf"[^@\s]+\+b(?P<letter>[1-9][0-9]{{0,17}})\.{_SIGNATURE}@[^@\s]+", re.IGNORECASE)

@@ -64,7 +64,7 @@ def fates(c: Connection | Session, ticket: int, *, configured: bool) -> dict[int
     query = select(Letter.message_id, Letter.state, Letter.last_error, Letter.next_at, Letter.sent_at, Letter.created_at)
     rows = c.execute(query.where(Letter.ticket == ticket, Letter.message_id.is_not(None)).order_by(Letter.id.desc())).all()
     trouble = c.execute(select(Relay.reason)).scalar_one_or_none() if configured else NO_SERVER
-    worst_last = sorted(rows, key=lambda row: _WORSE.index(row.state))
+    worst_last = sorted(rows, key=lambda row: (_WORSE.index(row.state), row.last_error is not None))
     return {
         message: Fate(state, _words(state, error, next_at, trouble), sent_at or created_at)
         for message, state, error, next_at, sent_at, created_at in worst_last

@@ -14,7 +14,7 @@ from app.files.actions import File
 from app.outbox import actions as outbox
 from app.sla import actions as sla
 from app.sla.rules import Moment
-from app.tickets import fields, followers, holding, mentions, notices, opening, rules, snooze, words
+from app.tickets import fields, followers, history, holding, mentions, notices, opening, rules, snooze, words
 from app.tickets.history import begun
 from app.tickets.history import record as record  # every slice above says it this way
 from app.tickets.models import Message, Ticket
@@ -79,10 +79,10 @@ def open(
         revision=1,
     )
     first = unsaid(ticket, author=by or requester, body=body, source=source, attached=files, now=now)
-    acknowledged = opening.write(s, ticket, first, files, now=now)
+    may_acknowledge = opening.write(s, ticket, first, files, now=now)
     begun(s, ticket, by=by or requester, now=now, message=first.id)
     sla.begin(s, ticket.number, Moment.CREATED, *(() if gate else (Moment.ACCEPTED,)), at=now, priority=priority)
-    if acknowledge and not source.auto and not acknowledged:
+    if acknowledge and may_acknowledge and not source.auto and not source.late and requester.disabled_at is None:
         outbox.put(s, notices.acknowledgement(ticket, first), now=now)
     return ticket
 
@@ -199,7 +199,8 @@ def customer_reply(
 ) -> Ticket:
     """A customer's answer; answers the ticket it landed on: a new one where the old is long over or in the trash.
 
-    What a machine sent (out of office and the like) is kept, but moves nothing.
+    What a machine sent (out of office and the like) is kept, but moves nothing. Nor does a ticket come back for ever: after
+    some times within an hour it stays as it is.
     """
     ticket = holding.end_of(s, ticket)
     effect = rules.after_customer_answer(ticket.status, closed_at=ticket.closed_at, now=now)
@@ -211,6 +212,12 @@ def customer_reply(
     if source.auto:
         return ticket
     snooze.awaken(s, ticket, by=by, now=now, because=Because.CUSTOMER)
+    if (
+        effect is CustomerAnswer.REOPEN
+        and history.times(s, ticket, Event.TICKET_REOPENED, since=now - rules.REOPENED_WITHIN) >= rules.MOST_REOPENED
+    ):
+        record(s, ticket, Event.TICKET_NOT_REOPENED, by=by, now=now)
+        return ticket
     if effect is CustomerAnswer.REOPEN:
         _reopen(s, ticket, by=by, now=now)
     elif effect is CustomerAnswer.RESUME:

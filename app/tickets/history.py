@@ -30,6 +30,12 @@ def begun(s: Session, ticket: Ticket, *, by: Person, now: datetime, **data: Any)
         audit.record(s, Event.TICKET_ACCEPTED, now=now, ticket=ticket.number, revision=ticket.revision)
 
 
+def times(s: Session, ticket: Ticket, event: Event, *, since: datetime) -> int:
+    """How often this happened to a ticket since then."""
+    here = (Entry.ticket == ticket.number, Entry.kind == event, Entry.at > since)
+    return s.scalar(select(func.count()).where(*here)) or 0
+
+
 OTHERS = (
     "other",
     "into",

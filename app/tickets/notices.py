@@ -17,10 +17,13 @@ _METRICS = {"first_response": "first response", "next_response": "next response"
 
 
 def acknowledgement(ticket: Ticket, received: Message) -> Draft:
-    """That a new ticket was received. It repeats nothing of what the sender wrote, so that it can't carry spam to others."""
+    """That a new ticket was received. It repeats nothing of what the sender wrote, so that it can't carry spam to others.
+
+    There is one in each hour of the clock, for each address and mailbox.
+    """
     return Draft(
         kind=Kind.ACKNOWLEDGEMENT,
-        dedupe_key=f"acknowledgement:{ticket.number}",
+        dedupe_key=f"acknowledgement:{ticket.requester.email}:{ticket.desk_address or ''}:{ticket.created_at:%Y%m%dT%H}",
         ticket=ticket.number,
         message_id=None,
         to_address=ticket.requester.email,

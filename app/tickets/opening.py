@@ -10,7 +10,9 @@ from app.files.actions import File
 from app.tickets import words
 from app.tickets.models import Message, Ticket
 
-ACKNOWLEDGE_AGAIN = timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MOST_A_DAY = 5  # acknowledgements to an address from a mailbox; and one an hour
+MOST_TO_A_DOMAIN = 100  # an hour
 # OFFSET 0 keeps PostgreSQL from collecting the words anew for each column.
 _THEN = """
 , new_words AS (
@@ -21,17 +23,25 @@ _THEN = """
         FROM new_ticket t OFFSET 0
     ) AS head
 )
-SELECT number, (SELECT id FROM new_message), EXISTS (
-    SELECT FROM outbox WHERE kind = 'acknowledgement' AND to_address = %s AND created_at > %s
+SELECT number, (SELECT id FROM new_message), (
+    SELECT count(*) < %s AND count(*) FILTER (WHERE created_at > %s) = 0 FROM outbox
+    WHERE kind = 'acknowledgement' AND to_address = %s AND from_address IS NOT DISTINCT FROM %s AND created_at > %s
+) AND (
+    SELECT count(*) < %s FROM outbox
+    WHERE kind = 'acknowledgement' AND split_part(to_address, '@', 2) = split_part(%s, '@', 2) AND created_at > %s
 ) FROM new_ticket
 """
 
 
 def write(s: Session, ticket: Ticket, first: Message, attached: Sequence[File], *, now: datetime) -> bool:
-    """Write both down, and answer whether the requester got an acknowledgement within the last hour: another would only help
-    a mail bomb.
+    """Write both down, and answer whether the requester may get an acknowledgement. Whoever got one from the same mailbox within
+    the hour, or several within the day, gets no more, and many to one domain are too many: they would only help a mail bomb.
+
+    Of two at the same moment neither sees the other: the letter's own key (`notices.acknowledgement`) is taken once.
     """
-    values = [words.of_new(ticket, first, attached), ticket.requester.email, now - ACKNOWLEDGE_AGAIN]
-    (acknowledged,) = plain.add_both(s, ticket, first, pointer="ticket", then=_THEN, values=values)
+    to = ticket.requester.email
+    of_address = (MOST_A_DAY, now - HOUR, to, ticket.desk_address, now - DAY)
+    values = [words.of_new(ticket, first, attached), *of_address, MOST_TO_A_DOMAIN, to, now - HOUR]
+    (may_acknowledge,) = plain.add_both(s, ticket, first, pointer="ticket", then=_THEN, values=values)
     files.attach(s, attached, message_id=first.id, now=now)
-    return bool(acknowledged)
+    return bool(may_acknowledge)

@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 REOPEN_WINDOW = timedelta(days=14)
+MOST_REOPENED = 5  # times within this:
+REOPENED_WITHIN = timedelta(hours=1)
 
 
 class Status(StrEnum):

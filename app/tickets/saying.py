@@ -29,12 +29,16 @@ class Body:
 
 @dataclass(frozen=True)
 class Source:
-    """How it came: by which door, from which mail, and whether a machine sent it."""
+    """How it came: by which door, from which mail, and whether a machine sent it.
+
+    For what comes `late`, after an outage, nobody gets an acknowledgement any more.
+    """
 
     channel: Channel
     mail_id: str | None = None
     inbound_mail_id: int | None = None
     auto: bool = False
+    late: bool = False
 
 
 def say(

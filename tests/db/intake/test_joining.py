@@ -3,9 +3,13 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from app.accounts import actions as accounts
 from app.outbox import actions as outbox
+from app.sla import actions as sla
+from app.sla.models import Clock
+from app.tickets import actions as tickets
 from app.tickets.models import Message
 from app.tickets.rules import Status
 from tests.cast import Cast
@@ -33,6 +37,12 @@ class Signs:
             "own earlier id": {"In_Reply_To": "<first@acme.example>"},
             "own earlier id among references": {"References": "<x@y> <first@acme.example>"},
         }
+
+
+def clocks(desk: Desk) -> list[object]:
+    """Every clock as it stands."""
+    desk.s.flush()
+    return [tuple(row) for row in desk.s.execute(select(Clock.__table__).order_by(Clock.id))]
 
 
 @pytest.fixture
@@ -107,14 +117,21 @@ def test_an_answer_to_a_resolved_ticket_reopens_it(desk: Desk, ticket: int) -> N
     assert found.status is Status.IN_PROGRESS
 
 
-def test_an_automatic_answer_is_kept_and_moves_nothing(desk: Desk, ticket: int) -> None:
+def test_an_automatic_answer_is_kept_and_moves_nothing(desk: Desk) -> None:
+    sla.ensure_defaults(desk.s, now=desk.now)
+    ticket = desk.deliver(mail("first", mail_id="<first@acme.example>")).ticket
+    assert ticket
     found = desk.tickets()[0]
+    tickets.accept(desk.s, found, by=None, now=desk.now)
     found.status, found.accepted_at, found.resolved_at = Status.RESOLVED, desk.now, desk.now
+    before = clocks(desk)
+    assert before
     away = mail("I am away", mail_id="<2@acme.example>", In_Reply_To=Signs(desk, ticket).ours, Auto_Submitted="auto-replied")
     assert desk.deliver(away).ticket == ticket
     assert found.status is Status.RESOLVED
     assert [m.auto for m in desk.messages(ticket)] == [False, True]
     assert desk.acknowledgements() == ["carol@acme.example"]
+    assert clocks(desk) == before
 
 
 def test_an_automatic_answer_does_not_join_by_the_sender_s_own_ids(desk: Desk, ticket: int) -> None:

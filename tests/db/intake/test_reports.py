@@ -116,7 +116,6 @@ def test_a_delay_is_shown_and_an_arrival_ends_it(desk: Desk, letters: dict[str, 
     desk.deliver(report(NOWHERE, to=to, action="delayed"))
     assert letters[CAROL].state is State.SENT
     assert letters[CAROL].last_error == "5.1.1 550 no such user"
-    desk.s.delete(letters[BOSS])
     assert fate(desk, letters[CAROL]) == "delayed: 5.1.1 550 no such user"
     desk.deliver(report(NOWHERE, to=to, action="delivered"))
     assert fate(desk, letters[CAROL]) == "sent"
@@ -206,6 +205,15 @@ def test_a_complaint_stops_what_machines_write_to_who_complains(desk: Desk, lett
     complaint(desk, mail_id, fields=f"Original-Rcpt-To: {BOSS}\r\n")
     assert suppressed(desk) == [(BOSS, Cause.COMPLAINT)]
     assert letters[BOSS].state is State.SENT
+
+
+def test_a_letter_of_no_ticket_is_found_too(desk: Desk, letters: dict[str, Letter]) -> None:
+    invitation = letters[BOSS]
+    invitation.mail_id, invitation.ticket, invitation.message_id = "t.0.0.abc", None, None
+    desk.s.flush()
+    row = desk.deliver(report(desk.house.mail_id("t.0.0.abc"), recipient=BOSS))
+    assert (row.state, row.ticket) == (MailState.IGNORED, None)
+    assert invitation.state is State.FAILED
 
 
 def test_a_mail_of_theirs_lifts_it_and_an_automatic_one_does_not(desk: Desk, letters: dict[str, Letter]) -> None:
