@@ -53,6 +53,7 @@ class Event(StrEnum):
     MAIL_UNSUPPRESSED = "mail.unsuppressed"
     MAIL_QUARANTINED = "mail.quarantined"
     MAIL_READ = "mail.read"
+    MAIL_RELEASED = "mail.released"
     MAIL_REPLAYED = "mail.replayed"
     MAIL_DROPPED = "mail.dropped"
     MAILBOX_CHANGED = "mailbox.changed"

@@ -26,6 +26,9 @@ def add_to(mail: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
     listing.add_argument("--limit", type=int, default=50)
     verb("show", show_mail, "One mail as it came.", mail).add_argument("id", type=int)
     verb("replay", replay_mail, "Process a quarantined or ignored mail again.", mail).add_argument("id", type=int)
+    verb(
+        "release", release_mail, "Let a quarantined mail become a ticket or an answer, whichever rule held it.", mail
+    ).add_argument("id", type=int)
     verb("drop", drop_mail, "Say that a quarantined mail needs nobody any more. It stays in the ledger.", mail).add_argument(
         "id", type=int
     )
@@ -58,6 +61,12 @@ def replay_mail(settings: Settings, given: argparse.Namespace) -> Answer:
     with database(settings).transaction() as s:
         intake.replay(s, given.id, now=now(s))
     return 0, f"Mail {given.id} will be processed again within seconds."
+
+
+def release_mail(settings: Settings, given: argparse.Namespace) -> Answer:
+    with database(settings).transaction() as s:
+        intake.release(s, given.id, now=now(s))
+    return 0, f"Mail {given.id} is let through within seconds."
 
 
 def drop_mail(settings: Settings, given: argparse.Namespace) -> Answer:

@@ -12,13 +12,13 @@ class Album:
     """The pictures of one page, up to `most` bytes of one and `most_of_all` together."""
 
     def __init__(self, *, most: int = MOST_OF_ONE, most_of_all: int = MOST_OF_ALL) -> None:
-        self.most, self._left = most, most_of_all
+        self._most, self._left = most, most_of_all
         self._known: dict[str, str] = {}
 
     def add(self, address: str, content: bytes) -> bool:
         """Whether these bytes are a raster picture, and there is room for it. What they are called doesn't count."""
         kind = media_type(content)
-        if kind == OTHER or len(content) > min(self.most, self._left):
+        if kind == OTHER or len(content) > min(self._most, self._left):
             return False
         self._left -= len(content)
         self._known[address] = f"data:{kind};base64,{base64.b64encode(content).decode()}"

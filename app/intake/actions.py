@@ -27,6 +27,7 @@ from app.intake.rules.states import MailState
 IN_THE_ROW = 1_000_000  # bytes; what is larger lies beside the database
 MOST_ATTEMPTS = 3
 AGAIN = "processed again"
+ASIDE = (MailState.QUARANTINED, MailState.IGNORED)
 
 __all__ = [
     "acknowledged",
@@ -37,6 +38,7 @@ __all__ = [
     "given",
     "kept",
     "raw",
+    "release",
     "replay",
     "take",
 ]
@@ -133,6 +135,14 @@ def replay(s: Session, id: int, *, by: tuple[int, str] | None = None, now: datet
     return row
 
 
+def release(s: Session, id: int, *, by: tuple[int, str] | None = None, now: datetime) -> InboundMail:
+    """Process a quarantined mail again, and let it through whichever rule held it. Raises NotFound, Conflict."""
+    row = _set_aside(s, id, AGAIN, only=(MailState.QUARANTINED,))
+    audit.record(s, Event.MAIL_RELEASED, now=now, by=by, ticket=row.ticket, mail=row.id, reason=row.reason)
+    row.state, row.attempts, row.reason, row.processed_at, row.released_at = MailState.NEW, 0, None, None, now
+    return row
+
+
 def drop(s: Session, id: int, *, by: tuple[int, str] | None = None, now: datetime) -> InboundMail:
     """Say of a quarantined mail that nobody has to look at it any more: it becomes an ignored one, and stays as it came."""
     row = _set_aside(s, id, "dropped")
@@ -142,14 +152,14 @@ def drop(s: Session, id: int, *, by: tuple[int, str] | None = None, now: datetim
     return row
 
 
-def _set_aside(s: Session, id: int, what: str) -> InboundMail:
+def _set_aside(s: Session, id: int, what: str, *, only: Sequence[MailState] = ASIDE) -> InboundMail:
     row = s.get(InboundMail, id, with_for_update={"of": InboundMail})
     if row is None:
         raise NotFound(f"There is no mail {id} in the ledger. List them with: atum mail list")
     if row.refusal and what == AGAIN:
         raise Conflict(f"Mail {id} was never given by its server ({row.refusal}); it is asked for again every 6 hours.")
-    if row.state not in {MailState.QUARANTINED, MailState.IGNORED}:
-        raise Conflict(f"Mail {id} is {row.state}; only quarantined and ignored mails can be {what}.")
+    if row.state not in only:
+        raise Conflict(f"Mail {id} is {row.state}; only {' and '.join(only)} mails can be {what}.")
     return row
 
 

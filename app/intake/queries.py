@@ -72,6 +72,7 @@ def ledger(
         InboundMail.charset,
         InboundMail.ticket,
         InboundMail.attempts,
+        InboundMail.released_at,
         InboundMail.server_acked_at,
     )
     query = select(*columns).join(Mailbox, Mailbox.id == InboundMail.mailbox_id).order_by(InboundMail.id.desc())

@@ -1,6 +1,7 @@
 """What hangs on a message and is no page: the mail as it was sent, and its files."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
@@ -9,7 +10,7 @@ from app.accounts.models import Person
 from app.core import html
 from app.core.errors import NotFound
 from app.db.session import Session
-from app.files.pictures import Album
+from app.files.pictures import MOST_OF_ONE, Album
 from app.tickets import queries
 from app.web import pictures
 from app.web.api import files
@@ -81,4 +82,7 @@ def _found(s: Session, me: Person, id: int, house: Desk) -> tuple[str, Album]:
     if message is None or message.html is None:
         raise NotFound("There is no such mail here.")
     files = queries.attachments(s, [message]).get(id, [])
-    return message.html, pictures.of_the_mail(message.html, files, house.blobs)
+    small = {
+        file.content_id: partial(house.blobs.get, file.blob) for file in files if file.content_id and file.size <= MOST_OF_ONE
+    }
+    return message.html, pictures.of_the_mail(message.html, small)

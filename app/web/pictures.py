@@ -7,7 +7,7 @@ neither who nor where, and what is fetched is only what the stored mail names.
 import base64
 import binascii
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import cache
 from time import monotonic
@@ -15,8 +15,6 @@ from urllib.parse import unquote, urlsplit
 
 from app.core import html
 from app.core.http import Guard, Refused
-from app.files.disk import Blobs
-from app.files.models import Attachment
 from app.files.pictures import Album
 
 MOST = 50  # of one mail
@@ -34,16 +32,14 @@ def guard(public_url: str) -> Guard:
     return Guard(ours=(urlsplit(public_url).hostname or "",))
 
 
-def of_the_mail(page: str, files: Iterable[Attachment], blobs: Blobs) -> Album:
-    """The pictures that the mail brought: as files, or written into its page."""
+def of_the_mail(page: str, files: Mapping[str, Callable[[], bytes]]) -> Album:
+    """The pictures that the mail brought: as files, by their ids, or written into its page."""
     album = Album()
-    wanted = html.pictures(page)
-    brought = {f"cid:{file.content_id}": file for file in files if file.content_id}
-    for address in wanted:
-        file = brought.get(unquote(address))
-        if file is not None and file.size <= album.most:
-            album.add(address, blobs.get(file.blob))
-        elif address.startswith("data:"):
+    for address in html.pictures(page):
+        scheme, _, id = unquote(address).partition(":")
+        if scheme == "cid" and id in files:
+            album.add(address, files[id]())
+        elif scheme == "data":
             album.add(address, _written(address))
     return album
 

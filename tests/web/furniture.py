@@ -30,6 +30,10 @@ from tests.web.conftest import Web
 API = "/api/v1"
 OWN = ("sessions", "tokens", "passkeys")
 ONE_TIME = {"reset": LinkPurpose.RESET, "invite": LinkPurpose.INVITE, "confirm-email": LinkPurpose.EMAIL}
+HOSTILE = (
+    b"From: x\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/html\n\n<p>x\n"
+    b"--b\nContent-Disposition: attachment\n\nx\n--b--"
+)
 Values = dict[str, Any]
 
 
@@ -46,7 +50,7 @@ class Furniture:
 
     def path(self, method: str, path: str) -> str:
         """The path with its places filled in."""
-        for name in ("number:key", "id:key"):
+        for name in ("number:key", "id:key", "part:key"):
             path = path.replace(name, name.removesuffix(":key"))
         values = {
             "number": self.tickets[STATES.get((method, path), "accepted")],
@@ -60,6 +64,7 @@ class Furniture:
             "area": "tickets",
             "report": "volume",
             "day": "2026-11-23",
+            "part": 1,
             "token": self.things.get(f"{path.split('/')[1]} token", ""),
         }
         for name, value in values.items():
@@ -167,7 +172,7 @@ def furnish(web: Web) -> Furniture:
     found = Furniture(web)
     with web.desk.db.transaction() as s:
         rita, lena = _people(s, found)
-        found.things["mail"] = _quarantined(s)
+        found.things["mail"] = found.things["mails"] = _quarantined(s)
     found.people = {
         "nobody": None, "customer": cast.carol, "colleague": cast.frank, "customer_admin": cast.dave, "mallory": cast.mallory,
         "other_team": cast.erin, "reader": rita, "agent": cast.alice, "lead": lena, "manager": cast.bob, "admin": cast.root,
@@ -215,7 +220,7 @@ def _quarantined(s: Session) -> int:
     box.last_uid, box.lease_epoch, box.state, box.failures = 1, 1, MailboxState.OK, 0
     s.add(box)
     s.flush()
-    mail = InboundMail(mailbox_id=box.id, uidvalidity=1, uid=1, raw_sha256="0" * 64, size=9, raw=b"From: x\n\n")
+    mail = InboundMail(mailbox_id=box.id, uidvalidity=1, uid=1, raw_sha256="0" * 64, size=9, raw=HOSTILE)
     mail.header_only = False
     mail.received_at = mail.taken_at = mail.processed_at = now
     mail.state, mail.reason, mail.attempts, mail.subject = MailState.QUARANTINED, "the reader failed", 3, "A hostile one"

@@ -1,7 +1,7 @@
 """The ledger of incoming mail, for who is responsible for the desk: what came, what became of it, and each mail as it came."""
 
 from typing import Annotated, Any, Literal
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Form, Request, Response
 
@@ -11,12 +11,14 @@ from app.audit import actions as audit
 from app.audit.models import Event
 from app.core.errors import DeskError, NotFound
 from app.db.session import Session
+from app.files.rules import OTHER
 from app.intake import actions as intake
 from app.intake import queries
+from app.intake.rules.states import MailState
 from app.outbox import queries as letters
 from app.outbox import suppression
-from app.web import downloads
-from app.web.agent import trouble
+from app.web import downloads, messages
+from app.web.agent import reading, trouble
 from app.web.desk import Desk
 from app.web.door import House, Manager, ManagerAsker, Now, Reader, Tx
 from app.web.forms import PageRoute, page
@@ -28,6 +30,7 @@ State = Literal["all", "quarantined", "new", "done", "duplicate", "ignored"]
 PAGE = 50
 MOST_ADDRESSES = 500
 MOST_SHOWN = 100_000  # bytes of a mail's source
+MOST_READ = 50_000  # characters of what it says
 _STATES: dict[State, str] = {
     "all": "All",
     "quarantined": "For a person",
@@ -83,6 +86,33 @@ def show(id: int, me: Manager, s: Tx, now: Now, house: House, request: Request) 
     return _page(request, s, me, house, id, now, None)
 
 
+@router.get("/{id:key}/html")
+def as_sent(id: int, me: Manager, s: Tx, now: Now, house: House) -> Response:
+    """Its HTML, made harmless, in a document that can do nothing. Pictures from elsewhere are not shown."""
+    _recorded(s, me, id, now)
+    return messages.document(*reading.page_of(reading.look(s, house, id)))
+
+
+@router.post("/{id:key}/html")
+def with_pictures(id: int, me: Manager, s: Tx, now: Now, house: House) -> Response:
+    """The same with pictures from elsewhere, for this once."""
+    _recorded(s, me, id, now)
+    return messages.document_with_pictures(*reading.page_of(reading.look(s, house, id)), house, me)
+
+
+@router.get("/{id:key}/files/{part:key}")
+def file(id: int, part: int, me: Manager, s: Tx, now: Now, house: House) -> Response:
+    """One of its files, to be saved and not to be shown."""
+    _recorded(s, me, id, now)
+    found = reading.file_of(reading.look(s, house, id), part)
+    headers = {
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(found.name)}",
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "Cache-Control": "private, no-store",
+    }
+    return Response(found.content, media_type=OTHER, headers=headers)
+
+
 @router.get("/{id:key}/original")
 def original(id: int, me: Manager, s: Tx, now: Now, house: House) -> Response:
     """The mail as a file, to be opened with care."""
@@ -95,6 +125,16 @@ def replay(id: int, me: Manager, s: Tx, now: Now, house: House, request: Request
     """Process it once more."""
     try:
         intake.replay(s, id, by=me.signature, now=now)
+    except DeskError as wrong:
+        return _page(request, s, me, house, id, now, wrong)
+    return see_other(f"/mail/{id}")
+
+
+@router.post("/{id:key}/release")
+def release(id: int, me: Manager, s: Tx, now: Now, house: House, request: Request) -> Response:
+    """Let it become a ticket or an answer, although a rule held it."""
+    try:
+        intake.release(s, id, by=me.signature, now=now)
     except DeskError as wrong:
         return _page(request, s, me, house, id, now, wrong)
     return see_other(f"/mail/{id}")
@@ -143,6 +183,9 @@ def _page(request: Request, s: Session, me: Person, house: Desk, id: int, now: N
         status=refusal.status if refusal else 200,
         refusal=refusal.message if refusal else None,
         mail=mail,
+        looked=reading.look(s, house, id) if raw else reading.Looked(None),
+        most_read=MOST_READ,
+        releasable=mail["state"] == MailState.QUARANTINED and mail["attempts"] < intake.MOST_ATTEMPTS and raw,
         source=raw[:MOST_SHOWN].decode("utf-8", "replace"),
         cut=len(raw) > MOST_SHOWN,
     )

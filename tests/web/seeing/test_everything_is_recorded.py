@@ -32,7 +32,7 @@ UNRECORDED = {
 }
 # What only reads, and is recorded all the same.
 READ_AND_RECORDED = {f"{API}/attachments/{{id}}", f"{API}/audit/export", f"{API}/tickets.csv", "/attachments/{id}"}
-READ_AND_RECORDED |= {"/mail/{id}", "/mail/{id}/original"}
+READ_AND_RECORDED |= {"/mail/{id}", "/mail/{id}/original", "/mail/{id}/html", "/mail/{id}/files/{part}"}
 NEVER_ENDS = f"{API}/events"
 CUSTOMERS = "/my/"
 
