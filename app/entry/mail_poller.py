@@ -14,6 +14,7 @@ from app.intake.by_smtp import WAKE
 from app.intake.dns import Names
 from app.intake.processing import Processor
 from app.intake.reader import Reader
+from app.intake.redoing import Redoing
 from app.intake.watch import Watch
 
 LOOK_AROUND = 5.0  # seconds between looks for mailboxes, and for mails that somebody wants replayed
@@ -75,6 +76,7 @@ class Poller:
         self._settings = worker.settings
         self._database = database
         self._processor = Processor(database, worker.settings, reader=reader, beat=worker.beat, names=Names().for_a_mail)
+        self._redoing: Redoing | None = Redoing(database, worker.settings, reader=reader, beat=worker.beat)
         self._stop = worker.stop
         self._arrived = threading.Event()
         self._keeper = Keeper(database.dsn, name="mailboxes")
@@ -95,6 +97,8 @@ class Poller:
         if self._arrived.is_set():
             self._arrived.clear()
             self._process()
+        elif self._redoing:
+            self._redo(self._redoing)
         return 0.0
 
     def close(self) -> None:
@@ -126,6 +130,24 @@ class Poller:
                 self._process_one(last)
             for mailbox in self._mailboxes.values():
                 mailbox.watch.settled.set()
+
+    def _redo(self, redoing: Redoing) -> None:
+        """A few old mails, while no new one waits. Done once it is done: only another version of ours has another policy."""
+        waiting = redoing.waiting()
+        for message, mail in waiting:
+            if self._stop.is_set() or self._arrived.is_set():
+                return
+            try:
+                redoing.redo(message, mail)
+            except (DatabaseGone, OSError):
+                raise
+            except Exception:  # one mail must not stop the others
+                log.exception("an old mail can't be made harmless anew; it stays as it was", extra={"message_id": message})
+                redoing.leave(message)
+        if not waiting:
+            self._redoing = None
+            if redoing.done or redoing.left:
+                log.info("the HTML of old mails was made anew", extra={"mails": redoing.done, "left": redoing.left})
 
     def _process_one(self, id: int) -> None:
         """A mail that trips over a mistake of ours is set aside like one that can't be read; the others go on."""
