@@ -73,3 +73,12 @@ def test_a_reply_address_without_our_signature_is_nobodys(forged: str) -> None:
 def test_a_signature_for_a_message_id_does_not_pass_in_an_address() -> None:
     signature = HOUSE.signer.sign("mail-id", "7:carol@acme.example")
     assert HOUSE.ticket_of_address(f"support+t7.{signature}@desk.example", "carol@acme.example") is None
+
+
+@given(st.integers(1, 10**17), st.integers(1, 10**17))
+def test_a_mark_of_a_mail_to_ourselves_survives_what_relays_add_and_is_nobody_elses_to_make(mailbox: int, number: int) -> None:
+    mark = HOUSE.probe(mailbox, number)
+    assert HOUSE.probe_in(f"[EXTERNAL] Does mail come in? [{mark.upper()}]") == (mailbox, number)
+    assert OTHER.probe_in(mark) is None
+    assert HOUSE.probe_in(mark.replace(f".{number}.", f".{number + 1}.")) is None
+    assert HOUSE.probe_in("Does mail come in?") is None
