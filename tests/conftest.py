@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg import sql
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session as RawSession
@@ -22,6 +23,10 @@ from app.db.session import Database, Session, sqlalchemy_url
 from app.db.session import now as database_now
 from app.ops import migrate
 from tests.cast import Cast, assemble
+
+# How long an example takes on a busy machine says nothing about what it shows.
+settings.register_profile("desk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("desk")
 
 IMAGE = os.environ.get("ATUM_TEST_IMAGE", "atum-desk:latest")
 START = (

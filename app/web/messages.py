@@ -27,7 +27,8 @@ PAPER = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A mail as it was sent</title><style>'
     "body{margin:12px;background:#fff;color:#1e2328;font:15px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}"
     "blockquote{margin:0 0 0 4px;padding-left:12px;border-left:2px solid #ccc}"
-    "img{max-width:100%}img:not([src]){outline:1px dashed #857d6d;outline-offset:-1px;background:#f6f3ec}"
+    "img{max-width:100%}img:not([src]){display:inline-block;min-width:24px;min-height:16px;vertical-align:middle;"
+    "outline:1px dashed #857d6d;outline-offset:-1px;background:#f6f3ec}"
     "summary{color:#1d4f91;cursor:pointer;font-size:13px}details[open]>summary{margin-bottom:8px}pre{white-space:pre-wrap}"
     "a:hover::after,a:focus::after{content:' \\2192 'attr(href);font-size:12px;color:#565c64;overflow-wrap:anywhere}"
     ".desk{margin:0 0 12px;padding:6px 10px;border-left:4px solid #d9a441;background:#fbf1d7;font-size:13px}"
