@@ -12,7 +12,7 @@ from app.db.session import Database
 from app.entry.loop import Worker, worker
 from app.ops.notary import Notary
 from app.sla import actions, queries
-from app.tickets import deadlines, snooze
+from app.tickets import deadlines, planned, snooze
 
 SHORTEST, LONGEST = 0.002, 1.0  # seconds to listen
 CHUNK = 500  # clocks that one step of the re-check replays
@@ -78,7 +78,9 @@ class Watch:
                 done = deadlines.process_due(s)
             with self._db.transaction() as s:
                 done += snooze.wake_due(s)
-                nearest = (actions.seconds_until_next(s), snooze.seconds_until_next(s))
+            done += planned.process_one(self._db)
+            with self._db.transaction() as s:
+                nearest = (actions.seconds_until_next(s), snooze.seconds_until_next(s), planned.seconds_until_next(s))
             self._me.beat()
         return min((seconds for seconds in nearest if seconds is not None), default=LONGEST)
 

@@ -16,8 +16,7 @@ _NAME = re.compile(r"[0-9a-f]{64}")
 class Blobs:
     """A folder of blobs: ab/cd/abcd….
 
-    `put` returns when the bytes and all their folders are on the disk, not in its cache: a row that names a blob never outlives
-    it. What is there already may be another's, who was killed before it was.
+    `put` returns when the bytes are on the disk, not in its cache: a row that names a blob never outlives it.
     """
 
     def __init__(self, root: Path) -> None:
@@ -26,10 +25,7 @@ class Blobs:
     def put(self, content: bytes) -> str:
         """Store `content` and answer its name (64 hex digits)."""
         name = ids.sha256(content)
-        if not self.path(name).exists():
-            return self.put_pieces([content])[0]
-        self._sync(name)
-        return name
+        return name if self.path(name).exists() else self.put_pieces([content])[0]
 
     def put_pieces(self, pieces: Iterable[bytes]) -> tuple[str, int]:
         """Store what comes in pieces and is never whole in memory. Its name and its size in bytes."""
@@ -48,7 +44,8 @@ class Blobs:
         path = self.path(digest.hexdigest())
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         Path(part.name).replace(path)
-        self._sync(path.name)
+        for folder in (path.parent, path.parent.parent, self.root):  # each holds the name of the one before, which may be new
+            _sync_folder(folder)
         return path.name, size
 
     def get(self, name: str) -> bytes:
@@ -67,11 +64,6 @@ class Blobs:
         if not _NAME.fullmatch(name):
             raise ValueError(f"{name!r} is no blob's name")
         return self.root / name[:2] / name[2:4] / name
-
-    def _sync(self, name: str) -> None:
-        path = self.path(name)
-        for folder in (path.parent, path.parent.parent, self.root):  # each holds the name of the one before, which may be new
-            _sync_folder(folder)
 
 
 def _sync_folder(folder: Path) -> None:

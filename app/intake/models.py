@@ -1,7 +1,6 @@
 """The mailboxes we read, and the ledger of every mail that ever came."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ForeignKey, Index, Sequence, Text, UniqueConstraint, false, text
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -130,20 +129,3 @@ class InboundMail(Table):
         Index("inbound_mail_state_idx", "state", "id"),
         Index("inbound_mail_thread_idx", "thread", postgresql_using="gin"),
     )
-
-
-class Canary(Table):
-    """What the desk found out about a mailbox by sending itself mail there, and whether it is too quiet.
-
-    `probe` numbers the mails. The last was put into the outbox at `asked_at` and was back at `came_at`; `trips` are the seconds
-    that the last twenty took. `words` say what is amiss, since `since`; both are None when all is well.
-    """
-
-    __tablename__ = "canary"
-    mailbox_id: Mapped[int] = mapped_column(ForeignKey(Mailbox.id), primary_key=True, autoincrement=False)
-    probe: Mapped[int]
-    asked_at: Mapped[datetime | None]
-    came_at: Mapped[datetime | None]
-    trips: Mapped[list[Any]]
-    words: Mapped[str | None]
-    since: Mapped[datetime | None]

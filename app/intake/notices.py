@@ -1,7 +1,5 @@
 """What the desk writes to administrators about its mailboxes."""
 
-from datetime import datetime
-
 from app.accounts.models import Person
 from app.intake.models import Mailbox
 from app.outbox import actions as outbox
@@ -19,27 +17,16 @@ def not_coming_in(mailbox: Mailbox, to: Person) -> Draft:
         "Nothing is lost: what comes meanwhile waits on its server. The desk goes on trying, ever more rarely, so as not to be",
         "locked out; a new password, or atum mailbox resume, makes it try at once. You get this once.",
     ]
-    key = f"mailbox:{mailbox.id}:{mailbox.failing_since:%Y%m%dT%H%M%S}:{to.email}"
-    return _notice(key, to, f"Mail to {mailbox.name} is not coming in", "\n".join(lines))
-
-
-def too_quiet(mailbox: Mailbox, words: str, since: datetime, to: Person) -> Draft:
-    """That no mail comes to a mailbox that can be read. The outbox takes it once for each time that it began to be too quiet."""
-    key = f"quiet:{mailbox.id}:{since:%Y%m%dT%H%M%S}:{to.email}"
-    return _notice(key, to, f"No mail comes to {mailbox.name}", f"{words}\n\nYou get this once, until mail comes again.")
-
-
-def _notice(key: str, to: Person, subject: str, said: str) -> Draft:
     return Draft(
         kind=Kind.NOTICE,
-        dedupe_key=key,
+        dedupe_key=f"mailbox:{mailbox.id}:{mailbox.failing_since:%Y%m%dT%H%M%S}:{to.email}",
         ticket=None,
         message_id=None,
         to_address=to.email,
         to_name=to.name,
         from_name="",
-        subject=subject,
-        text=said,
+        subject=f"Mail to {mailbox.name} is not coming in",
+        text="\n".join(lines),
         in_reply_to=None,
         references=(),
         mail_id=outbox.new_mail_id(0, 0),

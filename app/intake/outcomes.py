@@ -14,7 +14,7 @@ from app.core import ids, text
 from app.db import locks
 from app.db.session import Session
 from app.files.actions import File
-from app.intake import canary, floods, joining, reports
+from app.intake import floods, joining, reports
 from app.intake.authentication import NOT_CHECKED
 from app.intake.models import InboundMail
 from app.intake.rules.authentication import Checked, Verdict
@@ -60,8 +60,6 @@ def settle(
     row.thread = None if mail.automatic or mail.sender is None else list(mail.thread)
     if _came_before(s, row, now):
         return row
-    if not mail.in_reply_to and (probe := house.probe_in(mail.subject)):
-        return _close(row, MailState.IGNORED, now, canary.came_back(s, *probe, now=now))
     if reason := joining.not_for_us(mail, house):
         return _close(row, MailState.IGNORED, now, reason)
     if noted := reports.note(s, mail, house, id=row.id, now=now):

@@ -36,6 +36,8 @@ class Draft:
 
     With `link`, the page of a one-time link, the sender writes that link where the text has compose.LINK.
 
+    `follower` is who gets it because they follow the ticket: such a letter says how to follow it no more.
+
     The outbox takes one letter for each `dedupe_key`, ever.
     """
 
@@ -53,6 +55,7 @@ class Draft:
     mail_id: str
     from_address: str | None = None
     link: str | None = None
+    follower: int | None = None
 
 
 def new_mail_id(ticket: int, message: int) -> str:

@@ -12,6 +12,8 @@ from email.message import EmailMessage
 from email.policy import EmailPolicy, Policy
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 from zlib import crc32
 
 from css_inline import CSSInliner
@@ -26,6 +28,7 @@ LINK = "{link}"  # where a letter that has one says its one-time link
 MOST_REFERENCES = 998  # characters: the longest line RFC 5322 allows, and more than any reader needs
 _INLINER = CSSInliner(load_remote_stylesheets=False, keep_style_tags=False)
 _TOP, _PARAGRAPH, _FOOTER, _END = _INLINER.inline(Path(__file__).with_name("letter.html").read_text()).split("<!--cut-->")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.()-]+( [A-Za-z0-9_.()-]+)*")
 _FOREIGN_ID = re.compile(r"<[!-;=?-~]{1,250}>")
 _AUTO_SUBMITTED = {Kind.ACKNOWLEDGEMENT: "auto-replied", Kind.NOTICE: "auto-generated"}
 
@@ -40,10 +43,30 @@ class Enclosure:
 
 
 class Ids(UnstructuredHeader, BaseHeader):
-    """Message-IDs, one a line. Python's own folding would hide a long one in an encoded word, and no thread would hold."""
+    """Message-IDs or links, one a line. Python's own folding would hide a long one in an encoded word: no thread would hold."""
 
     def fold(self, *, policy: Policy) -> str:
         return f"{self.name}: " + f"{policy.linesep} ".join(str(self).split()) + policy.linesep
+
+
+class Words(UnstructuredHeader, BaseHeader):
+    """Words as they are. Python's own parsing would decode what looks like an encoded word (RFC 2047), and write the line breaks
+    that it holds into the mail.
+    """
+
+    @classmethod
+    def parse(cls, value: str, kwds: dict[str, Any]) -> None:
+        kwds["decoded"], kwds["parse_tree"] = value, None
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: {_encoded(str(self), self.name, policy)}{policy.linesep}"
+
+
+class Disposition(Words):
+    """That a part is a file, and what it is called; one parameter a line."""
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: " + str(self).replace("; ", f";{policy.linesep} ") + policy.linesep
 
 
 class Mailbox(UniqueSingleAddressHeader, BaseHeader):  # type: ignore[misc]  # the stubs know only the registry's own joining
@@ -53,15 +76,28 @@ class Mailbox(UniqueSingleAddressHeader, BaseHeader):  # type: ignore[misc]  # t
         name, address = self.address.display_name, f"<{self.address.addr_spec}>"
         if not name:
             return f"{self.name}: {address}{policy.linesep}"
-        if name.isascii():
+        if _harmless(name):
             return f"{self.name}: {_quoted(name)}{policy.linesep} {address}{policy.linesep}"
-        return f"{self.name}: {Header(name, 'utf-8').encode(linesep=policy.linesep)}{policy.linesep} {address}{policy.linesep}"
+        return f"{self.name}: {_encoded(name, self.name, policy)}{policy.linesep} {address}{policy.linesep}"
+
+
+def _harmless(words: str) -> bool:
+    """Whether these words can stand in a header as they are: nobody would take a part of them for an encoded word."""
+    return words.isascii() and "=?" not in words
+
+
+def _encoded(words: str, name: str, policy: Policy) -> str:
+    charset = "us-ascii" if _harmless(words) else "utf-8"
+    return Header(words, charset, header_name=name).encode(linesep=policy.linesep)
 
 
 def _policy() -> "EmailPolicy[EmailMessage]":
     headers = HeaderRegistry()
-    for name in ("message-id", "in-reply-to", "references"):
+    for name in ("message-id", "in-reply-to", "references", "list-unsubscribe"):
         headers.map_to_type(name, Ids)
+    for name in ("subject", "thread-topic"):
+        headers.map_to_type(name, Words)
+    headers.map_to_type("content-disposition", Disposition)
     for name in ("from", "to", "reply-to"):
         headers.map_to_type(name, Mailbox)
     return policy.SMTP.clone(header_factory=headers, cte_type="7bit")
@@ -81,7 +117,7 @@ def compose(letter: Letter, house: House, enclosures: Sequence[Enclosure] = ()) 
     message.add_alternative(_html(letter.text, link, once), subtype="html")
     for file in enclosures:
         main, _, sub = file.media_type.partition("/")
-        message.add_attachment(file.content, maintype=main, subtype=sub, filename=text.file_name(file.name))
+        message.add_attachment(file.content, maintype=main, subtype=sub, disposition=_named(text.file_name(file.name)))
     _name_boundaries(message, letter)
     return message
 
@@ -101,6 +137,10 @@ def _headers(letter: Letter, house: House) -> Iterable[tuple[str, object]]:
         yield "References", " ".join(references)
     if letter.ticket:
         yield from _thread(letter, letter.ticket, house)
+    if letter.ticket and letter.follower:  # RFC 2369 and RFC 8058; the latter only works with https
+        yield "List-Unsubscribe", f"<{house.unfollow_url(letter.ticket, letter.follower)}>"
+        if house.url.startswith("https://"):
+            yield "List-Unsubscribe-Post", "List-Unsubscribe=One-Click"
     if auto := _AUTO_SUBMITTED.get(letter.kind):  # RFC 3834, and two that mail servers heeded before it
         yield "Auto-Submitted", auto
         yield "X-Auto-Response-Suppress", "All"
@@ -165,6 +205,20 @@ def _html(body: str, link: str | None, once: str | None) -> str:
 
 def _anchor(url: str) -> str:
     return f'<a href="{html.escape(url)}">{html.escape(url)}</a>'
+
+
+def _named(name: str) -> str:
+    """A file and its name: as it is where that is plain, else in pieces of percent signs (RFC 2231)."""
+    if _PLAIN_NAME.fullmatch(name):
+        return f'attachment; filename="{name}"'
+    pieces = [""]
+    for letter in name:
+        coded = quote(letter, safe="")
+        pieces[-1:] = [pieces[-1] + coded] if len(pieces[-1] + coded) <= 60 else [pieces[-1], coded]
+    if len(pieces) == 1:
+        return f"attachment; filename*=utf-8''{pieces[0]}"
+    pieces[0] = f"utf-8''{pieces[0]}"
+    return "; ".join(["attachment", *(f"filename*{n}*={piece}" for n, piece in enumerate(pieces))])
 
 
 def _name_boundaries(message: EmailMessage, letter: Letter) -> None:

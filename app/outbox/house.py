@@ -13,12 +13,12 @@ from app.core.signing import Signer
 from app.outbox.rules import wire_domain
 
 NAME = "ATUM Desk"
+_FOLLOWING = re.compile(r"(?P<ticket>[1-9][0-9]{0,17})\.(?P<person>[1-9][0-9]{0,17})\.(?P<signature>[a-z2-7]{32})")
 _NUMBER = r"(?P<ticket>[1-9][0-9]{0,17})"
 _SIGNATURE = r"(?P<signature>[a-z2-7]{16})"
 _BARE = r"(?P<bare>t\.(?P<ticket>0|[1-9][0-9]{0,17})\.[0-9]{1,19}\.[0-9a-z]{1,64})"  # 0: a letter of no ticket
 _MAIL_ID = re.compile(rf"<{_BARE}\.{_SIGNATURE}@[^<>@\s]+>", re.IGNORECASE)
 _REPLY_ADDRESS = re.compile(rf"[^@\s]+\+t{_NUMBER}\.{_SIGNATURE}@[^@\s]+", re.IGNORECASE)
-_PROBE = re.compile(rf"probe-(?P<mailbox>[1-9][0-9]{{0,17}})\.(?P<number>[1-9][0-9]{{0,17}})\.{_SIGNATURE}", re.IGNORECASE)
 _RETURN_ADDRESS = re.compile(rf"[^@\s]+\+b(?P<letter>[1-9][0-9]{{0,17}})\.{_SIGNATURE}@[^@\s]+", re.IGNORECASE)
 
 
@@ -94,17 +94,6 @@ class House:
             return int(found["ticket"])
         return None
 
-    def probe(self, mailbox: int, number: int) -> str:
-        """The mark on a mail that the desk sends itself to see whether it comes: "probe-{mailbox}.{number}.{signature}"."""
-        return f"probe-{mailbox}.{number}.{self.signer.sign('probe', f'{mailbox}.{number}')}"
-
-    def probe_in(self, subject: str) -> tuple[int, int] | None:
-        """The mailbox and the number of such a mail, whatever else was written into its subject on the way."""
-        found = _PROBE.search(subject)
-        if found and self.signer.matches("probe", f"{found['mailbox']}.{found['number']}", found["signature"]):
-            return int(found["mailbox"]), int(found["number"])
-        return None
-
     def conversation(self, ticket: int) -> bytes:
         """The 16 bytes by which Outlook knows that letters are of one ticket; nobody else can name them beforehand."""
         return uuid5(NAMESPACE_OID, self.signer.sign("conversation", str(ticket))).bytes
@@ -112,6 +101,18 @@ class House:
     def ticket_url(self, ticket: int) -> str:
         """The page of a ticket."""
         return f"{self.url}/tickets/{ticket}"
+
+    def unfollow_url(self, ticket: int, person: int) -> str:
+        """Where this person stops following a ticket, without signing in, whenever they like (RFC 8058)."""
+        following = f"{ticket}.{person}"
+        return f"{self.url}/unfollow/{following}.{self.signer.sign('unfollow', following, bits=160)}"
+
+    def following_of(self, token: str) -> tuple[int, int] | None:
+        """The ticket and the person of such a page; None for what we did not sign."""
+        found = _FOLLOWING.fullmatch(token)
+        if found and self.signer.matches("unfollow", f"{found['ticket']}.{found['person']}", found["signature"]):
+            return int(found["ticket"]), int(found["person"])
+        return None
 
     def one_time_url(self, page: str, bare: str) -> str:
         """The one-time link of the letter with this bare Message-ID."""

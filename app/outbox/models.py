@@ -42,7 +42,8 @@ class Letter(Table):
     `mail_id` and what `in_reply_to` and `references` hold of ours are bare Message-IDs, others' are whole ("<…>"): see
     House. `next_at` is set while the letter is queued and only then. `doubts` counts how often its fate stayed unknown.
     `from_address` is None for the desk's own address. `link` is the page of a one-time link, which the sender makes from the
-    letter's id: its token is stored nowhere.
+    letter's id: its token is stored nowhere. `follower` is the person who gets it because they follow the ticket, and None where
+    it goes for any other reason.
     """
 
     __tablename__ = "outbox"
@@ -59,6 +60,7 @@ class Letter(Table):
     subject: Mapped[str]
     text: Mapped[str]
     link: Mapped[str | None]
+    follower: Mapped[int | None]
     mail_id: Mapped[str] = mapped_column(index=True)
     in_reply_to: Mapped[str | None]
     references: Mapped[list[Any]] = mapped_column("reference_ids")

@@ -158,11 +158,7 @@ def reply(
     then: Status | None = None,
 ) -> Message:
     """An agent's answer, mailed to the requester. `then` is the status it leaves the ticket in, where that changes."""
-    holding.refuse_merged(ticket)
-    if ticket.status is Status.NEW:
-        raise NotAccepted
-    if ticket.status in {Status.CLOSED, Status.CANCELLED}:
-        raise Conflict(f"This ticket is {ticket.status}; it can't be answered any more. Open a new one.")
+    refuse_answer(ticket)
     message = say(s, ticket, author=by, body=body, source=source, attached=files, now=now)
     message.mail_id = outbox.new_mail_id(ticket.number, message.id)
     s.flush()
@@ -173,6 +169,15 @@ def reply(
     if then is not None and then is not ticket.status:
         change_status(s, ticket, to=then, by=by, now=now)
     return message
+
+
+def refuse_answer(ticket: Ticket) -> None:
+    """Raises Merged, NotAccepted or Conflict for a ticket that an agent can't answer as it is."""
+    holding.refuse_merged(ticket)
+    if ticket.status is Status.NEW:
+        raise NotAccepted
+    if ticket.status in {Status.CLOSED, Status.CANCELLED}:
+        raise Conflict(f"This ticket is {ticket.status}; it can't be answered any more. Open a new one.")
 
 
 def note(

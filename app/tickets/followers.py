@@ -39,6 +39,14 @@ def tell(s: Session, ticket: Ticket, message: Message, *, mentioned: Collection[
     outbox.put_all(s, letters, now=now)
 
 
+def concerned(s: Session, ticket: Ticket, first: Person | None) -> Sequence[Person]:
+    """`first`, or where that is nobody who may still hear of it the assignee, or else whoever of the staff follows the ticket."""
+    for person in (first, ticket.assignee):
+        if person and not person.disabled_at and may(person, Verb.SEE_NOTES, ticket):
+            return [person]
+    return [p for p in _following(s, ticket, WatcherKind.AGENT) if may(p, Verb.SEE_NOTES, ticket)]
+
+
 def _following(s: Session, ticket: Ticket, kind: WatcherKind) -> Sequence[Person]:
     follows = select(Watcher.person_id).where(Watcher.ticket == ticket.number, Watcher.kind == kind)
     query = select(Person).where(Person.id.in_(follows), Person.disabled_at.is_(None)).order_by(Person.id)

@@ -138,6 +138,29 @@ class Message(Table):
     )
 
 
+class PlannedAnswer(Table):
+    """An agent's answer that is not given yet: it goes out at `due_at`, and leaves the ticket in the status `then`.
+
+    Where it could not, `problem` says why and `due_at` is None. `files` are what a message's become (files.actions.File).
+    """
+
+    __tablename__ = "planned_answer"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ticket: Mapped[int] = mapped_column(ForeignKey("ticket.number"), index=True)
+    author_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    text: Mapped[str]
+    files: Mapped[list[Any]]
+    then: Mapped[Status | None] = mapped_column(words(Status, "then"))
+    channel: Mapped[Channel] = mapped_column(words(Channel, "channel"))
+    created_at: Mapped[datetime]
+    due_at: Mapped[datetime | None]
+    problem: Mapped[str | None]
+
+    author: Mapped[Person] = relationship(lazy="joined", innerjoin=True)
+
+    __table_args__ = (Index("planned_answer_due_idx", "due_at", postgresql_where=sql("due_at IS NOT NULL")),)
+
+
 class Watcher(Table):
     """Somebody who follows a ticket: a `cc` gets a copy of every answer from then on, an `agent` a notice of what others say."""
 

@@ -99,6 +99,7 @@ def heard(ticket: Ticket, message: Message, to: Person, *, mentioned: bool = Fal
         in_reply_to=None,
         references=(),
         mail_id=outbox.new_mail_id(ticket.number, 0),
+        follower=to.id,
     )
 
 
@@ -125,6 +126,30 @@ def deadline(ticket: Ticket, fired: Fired, to: Person) -> Draft:
         to_name=to.name,
         from_name="",
         subject=f"Deadline missed: {metric} of ticket {ticket.number}",
+        text="\n".join(lines),
+        in_reply_to=None,
+        references=(),
+        mail_id=outbox.new_mail_id(ticket.number, 0),
+    )
+
+
+def held(ticket: Ticket, planned: int, why: str, to: Person) -> Draft:
+    """To an answer's author, that it did not go out when its time had come."""
+    lines = [
+        f"An answer on ticket {ticket.number} was to go out by now and did not: {why}",
+        "",
+        f"Subject: {text.one_line(ticket.subject)}",
+        "It waits on the ticket's page, where it can be taken back or sent.",
+    ]
+    return Draft(
+        kind=Kind.NOTICE,
+        dedupe_key=f"held:{planned}:{to.email}",
+        ticket=ticket.number,
+        message_id=None,
+        to_address=to.email,
+        to_name=to.name,
+        from_name="",
+        subject=f"Ticket {ticket.number}: an answer did not go out",
         text="\n".join(lines),
         in_reply_to=None,
         references=(),

@@ -3,7 +3,6 @@
 `snoozed_until` is the due-time row: any number of workers may look for those whose time has come.
 """
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -11,16 +10,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, select
 
 from app.accounts.models import Person
-from app.accounts.rules import Verb, may
 from app.audit.models import Event
 from app.core.errors import Conflict, Invalid
 from app.db.session import Session
 from app.db.session import now as database_now
 from app.outbox import actions as outbox
-from app.tickets import holding, notices
+from app.tickets import followers, holding, notices
 from app.tickets.history import record
-from app.tickets.models import Ticket, Watcher
-from app.tickets.rules import DONE, WatcherKind
+from app.tickets.models import Ticket
+from app.tickets.rules import DONE
 
 LONGEST = timedelta(days=365)
 AGAIN = 0.05  # seconds
@@ -67,7 +65,7 @@ def wake_due(s: Session, *, limit: int = 100) -> int:
         assert now
         slept_until: Any = ticket.snoozed_until
         awaken(s, ticket, by=None, now=now, because=Because.TIME)
-        for person in _told(s, ticket):
+        for person in followers.concerned(s, ticket, ticket.assignee):
             outbox.put(s, notices.awake(ticket, slept_until, person), now=now)
     return len(found)
 
@@ -82,13 +80,3 @@ def seconds_until_next(s: Session) -> float | None:
 def _asleep() -> ColumnElement[bool]:
     """What is in the trash or part of another ticket sleeps on."""
     return and_(Ticket.snoozed_until.is_not(None), Ticket.trashed_at.is_(None), Ticket.merged_into.is_(None))
-
-
-def _told(s: Session, ticket: Ticket) -> Sequence[Person]:
-    """The assignee, or where there is none whoever of the staff follows the ticket."""
-    assignee = ticket.assignee
-    if assignee and not assignee.disabled_at and may(assignee, Verb.SEE_NOTES, ticket):
-        return [assignee]
-    watching = select(Person).join(Watcher, Watcher.person_id == Person.id).where(Watcher.ticket == ticket.number)
-    found = s.scalars(watching.where(Watcher.kind == WatcherKind.AGENT, Person.disabled_at.is_(None)).order_by(Person.id))
-    return [person for person in found if may(person, Verb.SEE_NOTES, ticket)]

@@ -21,6 +21,7 @@ from app.db import locks
 from app.db.session import Session
 from app.outbox.rules import wire_address
 from app.tickets.history import record
+from app.tickets.holding import locked
 from app.tickets.models import Ticket, Watcher
 from app.tickets.rules import WatcherKind
 
@@ -75,6 +76,16 @@ def unwatch(s: Session, ticket: Ticket, address: str, kind: WatcherKind, *, by: 
         raise NotFound("Nobody with that address follows this ticket in that way.")
     record(s, ticket, Event.TICKET_UNWATCHED, by=by, now=now, watcher=found.person.email, kind_of=kind.value)
     s.delete(found)
+
+
+def unfollow(s: Session, ticket: int, person: int, *, now: datetime) -> None:
+    """One of the staff follows a ticket no more, by the link in a letter; nothing where they don't follow it."""
+    held = locked(s, [ticket]).get(ticket)
+    found = s.get(Watcher, (ticket, person, WatcherKind.AGENT), populate_existing=True)
+    if held is not None and found is not None:
+        what = {"watcher": found.person.email, "kind_of": found.kind.value, "by_mail": True}
+        record(s, held, Event.TICKET_UNWATCHED, by=found.person, now=now, **what)
+        s.delete(found)
 
 
 def listing(c: Connection, ticket: int, *, staff: bool) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ from app.web.api import (
     merging,
     organizations,
     passkeys,
+    planned,
     presence,
     recovery,
     reports,
@@ -51,7 +52,7 @@ from app.web.pages import STATIC
 from app.web.portal import tickets as portal
 from app.web.sign_in import links as mailed
 from app.web.sign_in import routes as sign_in
-from app.web.sign_in import second_factor
+from app.web.sign_in import second_factor, unfollow
 
 API = (  # in the order in which paths are tried: what is asked most comes first, and /tickets/bulk before /tickets/{number}
     bulk,
@@ -60,6 +61,7 @@ API = (  # in the order in which paths are tried: what is asked most comes first
     tickets,
     ticket_changes,
     merging,
+    planned,
     watchers,
     links,
     presence,
@@ -107,7 +109,15 @@ def create(desk: Desk, lifespan: Lifespan | None = None) -> FastAPI:
     failures.install(app)
     for api in API:
         app.include_router(api.router)
-    for router in (sign_in.router, mailed.router, second_factor.router, agent.router, mail.router, portal.router):
+    for router in (
+        sign_in.router,
+        mailed.router,
+        unfollow.router,
+        second_factor.router,
+        agent.router,
+        mail.router,
+        portal.router,
+    ):
         app.include_router(router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC))  # behind nginx it never sees these; in `atum dev` it does
     app.add_middleware(Gate, most=desk.settings.upload_max_bytes)

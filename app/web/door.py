@@ -267,6 +267,7 @@ TicketToSpeak = Annotated[Ticket, _ticket(Verb.SEE, merged=True)]  # answers lan
 TicketToAnswer = Annotated[Ticket, _ticket(Verb.ANSWER, merged=True)]
 TicketToNote = Annotated[Ticket, _ticket(Verb.NOTE)]
 TicketToWork = Annotated[Ticket, _ticket(Verb.WORK)]
+TicketOfPlans = Annotated[Ticket, _ticket(Verb.WORK, merged=True)]  # what was planned on a ticket stays on it when it is merged
 TicketInTrash = Annotated[Ticket, _ticket(Verb.WORK, trashed=True)]
 
 

@@ -21,6 +21,7 @@ from app.db.session import Session
 from app.db.session import now as database_now
 from app.intake.models import InboundMail, Mailbox
 from app.intake.rules.states import MailboxState, MailState
+from app.outbox.house import house as letters
 from app.outbox.models import Cause, Suppression
 from app.tickets.models import Message
 from app.web.door import COOKIE
@@ -250,6 +251,9 @@ def _through_the_api(web: Web, found: Furniture) -> None:
     make(f"/tickets/{t['merged']}/merge", into=t["target"])
     make(f"/tickets/{t['accepted']}/links", ticket=t["other"], relation="related_to")
     make(f"/tickets/{t['accepted']}/watchers", email="colleague@acme.example", kind="cc")
+    make(f"/tickets/{t['accepted']}/watchers", kind="agent")
+    house = letters(web.desk.settings, web.desk.signer)
+    things["unfollow token"] = house.unfollow_url(t["accepted"], web.cast.root.id).rpartition("/")[2]
     make("/tags", name="telephone")
     things["custom-fields"] = make("/custom-fields", key="room", label="Room", kind="text", **support)["id"]
     things["canned-replies"] = make("/canned-replies", title="Hello", text="Hello", shared_with="team", **support)["id"]
@@ -263,6 +267,7 @@ def _through_the_api(web: Web, found: Furniture) -> None:
     assert sent.is_success, sent.text
     things["attachments"] = root.get(f"{API}/tickets/{t['accepted']}/attachments").json()["items"][0]["id"]
     things["messages"] = root.get(f"{API}/tickets/{t['accepted']}/messages").json()["items"][0]["id"]
+    things["planned"] = make(f"/tickets/{t['accepted']}/messages", body="Later.", send_at=_next_month())["id"]
     things["policies"] = root.get(f"{API}/sla/policies").json()["items"][0]["id"]
     things["sessions"] = frank.get(f"{API}/auth/sessions").json()["items"][0]["id"]
 

@@ -58,7 +58,7 @@ def test_an_answer_goes_to_the_customer_and_moves_the_ticket(web: Web) -> None:
     at = f"/tickets/{number}"
 
     answer = web.browser(web.cast.alice).submit(
-        at, f"{at}/messages", having="answer", text="Take the paper out.", then="waiting_customer"
+        at, f"{at}/messages", having="answer", wait="0", text="Take the paper out.", then="waiting_customer"
     )
 
     assert answer.status_code == 303
@@ -124,7 +124,7 @@ def test_an_answer_can_accept_the_ticket_on_the_way(web: Web) -> None:
     at = f"/tickets/{number}"
 
     answer = web.browser(web.cast.alice).submit(
-        at, f"{at}/messages", having="answer", text="Done.", then="resolved", accept="yes"
+        at, f"{at}/messages", having="answer", wait="0", text="Done.", then="resolved", accept="yes"
     )
 
     assert answer.status_code == 303
@@ -210,7 +210,7 @@ def test_the_events_tell_what_happened_in_words(web: Web) -> None:
     number = web.ticket(web.cast.carol, accepted=True)
     at = f"/tickets/{number}"
     browser = web.browser(web.cast.alice)
-    browser.submit(at, f"{at}/messages", having="answer", text="Done.", then="resolved")
+    browser.submit(at, f"{at}/messages", having="answer", wait="0", text="Done.", then="resolved")
 
     words = " ".join(browser.page(at).text.split())
 

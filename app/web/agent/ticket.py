@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import wraps
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -19,14 +19,14 @@ from app.intake import queries as intake
 from app.outbox import queries as outbox
 from app.sla import queries as sla
 from app.tickets import actions as tickets
-from app.tickets import history, queries
+from app.tickets import history, holding, planned, queries
 from app.tickets.actions import Body, Source
 from app.tickets.models import Channel, Ticket
 from app.tickets.rules import Status, allowed
 from app.web.agent import trouble
 from app.web.api.tickets import speak
-from app.web.desk import desk_of
-from app.web.door import Agent, Anyone, House, Now, TicketToSee, TicketToSpeak, TicketToWork, Tx
+from app.web.desk import Desk, desk_of
+from app.web.door import Agent, Anyone, House, Now, TicketOfPlans, TicketToSee, TicketToSpeak, TicketToWork, Tx
 from app.web.forms import PageRoute, Text, Uploads, kept, page
 from app.web.pages import see_other
 
@@ -41,6 +41,7 @@ class Draft:
     text: str = ""
     internal: bool = False
     then: Status | None = None
+    send_at: str = ""
 
 
 def back_to_ticket(act: Callable[..., None]) -> Callable[..., Response]:
@@ -109,13 +110,32 @@ def say(
     text: Text = "",
     then: Annotated[Status | Literal[""], Form()] = "",
     accept: Text = "",
+    wait: Annotated[int, Form(ge=0, le=60)] = 0,
+    send_at: Text = "",
     files: Uploads = None,
 ) -> Response:
-    """Answer the customer, or leave a note; each form says which of the two it is."""
-    draft = Draft(text, kind == "note", then or None)
+    """Answer the customer, or leave a note; each form says which of the two it is.
+
+    An answer goes out after `wait` seconds, in which it can be undone, or at the time `send_at` of the desk's clocks.
+    """
+    draft = Draft(text, kind == "note", then or None, send_at)
     try:
         if accept and ticket.status is Status.NEW and may(me, Verb.WORK, ticket):
             tickets.accept(s, ticket, by=me, now=now)
+        if not draft.internal and (wait or send_at) and me.id != ticket.requester_id:
+            at = _time(send_at, house) if send_at else now + timedelta(seconds=wait)
+            mine = planned.plan(
+                s,
+                ticket,
+                by=me,
+                text=text,
+                files=kept(house, files),
+                then=draft.then,
+                at=at,
+                channel=Channel.PAGE,
+                now=now,
+            )
+            return see_other(f"/tickets/{ticket.number}#planned-{mine.id}")
         message = speak(
             s,
             ticket,
@@ -133,13 +153,50 @@ def say(
     return see_other(f"/tickets/{message.ticket}#message-{message.id}")
 
 
+@router.post("/planned/{id:key}/sending")
+@back_to_ticket
+def send_now(ticket: TicketToWork, id: int, me: Agent, s: Tx, now: Now, request: Request) -> None:
+    """Send an answer that waits, in its author's name."""
+    planned.send(s, ticket, planned.found(s, ticket, id), now=now)
+
+
+@router.post("/planned/{id:key}/withdrawal")
+def take_back(ticket: TicketOfPlans, id: int, me: Agent, s: Tx, now: Now, request: Request) -> Response:
+    """Take an answer back before it goes out. Its words are in the form again, where the conversation is."""
+    here = holding.end_of(s, ticket)
+    try:
+        holding.for_work(here, here.number, me)
+        one = planned.found(s, ticket, id)
+        planned.take_back(s, ticket, one, by=me, now=now)
+    except DeskError as wrong:
+        return _refused({"ticket": ticket, "me": me, "s": s, "now": now, "request": request}, Draft(), wrong)
+    names = ", ".join(file["name"] for file in one.files)
+    told = "The answer was taken back; nothing was sent." + (f" Its files have to be attached again: {names}." if names else "")
+    return _page(request, s, me, here, now, Draft(one.text, False, one.then), None, told)
+
+
+def _time(typed: str, house: Desk) -> datetime:
+    """What a form's field for a time says. Raises Invalid."""
+    try:
+        return datetime.fromisoformat(typed).replace(tzinfo=ZoneInfo(house.settings.tz))
+    except ValueError:
+        raise Invalid("That is no time. Write it like 2026-11-24T09:00.") from None
+
+
 def _refused(given: Mapping[str, Any], draft: Draft, wrong: DeskError) -> Response:
     given["s"].rollback()
     return _page(given["request"], given["s"], given["me"], given["ticket"], given["now"], draft, wrong)
 
 
 def _page(
-    request: Request, s: Session, me: Person, ticket: Ticket, now: datetime, draft: Draft, refusal: DeskError | None
+    request: Request,
+    s: Session,
+    me: Person,
+    ticket: Ticket,
+    now: datetime,
+    draft: Draft,
+    refusal: DeskError | None,
+    told: str | None = None,
 ) -> Response:
     settings = desk_of(request).settings
     messages = queries.messages(s, ticket, notes=True)
@@ -154,11 +211,15 @@ def _page(
         now=now,
         status=refusal.status if refusal else 200,
         refusal=refusal.message if refusal else None,
+        told=told,
         trouble=trouble.words(s.connection(), settings),
         ticket=ticket,
         messages=messages,
         attached=queries.attachments(s, messages),
         verdicts=intake.verdicts(s, (m.inbound_mail_id for m in messages)),
+        planned=planned.of(s, ticket),
+        spoken=max((m.created_at for m in messages if not m.from_staff and not m.internal and not m.auto), default=None),
+        undo=int(planned.UNDO.total_seconds()),
         fates=outbox.fates(s, ticket.number, configured=settings.smtp_host is not None),
         clocks=clocks,
         next_due=min(due, default=None),

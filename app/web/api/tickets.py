@@ -1,5 +1,6 @@
 """Tickets, for programs."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
@@ -9,16 +10,16 @@ from app.accounts import actions as accounts
 from app.accounts.models import Person
 from app.accounts.rules import Verb, may
 from app.audit import queries as audit
-from app.core.errors import Forbidden
+from app.core.errors import Forbidden, Invalid
 from app.core.priority import Priority
 from app.db.session import Session
 from app.outbox import queries as outbox
 from app.sla import queries as sla
 from app.tickets import actions as tickets
 from app.tickets import change as changes
-from app.tickets import history, mentions, queries, reading
+from app.tickets import history, mentions, planned, queries, reading
 from app.tickets.actions import Body, Source
-from app.tickets.models import Channel, Message, Ticket
+from app.tickets.models import Channel, Message, PlannedAnswer, Ticket
 from app.tickets.rules import Status
 from app.web.answers import Json, Told
 from app.web.desk import Desk
@@ -32,6 +33,8 @@ from app.web.telling import answer
 
 router = APIRouter(prefix="/api/v1/tickets", tags=["tickets"], route_class=Route)
 BY_API = Source(Channel.API)
+PLANNED = {202: {"description": "Planned", "model": said.Planned}}
+SAID = answers(said.SaidMessage, 404, 409, 412, 413, status=201) | PLANNED
 
 
 @router.post("", status_code=201, responses=answers(shapes.Ticket, 409, 413, status=201))
@@ -72,9 +75,14 @@ def messages(
     return Told(reading.messages(c, me, number, limit=limit, cursor=cursor, trouble=_trouble(house)))
 
 
-@router.post("/{number}/messages", status_code=201, responses=answers(said.SaidMessage, 404, 409, 412, 413, status=201))
+@router.post("/{number}/messages", status_code=201, responses=SAID)
 def say(ticket: TicketToSpeak, me: Anyone, s: Tx, now: Now, house: House, body: shapes.NewMessage) -> Response:
-    """Answer a ticket (by mail, where I am staff), or leave an internal note."""
+    """Answer a ticket (by mail, where I am staff), or leave an internal note.
+
+    With `send_at` the answer is said then; see the planned answers of a ticket.
+    """
+    if body.send_at is not None:
+        return Json(planned.told(_plan(s, ticket, me, body, body.send_at, now)), status_code=202)
     message = speak(
         s,
         ticket,
@@ -129,6 +137,14 @@ def speak(
         return tickets.reply(s, ticket, by=me, body=body, source=source, files=files, now=now, then=then)
     landed = tickets.customer_reply(s, ticket, by=me, body=body, source=source, files=files, now=now, gate=gate)
     return queries.messages(s, landed, notes=False)[-1]
+
+
+def _plan(s: Session, ticket: Ticket, me: Person, body: shapes.NewMessage, at: datetime, now: datetime) -> PlannedAnswer:
+    if body.internal:
+        raise Invalid("A note is kept at once; only an answer can be sent later.")
+    if not me.staff or not may(me, Verb.ANSWER, ticket):
+        raise Forbidden(f"Your role ({me.role}) may not send answers later.")
+    return planned.plan(s, ticket, by=me, text=body.body, then=body.status, at=at, channel=Channel.API, now=now)
 
 
 def _trouble(house: Desk) -> str | None:

@@ -6,6 +6,7 @@ from app.outbox.models import State
 from app.sla.rules import Metric, Outcome
 from app.sla.rules import State as ClockState
 from app.tickets.models import Channel
+from app.tickets.rules import Status
 from app.web.shapes import Answer, TimelineEntry
 from app.web.shapes.tickets import Ticket
 
@@ -58,6 +59,45 @@ class SaidMessage(Message):
     """A message just said. `not_notified` are the mentions in a note that reach nobody."""
 
     not_notified: list[str]
+
+
+class PlannedAuthor(Answer):
+    """Who wrote it."""
+
+    id: int
+    name: str
+    email: str
+
+
+class PlannedFile(Answer):
+    """A file that goes with it. `size` is in bytes."""
+
+    name: str
+    media_type: str
+    size: int
+
+
+class Planned(Answer):
+    """An answer that is not said yet. `status` is where it will leave the ticket. Where it could not go out when it was due,
+    `problem` says why, and `send_at` is null: it waits for somebody.
+    """
+
+    id: int
+    ticket: int
+    author: PlannedAuthor
+    text: str
+    files: list[PlannedFile]
+    status: Status | None
+    send_at: datetime | None
+    problem: str | None
+    created_at: datetime
+
+
+class PlannedAnswers(Answer):
+    """Answers that are not said yet, in the order in which they were written."""
+
+    items: list[Planned]
+    next: str | None
 
 
 class Messages(Answer):

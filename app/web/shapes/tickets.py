@@ -48,12 +48,16 @@ class NewTicket(Shape):
 
 
 class NewMessage(Shape):
-    """Something to say. `internal` is a note that no customer sees; `status` is where an answer leaves the ticket."""
+    """Something to say. `internal` is a note that no customer sees; `status` is where an answer leaves the ticket.
+
+    With `send_at` an agent's answer is planned: it is said then, and until then only the staff knows of it.
+    """
 
     model_config = Shape.model_config | example(body="Is there paper in it?", status="waiting_customer")
     body: Text
     internal: bool = False
     status: Status | None = None
+    send_at: Time | None = None
 
 
 class Change(Shape):

@@ -1,10 +1,13 @@
 """The door: whom it trusts, how it signs in, and what it says when it can't."""
 
+import contextlib
+import itertools
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -16,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from app.outbox import smtp
 from app.outbox.rules import Outcome, Verdict
 from app.outbox.smtp import Account, Line
 from tests.db.outbox.sink import PASSWORD, USER, Sink, running
@@ -122,6 +126,67 @@ def test_a_name_that_does_not_resolve_is_explained() -> None:
 
 
 @contextmanager
+def serving(serve: Callable[[socket.socket], None]) -> Iterator[Account]:
+    """A server that does this with whoever comes first."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def once() -> None:
+        peer, _ = server.accept()
+        with peer, contextlib.suppress(OSError):
+            serve(peer)
+
+    thread = threading.Thread(target=once, daemon=True)
+    thread.start()
+    yield Account("127.0.0.1", server.getsockname()[1], "none", None, None, "desk.example")
+    server.close()
+    thread.join(5)
+
+
+def dripping(stage: str) -> AbstractContextManager[Account]:
+    """A server whose answer to EHLO or to MAIL has no end, and comes byte by byte."""
+
+    def serve(peer: socket.socket) -> None:
+        peer.sendall(b"220 hi\r\n")
+        with peer.makefile("rb") as heard:
+            heard.readline()
+            if stage == "sender":
+                peer.sendall(b"250 ok\r\n")
+                heard.readline()
+            for byte in itertools.cycle(b"250-more\r\n"):
+                peer.sendall(bytes([byte]))
+                time.sleep(0.02)
+
+    return serving(serve)
+
+
+def silent_after(*answers: bytes) -> AbstractContextManager[Account]:
+    """A server that says these, one to each line but the first, and then nothing more."""
+
+    def serve(peer: socket.socket) -> None:
+        with peer.makefile("rb") as heard:
+            for answer in answers:
+                peer.sendall(answer + b"\r\n")
+                heard.readline()
+            heard.read()
+
+    return serving(serve)
+
+
+def hanging_up_after(size: int) -> AbstractContextManager[Account]:
+    """A server that hangs up after so many bytes of the text."""
+
+    def serve(peer: socket.socket) -> None:
+        peer.sendall(b"220 hi\r\n")
+        with peer.makefile("rb") as heard:
+            for answer in (b"250 ok", b"250 ok", b"250 ok", b"354 go on"):
+                heard.readline()
+                peer.sendall(answer + b"\r\n")
+            heard.read(size)
+
+    return serving(serve)
+
+
+@contextmanager
 def scripted(*answers: bytes | None) -> Iterator[Account]:
     """A server that says these in turn, one to each line it hears, and hangs up at None."""
     server = socket.create_server(("127.0.0.1", 0))
@@ -178,6 +243,41 @@ def test_the_older_login_works_too() -> None:
 def test_what_a_conversation_that_breaks_off_means(answers: tuple[bytes | None, ...], verdict: Verdict) -> None:
     with scripted(*answers) as account:
         assert deliver(account, b"x\r\n").verdict is verdict
+
+
+@pytest.mark.parametrize("heard", range(5))
+def test_a_server_that_falls_silent_at_any_verb_is_left_in_time(heard: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smtp, "ANSWERING", 0.3)
+    answers = (b"220 hi", b"250 ok", b"250 ok", b"250 ok", b"354 go on")[:heard]
+    start = time.monotonic()
+    with silent_after(*answers) as account:
+        outcome = deliver(account, b"x\r\n")
+    assert outcome.verdict is Verdict.UNREACHABLE
+    assert "timed out" in outcome.words
+    assert time.monotonic() - start < 10
+
+
+@pytest.mark.parametrize("stage", ["greeting", "sender"])
+def test_a_server_that_talks_one_byte_at_a_time_and_never_comes_to_an_end_is_cut_off(stage: str) -> None:
+    with dripping(stage) as account:
+        line, start = Line(account, connecting=2.0, accepting=2.0, together=1.0), time.monotonic()
+        outcome = line.deliver(("support@desk.example",), "carol@acme.example", CONTENT)
+    assert outcome.verdict is Verdict.UNREACHABLE
+    assert 0.9 < time.monotonic() - start < 10
+
+
+def test_a_slow_server_is_no_reason_to_give_up() -> None:
+    with running(Sink(before_accepting=lambda: time.sleep(1.0))) as sink:
+        line = Line(sink.account(), connecting=2.0, accepting=5.0, together=4.0)
+        assert line.deliver(("support@desk.example",), "carol@acme.example", CONTENT).verdict is Verdict.SENT
+        line.close()
+
+
+def test_a_text_that_was_not_handed_over_whole_was_not_taken() -> None:
+    with hanging_up_after(100_000) as account:
+        outcome = deliver(account, b"x" * 70 + b"\r\n" + (b"y" * 70 + b"\r\n") * 200_000)
+    assert outcome.verdict is Verdict.RETRY
+    assert "broke while the mail was handed over" in outcome.words
 
 
 def test_a_silent_server_is_in_doubt_after_the_text() -> None:

@@ -16,7 +16,8 @@ from app.db.session import Database
 from app.db.session import now as database_now
 from app.entry.loop import Worker
 from app.entry.sla_worker import Watch
-from app.tickets.models import Ticket
+from app.tickets import planned
+from app.tickets.models import Channel, Message, Ticket
 from tests.cast import assemble
 from tests.db.tickets.scene import opened
 
@@ -54,3 +55,21 @@ def test_a_ticket_wakes_by_itself_within_a_second_of_its_time(database: Database
     assert timedelta(0) <= woken.at - due < timedelta(seconds=1)
     with database.transaction() as s:
         assert s.get_one(Ticket, ticket.number).snoozed_until is None
+
+
+@pytest.mark.usefixtures("running")
+def test_an_answer_goes_out_by_itself_within_a_second_of_its_time(database: Database) -> None:
+    with database.transaction() as s:
+        now = database_now(s)
+        cast = assemble(s, now)
+        ticket = opened(s, cast, now, accepted=True)
+        due = now + timedelta(seconds=2)
+        planned.plan(s, ticket, by=cast.alice, text="Pull the plug.", at=due, channel=Channel.PAGE, now=now)
+    end = time.monotonic() + 10
+    said = None
+    while said is None and time.monotonic() < end:
+        time.sleep(0.05)
+        with database.transaction() as s:
+            said = s.scalar(select(Message).where(Message.ticket == ticket.number, Message.from_staff))
+    assert said is not None
+    assert timedelta(0) <= said.created_at - due < timedelta(seconds=1)

@@ -26,7 +26,27 @@ REPLY = {
 PLAIN = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 NASTY = PLAIN | st.lists(
     st.sampled_from(
-        ["\r\n", "\n", "\r", "\x85", "\u2028", "\x0b", "\x1c", "Bcc: m@evil.example", "é", '"', ",", "<", ">", "@", " "]
+        [
+            "\r\n",
+            "\n",
+            "\r",
+            "\x85",
+            "\u2028",
+            "\x0b",
+            "\x1c",
+            "Bcc: m@evil.example",
+            "é",
+            '"',
+            ",",
+            "<",
+            ">",
+            "@",
+            " ",
+            "=?utf-8?q?=0D=0ABcc:_m@evil.example?=",
+            "=?utf-8?q?",
+            "?=",
+            "=0D=0A",
+        ]
     )
 ).map("".join)
 SNEAK = "Hello\r\nBcc: mallory@evil.example\r\n\r\nbody"
@@ -267,8 +287,31 @@ def test_nothing_in_a_row_can_add_a_header_or_an_address(subject: str, to_name: 
     assert max(map(len, raw.split(b"\r\n"))) <= 998
 
 
+ENCODED = "=?utf-8?q?=0D=0ABcc:_m@evil.example?="
+
+
+def test_what_looks_like_an_encoded_word_stays_what_was_written() -> None:
+    raw = compose(
+        a_letter(subject=ENCODED, to_name=ENCODED, from_name=ENCODED), HOUSE, [Enclosure(ENCODED, "a/b", b"")]
+    ).as_bytes()
+    assert b"\nBcc:" not in raw
+    message = read(raw)
+    assert message["Subject"] == message["Thread-Topic"] == ENCODED
+    assert [a.display_name for name in ("From", "To") for a in message[name].addresses] == [ENCODED] * 2
+    assert [file.get_filename() for file in message.iter_attachments()] == [ENCODED]
+
+
+@pytest.mark.parametrize("name", ["plan.txt", "a plan (1).pdf", "é" * 100, "日本" * 40 + ".txt", "a;b=c.txt", "100% 'sure'.txt"])
+def test_a_files_name_arrives_as_it_was_and_no_line_is_long(name: str) -> None:
+    raw = compose(a_letter(), HOUSE, [Enclosure(name, "text/x", b"")]).as_bytes()
+    [file] = read(raw).iter_attachments()
+    assert file.get_filename() == name
+    assert max(map(len, raw.split(b"\r\n"))) <= 100
+
+
 @settings(deadline=None)
 @given(st.text(st.characters(categories=["L", "N", "P", "S"]) | st.just(" ")))
+@example(ENCODED)
 def test_a_subject_arrives_as_it_was_written(subject: str) -> None:
     assert wire(subject=subject)["Subject"] == " ".join(subject.split())[:500]
 

@@ -1,5 +1,6 @@
 """Signatures that anybody can check, under letters of the domains whose DNS shows the key, and under no others."""
 
+import re
 import stat
 from email import message_from_bytes
 from pathlib import Path
@@ -86,6 +87,16 @@ def test_every_header_that_people_see_is_signed(key: Key, kind: Kind, more: set[
     names = "".join(signature.split()).partition(";h=")[2].partition(";")[0].split(":")
     assert names.count("from") == 2
     assert set(names) == {"from", "to", "subject", "date", "message-id", "mime-version", "content-type"} | more
+
+
+def test_the_way_to_unsubscribe_is_signed(key: Key) -> None:
+    sent = key.sign(letter(kind=Kind.NOTICE, follower=3), "desk.example")
+    assert b"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in sent
+    assert re.search(rb"\r\nList-Unsubscribe: <https://desk\.example/unfollow/7\.3\.[a-z2-7]{32}>\r\n", sent)
+    signature = "".join(message_from_bytes(sent)["DKIM-Signature"].split())
+    assert "list-unsubscribe:list-unsubscribe-post" in signature
+    assert verified(sent, key)
+    assert not verified(sent.replace(b"/unfollow/7.3", b"/unfollow/7.4"), key)
 
 
 @pytest.mark.parametrize("header", ["From", "To", "Reply-To", "Subject", "Message-ID", "References", "Content-Type"])

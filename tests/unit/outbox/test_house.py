@@ -75,10 +75,15 @@ def test_a_signature_for_a_message_id_does_not_pass_in_an_address() -> None:
     assert HOUSE.ticket_of_address(f"support+t7.{signature}@desk.example", "carol@acme.example") is None
 
 
-@given(st.integers(1, 10**17), st.integers(1, 10**17))
-def test_a_mark_of_a_mail_to_ourselves_survives_what_relays_add_and_is_nobody_elses_to_make(mailbox: int, number: int) -> None:
-    mark = HOUSE.probe(mailbox, number)
-    assert HOUSE.probe_in(f"[EXTERNAL] Does mail come in? [{mark.upper()}]") == (mailbox, number)
-    assert OTHER.probe_in(mark) is None
-    assert HOUSE.probe_in(mark.replace(f".{number}.", f".{number + 1}.")) is None
-    assert HOUSE.probe_in("Does mail come in?") is None
+@given(NUMBERS, NUMBERS)
+def test_a_link_to_follow_no_more_is_one_persons_and_one_tickets(ticket: int, person: int) -> None:
+    token = HOUSE.unfollow_url(ticket, person).removeprefix("https://desk.example/unfollow/")
+    assert HOUSE.following_of(token) == (ticket, person)
+    assert OTHER.following_of(token) is None
+    assert HOUSE.following_of(token.replace(f"{ticket}.", f"{ticket + 1}.", 1)) is None
+    assert HOUSE.following_of(f"{ticket}.{person}.{HOUSE.signer.sign('mail-id', f'{ticket}.{person}', bits=160)}") is None
+
+
+@given(st.text())
+def test_any_text_may_stand_where_such_a_link_was_expected(text: str) -> None:
+    assert HOUSE.following_of(text) is None
