@@ -1,11 +1,14 @@
 """The door to the server that carries our mail: SMTP (RFC 5321) with STARTTLS (RFC 3207), TLS (RFC 8314) or neither."""
 
 import base64
+import contextlib
 import re
 import smtplib
+import socket
 import ssl
 from collections.abc import Container
 from dataclasses import astuple, dataclass
+from threading import Timer
 
 from app.config import Settings
 from app.core import text
@@ -14,6 +17,8 @@ from app.outbox.rules import Outcome, Verdict
 CONNECTING = 10.0  # seconds
 ANSWERING = 30.0
 PARTING = 1.0
+TOGETHER = 900.0  # a whole conversation, however slowly the server says what
+SLOWEST = 10_000  # bytes a second; a text may take as long as that takes
 ACCEPTING = 300.0  # after the text: giving up early means sending twice (RFC 5321 4.5.3.2.6 asks for ten minutes)
 
 
@@ -52,13 +57,24 @@ class Trouble(Exception):
 class Line:
     """A connection that is opened when needed and kept while letters follow each other."""
 
-    def __init__(self, account: Account, *, connecting: float = CONNECTING, accepting: float = ACCEPTING) -> None:
+    def __init__(
+        self, account: Account, *, connecting: float = CONNECTING, accepting: float = ACCEPTING, together: float = TOGETHER
+    ) -> None:
         self.account = account
-        self._connecting, self._accepting = connecting, accepting
+        self._connecting, self._accepting, self._together = connecting, accepting, together
         self._smtp: smtplib.SMTP | None = None
 
     def deliver(self, senders: tuple[str, ...], recipient: str, content: bytes) -> Outcome:
         """Hand over one mail (7 bit, CRLF). The first envelope sender the server takes is used; "" is the null one."""
+        watch = Timer(self._together + len(content) / SLOWEST, self._cut)
+        watch.daemon = True
+        watch.start()
+        try:
+            return self._converse(senders, recipient, content)
+        finally:
+            watch.cancel()
+
+    def _converse(self, senders: tuple[str, ...], recipient: str, content: bytes) -> Outcome:
         try:
             smtp = self._ready()
             refusal = _envelope(smtp, senders, recipient, len(content)) or _answered(smtp.docmd("DATA"), {354})
@@ -81,8 +97,14 @@ class Line:
                 smtp.close()
 
     def _hand_over(self, smtp: smtplib.SMTP, content: bytes) -> Outcome:
+        text = re.sub(rb"(?m)^\.", b"..", content) + (b".\r\n" if content.endswith(b"\r\n") else b"\r\n.\r\n")
         try:
-            smtp.send(re.sub(rb"(?m)^\.", b"..", content) + (b".\r\n" if content.endswith(b"\r\n") else b"\r\n.\r\n"))
+            _patience(smtp, ANSWERING + len(text) / SLOWEST)
+            smtp.send(text)
+        except (OSError, smtplib.SMTPException) as wrong:  # its end did not leave here, so nobody took it
+            words = f"the connection to {self._name} broke while the mail was handed over: {_said(wrong)}"
+            return self._gone(Outcome(Verdict.RETRY, words))
+        try:
             _patience(smtp, self._accepting)
             code, said = smtp.getreply()
             _patience(smtp, ANSWERING)
@@ -137,6 +159,13 @@ class Line:
             smtp = smtplib.SMTP(to.host, to.port, me, timeout=self._connecting)
         _patience(smtp, ANSWERING)
         return smtp
+
+    def _cut(self) -> None:
+        """End a conversation that takes too long. By the plain socket's own method: the other thread may be inside of TLS."""
+        smtp = self._smtp
+        if smtp and smtp.sock:
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(smtp.sock, socket.SHUT_RDWR)
 
     def _gone(self, outcome: Outcome) -> Outcome:
         smtp, self._smtp = self._smtp, None
