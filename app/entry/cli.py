@@ -17,6 +17,10 @@ from app.entry.cli_mail import Answer, database
 from app.ops import demo, migrate
 from app.ops.health import Watch
 
+# What a stranger's words could do to a terminal is shown as a sign instead (Unicode's control pictures), and does nothing.
+_SEEN = {n: 0x2400 + n for n in range(32) if n not in b"\n\t"} | {0x7F: 0x2421} | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
+_SEEN |= dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], 0xFFFD)  # they turn the direction of what follows
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and answer its exit code. Errors are one sentence with the next step."""
@@ -27,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     except BadSettings as wrong:
         return _complain(wrong.problems, given)
     except DeskError as refused:
-        print(f"atum: {refused.message}", file=sys.stderr)
+        print(f"atum: {refused.message.translate(_SEEN)}", file=sys.stderr)
         return 1
     except (PermissionError, FileNotFoundError) as wrong:
         print(f"atum: {wrong}. Run it inside the container: docker compose exec desk atum …", file=sys.stderr)
@@ -130,7 +134,7 @@ def _show(answer: Any, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(answer, default=str, ensure_ascii=False, indent=2))
     elif answer:
-        print(answer)
+        print(answer.replace("\r\n", "\n").translate(_SEEN) if isinstance(answer, str) else answer)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def add_to(mail: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def list_mail(settings: Settings, given: argparse.Namespace) -> Answer:
-    with database(settings).reading() as c:
+    with closing(database(settings)) as db, db.reading() as c:
         rows = queries.ledger(c, state=given.state, limit=given.limit)
     if given.json:
         return 0, rows
@@ -50,7 +50,7 @@ def list_mail(settings: Settings, given: argparse.Namespace) -> Answer:
 
 
 def show_mail(settings: Settings, given: argparse.Namespace) -> Answer:
-    with database(settings).transaction() as s:
+    with closing(database(settings)) as db, db.transaction() as s:
         raw = intake.raw(s, settings, given.id)
     if raw is None:
         raise NotFound(f"There is no mail {given.id} in the ledger. List them with: atum mail list")
@@ -58,19 +58,19 @@ def show_mail(settings: Settings, given: argparse.Namespace) -> Answer:
 
 
 def replay_mail(settings: Settings, given: argparse.Namespace) -> Answer:
-    with database(settings).transaction() as s:
+    with closing(database(settings)) as db, db.transaction() as s:
         intake.replay(s, given.id, now=now(s))
     return 0, f"Mail {given.id} will be processed again within seconds."
 
 
 def release_mail(settings: Settings, given: argparse.Namespace) -> Answer:
-    with database(settings).transaction() as s:
+    with closing(database(settings)) as db, db.transaction() as s:
         intake.release(s, given.id, now=now(s))
     return 0, f"Mail {given.id} is let through within seconds."
 
 
 def drop_mail(settings: Settings, given: argparse.Namespace) -> Answer:
-    with database(settings).transaction() as s:
+    with closing(database(settings)) as db, db.transaction() as s:
         intake.drop(s, given.id, now=now(s))
     return 0, f"Mail {given.id} is dropped. To have it processed after all: atum mail replay {given.id}"
 

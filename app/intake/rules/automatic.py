@@ -11,12 +11,16 @@ _MACHINES = re.compile(
 _AWAY = re.compile(
     r"(?:re:\s*)?(?:out of (?:the )?office|auto(?:matic|mated)?[ -]?(?:reply|response)|automatische antwort|abwesenheit"
     r"|abwesend|r[ée]ponse automatique|respuesta autom[áa]tica|risposta automatica|resposta autom[áa]tica"
-    r"|automatisch antwoord|autosvar|automatiskt svar|odpowied[źz] automatyczna|автоответ)",
+    r"|automatisch antwoord|autosvar|automatiskt svar|odpowied[źz] automatyczna|автоответ|fuera de (?:la )?oficina"
+    r"|absence du bureau|fuori (?:sede|ufficio)|自動返信|自动回复|自動回覆)",
     re.IGNORECASE,
 )
 _PRECEDENCE = {"bulk", "junk", "list", "auto_reply", "auto-reply"}
-_LISTS = ("list-id", "list-unsubscribe", "list-post", "list-help", "list-owner")
-_MARKS = ("x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-response-suppress", "x-loop", "x-failed-recipients")
+_LISTS = ("list-id", "list-unsubscribe", "list-post", "list-help", "list-owner", "list-subscribe", "list-archive")
+_MARKS = (
+    "x-autoreply", "x-auto-reply", "x-mail-autoreply", "x-autorespond", "x-autoresponder", "x-auto-response-suppress", "x-loop",
+    "x-failed-recipients",
+)  # fmt: skip
 
 
 def why(headers: Headers, *, sender: str, subject: str, media_type: str) -> str:

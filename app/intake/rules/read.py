@@ -14,6 +14,7 @@ from app.intake.rules.headers import Headers
 from app.intake.rules.mail import Address, Found, Mail
 from app.intake.rules.quotes import Fold
 
+ANSWERS = "it answers an invitation"
 TOO_MANY_PARTS = "[This mail has more parts than can be shown. The rest is only in the original.]"
 
 _SENDERS = ("from", "sender", "reply-to", "return-path", "x-original-from")
@@ -45,7 +46,8 @@ def mail(raw: bytes) -> tuple[Mail, Sequence[Found]]:
     if exceeded:
         plain = f"{plain}\n\n{TOO_MANY_PARTS}".lstrip("\n")
     found = _described(whole, subject, plain, tuple(folds), harmless)
-    return replace(found, charset=said.charset, cards=cards), brought
+    machine = found.automatic or (ANSWERS if any(card.method == "reply" for card in cards) else "")
+    return replace(found, automatic=machine, charset=said.charset, cards=cards), brought
 
 
 def _described(whole: parts.Part, subject: str, plain: str, folds: tuple[Fold, ...], harmless: str | None) -> Mail:

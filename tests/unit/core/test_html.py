@@ -198,3 +198,15 @@ def test_a_megabyte_of_anything_flat_takes_less_than_two_seconds(evil: str) -> N
     began = time.process_time()
     html.clean(f'<p style="{evil * 200}">' + ("<p>" + evil + "</p>") * (200_000 // len(evil)))
     assert time.process_time() - began < 2
+
+
+def test_of_very_many_links_five_thousand_lead_somewhere_and_all_words_are_there() -> None:
+    cleaned = html.clean("".join(f'<a href="https://x.example/{n}">{n}</a> ' for n in range(html.MOST_LINKS + 5)))
+    links = LexborHTMLParser(cleaned).css("a")
+    assert [bool(link.attributes.get("href")) for link in links] == [True] * 5_000 + [False] * 5
+    assert [link.text() for link in links] == [str(n) for n in range(5_005)]
+
+
+def test_of_a_page_of_more_than_a_megabyte_the_first_is_shown() -> None:
+    cleaned = html.clean("<p>" + "x" * (html.MOST_BYTES - 3) + "beyond")
+    assert (len(cleaned), "beyond" in cleaned) == (html.MOST_BYTES - 3 + len("<p></p>"), False)

@@ -101,6 +101,12 @@ def test_the_card_says_what_is_asked_or_told(method: str, title: str) -> None:
     assert found.text == title
 
 
+@pytest.mark.parametrize(("method", "machine"), [("REPLY", read.ANSWERS), ("REQUEST", ""), ("CANCEL", ""), ("COUNTER", "")])
+def test_a_mere_yes_or_no_to_an_invitation_is_what_a_calendar_program_wrote(method: str, machine: str) -> None:
+    found, _ = read.mail(multipart(part("Carol has accepted."), invitation(method=f"METHOD:{method}\n")))
+    assert found.automatic == machine
+
+
 def test_a_mere_file_of_dates_is_a_file() -> None:
     found, files = read.mail(multipart(part("See."), invitation(method="")))
     assert (found.text, found.cards, len(files)) == ("See.", (), 1)
