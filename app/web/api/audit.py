@@ -20,6 +20,8 @@ from app.web.shapes import seeing as shapes
 router = APIRouter(prefix="/api/v1/audit", tags=["audit"], route_class=Route)
 Limit = Annotated[int, Query(ge=1, le=100)]
 Id = Annotated[int | None, Query(ge=1, lt=2**63)]
+EXPORT = answers(media=downloads.JSON_LINES)
+EXPORT[200]["content"] |= {"text/csv": {}}
 
 
 @router.get("", responses=answers(shapes.AuditEntries))
@@ -49,7 +51,7 @@ def checkpoints(me: AdminAsker, c: Reader, house: House, limit: Limit = 50, curs
     return Told(listing.checkpoints(c, before=before, limit=limit, public=notary.public(house.settings)))
 
 
-@router.get("/export", responses=answers(media=downloads.JSON_LINES))
+@router.get("/export", responses=EXPORT)
 def export(me: Admin, s: Tx, now: Now, house: House, still: StillAdmin, format: shapes.ExportFormat = "jsonl") -> Response:
     """The whole audit as a file: lines of JSON that `atum audit verify --file` checks, or CSV. Asking for it is recorded."""
     audit.record(s, Event.EXPORTED, now=now, by=me.signature, what="audit", form=format)

@@ -149,3 +149,11 @@ def test_odd_words_are_data_and_stay_one_row(web: Web, name: str) -> None:
         audit.record(s, Event.SIGN_IN_REFUSED, now=database_now(s), email=name)
     answer = web.program(web.cast.root).get(URL, params={"kind": "person.sign_in_refused"}).json()
     assert [entry["data"]["email"] for entry in answer["items"]] == [name.replace("\0", "\ufffd")]
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_an_export_is_of_a_kind_that_is_documented(web: Web, key: None, form: str) -> None:
+    root = web.program(web.cast.root)
+    documented = root.get("/api/v1/openapi.json").json()["paths"][f"{URL}/export"]["get"]["responses"]["200"]["content"]
+    answer = root.get(f"{URL}/export", params={"format": form})
+    assert answer.headers["content-type"].partition(";")[0] in documented
