@@ -21,12 +21,16 @@ from app.tickets.rules import WatcherKind
 
 @dataclass(frozen=True)
 class Place:
-    """A ticket, locked, that a mail refers to; by which sign, whose it is, and what that is worth."""
+    """A ticket, locked, that a mail refers to; by which sign, whose it is, and what that is worth.
+
+    `issued_to` is whose address was shown, if it is somebody else's.
+    """
 
     ticket: Ticket
     sign: Sign
     hand: Hand
     worth: Worth
+    issued_to: str | None
 
 
 def place_of(s: Session, mail: Mail, sender: Person, house: House, *, mailbox_id: int, verified: bool) -> Place | None:
@@ -35,15 +39,15 @@ def place_of(s: Session, mail: Mail, sender: Person, house: House, *, mailbox_id
     Signs can be forwarded or guessed, so what each is worth depends on who shows it: see `signs.worth`. `verified` says
     whether it is known that the sender's address is no made-up one.
     """
-    best: tuple[Ticket, Sign, Hand, Worth] | None = None
-    for number, sign in _signs(s, mail, sender, house, mailbox_id):
+    best: tuple[Ticket, Sign, Hand, Worth, str | None] | None = None
+    for number, sign, issued_to in _signs(s, mail, sender, house, mailbox_id):
         ticket = queries.by_number(s, number)
         if ticket is None:
             continue
         hand = _hand(s, ticket, sender)
         worth = signs.worth(sign, hand, verified=verified)
         if worth is not Worth.NOTHING and (best is None or _ORDER[worth] < _ORDER[best[3]]):
-            best = (ticket, sign, hand, worth)
+            best = (ticket, sign, hand, worth, issued_to)
             if worth is Worth.JOIN:
                 break
     return Place(_held(s, best[0]), *best[1:]) if best else None
@@ -58,35 +62,50 @@ def not_for_us(mail: Mail, house: House) -> str:
     return ""
 
 
+Shown = tuple[int, Sign, str | None]  # a ticket, how it is referred to, and whose address that took
 _ORDER = {worth: place for place, worth in enumerate(Worth)}
 
 
-def _signs(s: Session, mail: Mail, sender: Person, house: House, mailbox_id: int) -> Iterator[tuple[int, Sign]]:
+def _signs(s: Session, mail: Mail, sender: Person, house: House, mailbox_id: int) -> Iterator[Shown]:
     """The tickets that a mail refers to, by falling certainty of the sign."""
     for address in mail.recipients:
         yield from _of_address(s, address, sender, house)
     answered = (*mail.in_reply_to, *reversed(mail.references))
     for mail_id in answered:
         if (number := house.ticket_of_mail_id(mail_id)) is not None:
-            yield number, Sign.OURS
+            yield number, Sign.OURS, None
     if mail.automatic:
         return
     for number in queries.with_mail_of(s, answered, requester_id=sender.id):
-        yield number, Sign.THEIRS
+        yield number, Sign.THEIRS, None
     related = mail.thread if mail.message_id is None else (*mail.thread, mail.message_id)
     for number in ledger.in_thread_of(s, related, mailbox_id=mailbox_id, requester_id=sender.id):
-        yield number, Sign.THEIRS
+        yield number, Sign.THEIRS, None
     for number in signs.tagged(mail.subject):
-        yield number, Sign.TAG
+        yield number, Sign.TAG, None
 
 
-def _of_address(s: Session, address: str, sender: Person, house: House) -> Iterator[tuple[int, Sign]]:
+def _of_address(s: Session, address: str, sender: Person, house: House) -> Iterator[Shown]:
     """An address of ours: one for answers, or where machines answer to (RFC 3834 section 4): somebody is away."""
     if (number := house.ticket_of_address(address, sender.email)) is not None:
-        yield number, Sign.ISSUED
+        yield number, Sign.ISSUED, None
+    elif (number := house.claimed(address)) is not None:
+        whose = next((one for one in _known_on(s, number) if house.ticket_of_address(address, one) == number), None)
+        if whose is not None:
+            yield number, Sign.BORROWED, whose
     letter = letters.by_return_address(s, address, house)
     if letter and letter.ticket:
-        yield letter.ticket, Sign.ISSUED if text.address(letter.to_address) == sender.email else Sign.BORROWED
+        to = text.address(letter.to_address)
+        yield letter.ticket, *((Sign.ISSUED, None) if to == sender.email else (Sign.BORROWED, to))
+
+
+def _known_on(s: Session, number: int) -> Iterator[str]:
+    """Everybody who was ever given an address for answers on this ticket."""
+    ticket = queries.by_number(s, number)
+    if ticket:
+        yield ticket.requester.email
+        yield from letters.addressees(s, number)
+        yield from s.scalars(select(Person.email).join(Watcher, Watcher.person_id == Person.id).where(Watcher.ticket == number))
 
 
 def _hand(s: Session, ticket: Ticket, sender: Person) -> Hand:

@@ -6,9 +6,11 @@ from sqlalchemy import ForeignKey, Index, Sequence, Text, UniqueConstraint, fals
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.accounts.models import Person
 from app.core.priority import Priority
 from app.db.types import Table, words
 from app.intake.rules.authentication import Verdict
+from app.intake.rules.signs import Sign
 from app.intake.rules.states import FailureClass, MailboxState, MailState
 from app.tickets.models import Message, Ticket
 
@@ -129,3 +131,27 @@ class InboundMail(Table):
         Index("inbound_mail_state_idx", "state", "id"),
         Index("inbound_mail_thread_idx", "thread", postgresql_using="gin"),
     )
+
+
+class Suggestion(Table):
+    """A mail that may belong to a ticket though its sender takes no part in it, until somebody decides.
+
+    It waits while its mail is quarantined and nobody has decided. `sign` is how it refers to the ticket, `issued_to` whose
+    address it showed, if somebody else's. `body` and `files` are what becomes a message, as the mail was read.
+    """
+
+    __tablename__ = "suggestion"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    inbound_mail_id: Mapped[int] = mapped_column(ForeignKey(InboundMail.id), unique=True)
+    ticket: Mapped[int] = mapped_column(ForeignKey(Ticket.number), index=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey(Person.id))
+    sign: Mapped[Sign] = mapped_column(words(Sign, "sign"))
+    issued_to: Mapped[str | None]
+    auto: Mapped[bool]
+    body: Mapped[dict[str, Any]]
+    files: Mapped[list[Any]]
+    made_at: Mapped[datetime]
+    decided_at: Mapped[datetime | None]
+    decided_by_id: Mapped[int | None] = mapped_column(ForeignKey(Person.id))
+
+    person: Mapped[Person] = relationship(foreign_keys=[person_id], lazy="joined", innerjoin=True)

@@ -2,34 +2,41 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import datetime
 
 from sqlalchemy import select
 
 from app.accounts import actions as accounts
+from app.accounts import queries
 from app.accounts.models import Person
+from app.accounts.rules import Verb, may
 from app.audit import actions as audit
 from app.audit.models import Event
 from app.core import ids, text
+from app.core.errors import Conflict, Invalid, TooMany
 from app.db import locks
 from app.db.session import Session
 from app.files.actions import File
-from app.intake import floods, joining, reports
+from app.intake import floods, joining, landing, reports, suggestions
 from app.intake.authentication import NOT_CHECKED
+from app.intake.joining import Place
+from app.intake.landing import Arrived
 from app.intake.models import InboundMail
 from app.intake.rules.authentication import Checked, Verdict
 from app.intake.rules.mail import Mail
-from app.intake.rules.signs import Worth
+from app.intake.rules.signs import Hand, Worth
 from app.intake.rules.states import MailState
 from app.outbox import suppression
 from app.outbox.house import House
 from app.tickets import actions as tickets
+from app.tickets import watchers
 from app.tickets.actions import Body, Source
-from app.tickets.models import Channel, Message, Ticket
+from app.tickets.models import Channel, Ticket
 
 NOBODY = "unknown@sender.invalid"
 FLOOD = "its sender has many new tickets within an hour already; it stands on the last one that is open"
-LATE = timedelta(days=1)  # after this nobody waits for an acknowledgement
+MOST_COPIES = 10  # that one mail puts in copy
 NO_TEXT = "(This mail has no text.)"
 
 log = logging.getLogger(__name__)
@@ -61,12 +68,12 @@ def settle(
     if _came_before(s, row, now):
         return row
     if reason := joining.not_for_us(mail, house):
-        return _close(row, MailState.IGNORED, now, reason)
+        return landing.close(row, MailState.IGNORED, now, reason)
     if noted := reports.note(s, mail, house, id=row.id, now=now):
         row.ticket = noted.ticket
-        return _close(row, MailState.IGNORED, now, noted.words)
+        return landing.close(row, MailState.IGNORED, now, noted.words)
     if checked.verdict is Verdict.FAIL and row.released_at is None:
-        return _hold(s, row, f"its sender could not be verified: {checked.words}", now)
+        return landing.hold(s, row, f"its sender could not be verified: {checked.words}", now)
     return _deliver(s, row, mail, files, house=house, gate=gate, now=now)
 
 
@@ -83,7 +90,7 @@ def quarantine(s: Session, id: int, reason: str, original: File, *, gate: bool, 
         row.ticket = _stand_in(s, subject, _unreadable(row, reason), [original], gate=gate, now=now).number
     audit.record(s, Event.MAIL_QUARANTINED, now=now, ticket=row.ticket, mail=row.id, reason=reason)
     log.warning("a mail could not be processed; a ticket shows it", extra={"mail": row.id, "reason": reason})
-    return _close(row, MailState.QUARANTINED, now, reason)
+    return landing.close(row, MailState.QUARANTINED, now, reason)
 
 
 def withheld(s: Session, id: int, header: Mail | None, *, gate: bool, now: datetime) -> InboundMail | None:
@@ -107,22 +114,14 @@ def withheld(s: Session, id: int, header: Mail | None, *, gate: bool, now: datet
     reason = f"its server does not give it: {row.refusal}"
     audit.record(s, Event.MAIL_QUARANTINED, now=now, ticket=row.ticket, mail=row.id, reason=reason)
     log.warning("a mail is not given by its server; a ticket says so", extra={"mail": row.id, "reason": row.refusal})
-    return _close(row, MailState.QUARANTINED, now, reason)
+    return landing.close(row, MailState.QUARANTINED, now, reason)
 
 
 def give_up(s: Session, id: int, reason: str, *, now: datetime) -> None:
     """Set a mail aside for which not even a ticket could be made. It waits in the ledger."""
     if row := _mine(s, id):
         log.error("a mail could not be processed; it waits in the ledger", extra={"mail": row.id, "reason": reason})
-        _close(row, MailState.QUARANTINED, now, reason)
-
-
-def _hold(s: Session, row: InboundMail, reason: str, now: datetime, *, ticket: int | None = None) -> InboundMail:
-    """Keep a mail from becoming anything before a person has looked at it. Nobody outside is told."""
-    row.ticket = ticket
-    audit.record(s, Event.MAIL_QUARANTINED, now=now, ticket=ticket, mail=row.id, reason=reason)
-    log.warning("a mail waits for a person", extra={"mail": row.id, "reason": reason})
-    return _close(row, MailState.QUARANTINED, now, reason)
+        landing.close(row, MailState.QUARANTINED, now, reason)
 
 
 def _mine(s: Session, id: int) -> InboundMail | None:
@@ -144,54 +143,93 @@ def _came_before(s: Session, row: InboundMail, now: datetime) -> bool:
     if twin is None:
         return False
     row.ticket = twin.ticket
-    _close(row, MailState.DUPLICATE, now, f"the same mail came before; it is number {twin.id} of the ledger")
+    landing.close(row, MailState.DUPLICATE, now, f"the same mail came before; it is number {twin.id} of the ledger")
     return True
 
 
 def _deliver(
     s: Session, row: InboundMail, mail: Mail, files: Sequence[File], *, house: House, gate: bool, now: datetime
 ) -> InboundMail:
-    sender = _sender(s, mail, now)
+    sender, verified = _sender(s, mail, now), row.verdict is Verdict.PASS
     if not mail.automatic:
         suppression.lift(s, sender.email, mail=row.id, now=now)
-    late = now - row.received_at > LATE
-    source = Source(Channel.MAIL, mail_id=mail.message_id, inbound_mail_id=row.id, auto=bool(mail.automatic), late=late)
-    body = _body(row, mail)
-    place = joining.place_of(s, mail, sender, house, mailbox_id=row.mailbox_id, verified=row.verdict is Verdict.PASS)
-    joined = place.ticket if place and place.worth is Worth.JOIN else None
-    if joined and (twin := _twin_on(s, row, joined)):
-        row.ticket = joined.number
-        return _close(row, MailState.DUPLICATE, now, f"it came to another mailbox too; it is number {twin} of the ledger")
-    flood = None if joined else floods.collecting(s, sender, row.mailbox, now=now)
-    if ticket := joined or flood:
-        landed = tickets.customer_reply(s, ticket, by=sender, body=body, source=source, files=files, now=now, gate=gate)
+    arrived = Arrived(row, sender, _body(row, mail), files, auto=bool(mail.automatic), late=landing.is_late(row, now))
+    place = joining.place_of(s, mail, sender, house, mailbox_id=row.mailbox_id, verified=verified)
+    if place and place.issued_to:
+        number, whose = place.ticket.number, place.issued_to
+        audit.record(s, Event.MAIL_BORROWED, now=now, ticket=number, mail=row.id, sender=sender.email, issued_to=whose)
+    if place and (done := _placed(s, arrived, place, said=mail.automatic or None, gate=gate, now=now)):
+        ticket = place.ticket if place.worth is Worth.JOIN else None
+    elif flood := floods.collecting(s, sender, row.mailbox, now=now):
+        ticket = landing.customer_reply(s, arrived, flood, gate=gate, now=now)
+        done = landing.landed(s, row, ticket.number, now, FLOOD)
     else:
-        landed = tickets.open(
-            s,
-            requester=sender,
-            by=None,
-            subject=mail.subject,
-            body=body,
-            source=source,
-            files=files,
-            now=now,
-            gate=gate,
-            priority=row.mailbox.priority,
-            team_id=row.mailbox.team_id,
-            desk_address=row.mailbox.address,
-            acknowledge=mail.sender is not None and not mail.automatic,
-        )
-    row.ticket = landed.number
-    row.message_id = s.scalar(select(Message.id).where(Message.inbound_mail_id == row.id))
-    return _close(row, MailState.DONE, now, FLOOD if flood else mail.automatic or (None if mail.sender else "it names no sender"))
+        acknowledge = mail.sender is not None and not mail.automatic
+        ticket = landing.own_ticket(s, arrived, acknowledge=acknowledge, gate=gate, now=now)
+        done = landing.landed(s, row, ticket.number, now, mail.automatic or (None if mail.sender else "it names no sender"))
+    if verified and ticket and ticket.requester_id == sender.id:
+        _copies(s, ticket, mail, sender, house, now)
+    return done
 
 
-def _twin_on(s: Session, row: InboundMail, ticket: Ticket) -> int | None:
-    """The same mail, as it came to another mailbox and stands on the same ticket."""
+def _placed(s: Session, mail: Arrived, place: Place, *, said: str | None, gate: bool, now: datetime) -> InboundMail | None:
+    """What becomes of a mail that shows a sign of a ticket; None for one that is a matter of its own after all."""
+    row, ticket = mail.row, place.ticket
+    if place.worth is Worth.JOIN:
+        if twin := _twin_on(s, row, ticket):
+            return _double(row, ticket, twin, now)
+        answered = landing.customer_reply(s, mail, ticket, gate=gate, now=now)
+        return landing.landed(s, row, answered.number, now, said)
+    if place.worth is Worth.NOTE and _may_note(mail.sender, ticket):
+        note = tickets.note(s, ticket, by=mail.sender, body=mail.body, source=mail.source, files=mail.files, now=now)
+        return landing.landed(s, row, note.ticket, now, "an internal note: it is from one of the staff")
+    if row.released_at is not None:
+        return None
+    if place.hand is Hand.STAFF:
+        return landing.hold(s, row, _not_as_staff(mail.sender, place), now, ticket=ticket.number)
+    if twin := _twin_on(s, row, ticket, waiting=True):
+        return _double(row, ticket, twin, now)
+    return suggestions.suggest(s, mail, place, now=now) if suggestions.room_on(s, ticket) else None
+
+
+def _may_note(sender: Person, ticket: Ticket) -> bool:
+    return sender.disabled_at is None and ticket.trashed_at is None and may(sender, Verb.NOTE, ticket)
+
+
+def _not_as_staff(sender: Person, place: Place) -> str:
+    if place.worth is Worth.NOTE:
+        return f"{sender.email} may not note on ticket {place.ticket.number} any more"
+    return (
+        f"it is about ticket {place.ticket.number} and from {sender.email}, who works here and answers on the ticket's page;"
+        " a mail leaves a note only where its sender is in copy and verified"
+    )
+
+
+def _copies(s: Session, ticket: Ticket, mail: Mail, sender: Person, house: House, now: datetime) -> None:
+    """Who is in copy of a customer's verified mail and of the same organization gets later answers, and nothing from before."""
+    if mail.automatic or sender.staff or sender.organization_id is None:
+        return
+    named = dict.fromkeys(one.address for one in (*mail.to, *mail.cc))
+    for address in [one for one in named if one != sender.email and not house.is_own(one)][:MOST_COPIES]:
+        known = queries.by_email(s, address)
+        theirs = known.organization_id if known else accounts.organization_of(s, address)
+        if theirs != sender.organization_id or (known and (known.staff or known.disabled_at)):
+            continue
+        with suppress(Conflict, Invalid, TooMany):  # no room, or no address that can be written to: the mail counts all the same
+            watchers.copy_to(s, ticket, address, ours=(house.address, *house.others), by=sender, now=now)
+
+
+def _double(row: InboundMail, ticket: Ticket, twin: int, now: datetime) -> InboundMail:
+    row.ticket = ticket.number
+    return landing.close(row, MailState.DUPLICATE, now, f"it came to another mailbox too; it is number {twin} of the ledger")
+
+
+def _twin_on(s: Session, row: InboundMail, ticket: Ticket, *, waiting: bool = False) -> int | None:
+    """The same mail, as it came to another mailbox and stands on the same ticket, or waits there."""
     return s.scalar(
         select(InboundMail.id).where(
             InboundMail.content_key == row.content_key,
-            InboundMail.state == MailState.DONE,
+            InboundMail.state.in_((MailState.DONE, MailState.QUARANTINED) if waiting else (MailState.DONE,)),
             InboundMail.mailbox_id != row.mailbox_id,
             InboundMail.ticket.in_((ticket.number, ticket.conversation or ticket.number)),
         )
@@ -239,9 +277,3 @@ def _stand_in(s: Session, subject: str, said: str, files: Sequence[File], *, gat
         gate=gate,
         acknowledge=False,
     )
-
-
-def _close(row: InboundMail, state: MailState, now: datetime, reason: str | None) -> InboundMail:
-    row.state, row.processed_at = state, now
-    row.reason = text.one_line(reason, most=500) if reason else None
-    return row

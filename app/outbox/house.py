@@ -98,6 +98,11 @@ class House:
         """The 16 bytes by which Outlook knows that letters are of one ticket; nobody else can name them beforehand."""
         return uuid5(NAMESPACE_OID, self.signer.sign("conversation", str(ticket))).bytes
 
+    def claimed(self, address: str) -> int | None:
+        """The ticket that a reply address names, whoever it was issued to, if to anybody."""
+        found = _REPLY_ADDRESS.fullmatch(address.strip())
+        return int(found["ticket"]) if found else None
+
     def ticket_url(self, ticket: int) -> str:
         """The page of a ticket."""
         return f"{self.url}/tickets/{ticket}"

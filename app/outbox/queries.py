@@ -13,6 +13,7 @@ from app.outbox.house import House
 from app.outbox.models import Kind, Letter, Relay, RelayState, State, Suppression
 
 _WORSE = (State.SENT, State.SENDING, State.QUEUED, State.UNKNOWN, State.FAILED)
+MOST_ADDRESSEES = 500
 NO_SERVER = "no SMTP server is set (SMTP_HOST)"
 
 
@@ -54,6 +55,11 @@ def by_return_address(s: Session, address: str, house: House, *, lock: bool = Fa
 def by_mail_id(s: Session, bare: str) -> Sequence[Letter]:
     """The letters of this bare Message-ID, locked: several where one mail went out in copy."""
     return s.scalars(select(Letter).where(Letter.mail_id == bare).order_by(Letter.id).with_for_update()).all()
+
+
+def addressees(s: Session, ticket: int) -> Sequence[str]:
+    """Who was ever written to about a ticket."""
+    return s.scalars(select(Letter.to_address).where(Letter.ticket == ticket).distinct().limit(MOST_ADDRESSEES)).all()
 
 
 def fates(c: Connection | Session, ticket: int, *, configured: bool) -> dict[int, Fate]:

@@ -9,6 +9,7 @@ from starlette.staticfiles import StaticFiles
 from app import __version__
 from app.web import failures
 from app.web.agent import mail
+from app.web.agent import suggestions as says
 from app.web.agent import tickets as agent
 from app.web.api import (
     audit,
@@ -36,6 +37,7 @@ from app.web.api import (
     search,
     sessions,
     sla,
+    suggestions,
     tags,
     teams,
     ticket_changes,
@@ -63,6 +65,7 @@ API = (  # in the order in which paths are tried: what is asked most comes first
     merging,
     planned,
     watchers,
+    suggestions,
     links,
     presence,
     files,
@@ -115,6 +118,7 @@ def create(desk: Desk, lifespan: Lifespan | None = None) -> FastAPI:
         unfollow.router,
         second_factor.router,
         agent.router,
+        says.router,
         mail.router,
         portal.router,
     ):

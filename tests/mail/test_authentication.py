@@ -17,12 +17,13 @@ from app.intake.folder import Fetched
 from app.intake.models import InboundMail, Mailbox
 from app.intake.processing import Processor
 from app.intake.rules import read
-from app.intake.rules.authentication import Checked, Verdict
+from app.intake.rules.authentication import Checked, Verdict, results
 from app.intake.rules.states import MailState
 from app.outbox.models import Letter
 from app.tickets.models import Ticket
 from tests.mail import names
 from tests.mail.conftest import Desk
+from tests.mail.test_corpus import CORPUS, mails
 from tests.unit.intake.letters import mail
 
 DOMAIN, MX = "acme.org", "mx.desk.org"
@@ -85,6 +86,7 @@ TAMPERED: tuple[Callable[[bytes], bytes], ...] = (
     lambda raw: b"X: 1\r\nFrom : Eve <eve@acme.org>\r\n" + raw,
     lambda raw: b"From Eve\r\nFrom: Eve <eve@acme.org>\r\n" + raw,
     lambda raw: b" folded first\r\n" + raw,
+    lambda raw: b"X: a\rFrom: Eve <eve@acme.org>\r\rY: b\r\n" + raw,
 )
 
 
@@ -282,3 +284,17 @@ class TestProcessing:
         rows = self.deliver(desk, dns, *(letter(mail_id=f"<{n}@acme.org>") for n in range(10)))
         assert {(row.state, row.verdict) for row in rows} == {(MailState.DONE, Verdict.TEMPERROR)}
         assert desk.count(Ticket) == 10
+
+
+@pytest.mark.skipif(not CORPUS.exists(), reason=f"the mail corpus is not at {CORPUS}; set ATUM_MAIL_CORPUS")
+def test_no_mail_of_the_corpus_fails_it_or_takes_long() -> None:
+    """Whatever DNS says: nothing, nonsense, or a key for everybody."""
+    key = Signer().record.encode()
+    for path in mails():
+        raw = path.read_bytes()
+        found, _ = read.mail(raw)
+        servers = [results(said)[0] for said in found.results]
+        for said in ((), (b"nonsense",), (key,), (b"v=DMARC1; p=reject; psd=y",)):
+            began = time.process_time()
+            authentication.check(found, raw, trusts=servers, txt=lambda _, said=said: said)  # type: ignore[misc]
+            assert time.process_time() - began < 1, path

@@ -19,7 +19,8 @@ from app.accounts.rules import Door, LinkPurpose, Part, Role
 from app.core import clock, ids
 from app.db.session import Session
 from app.db.session import now as database_now
-from app.intake.models import InboundMail, Mailbox
+from app.intake.models import InboundMail, Mailbox, Suggestion
+from app.intake.rules.signs import Sign
 from app.intake.rules.states import MailboxState, MailState
 from app.outbox.house import house as letters
 from app.outbox.models import Cause, Suppression
@@ -185,6 +186,7 @@ def furnish(web: Web) -> Furniture:
     _tickets(web, found)
     _through_the_api(web, found)
     with web.desk.db.transaction() as s:
+        found.things["suggestions"] = suggested(s, found)
         _ways_in(s, found, database_now(s))
     return found
 
@@ -228,6 +230,23 @@ def _quarantined(s: Session) -> int:
     s.add_all([mail, Suppression(address="nowhere@acme.example", cause=Cause.HARD, reason="550 5.1.1", days=1, since=now)])
     s.flush()
     return mail.id
+
+
+def suggested(s: Session, found: Furniture, *, uid: int = 2) -> int:
+    """A mail of Mallory's that waits for a say."""
+    now, ticket = database_now(s), found.tickets["accepted"]
+    first = s.get_one(InboundMail, found.things["mail"])
+    mail = InboundMail(mailbox_id=first.mailbox_id, uidvalidity=1, uid=uid, raw_sha256="1" * 64, size=9, raw=b"From: x\n\n")
+    mail.header_only, mail.attempts, mail.state, mail.reason = False, 0, MailState.QUARANTINED, "somebody has to decide"
+    mail.received_at = mail.taken_at = mail.processed_at = now
+    mail.ticket, mail.subject = ticket, "About your ticket"
+    s.add(mail)
+    s.flush()
+    one = Suggestion(inbound_mail_id=mail.id, ticket=ticket, person_id=found.web.cast.mallory.id, sign=Sign.OURS)
+    one.auto, one.body, one.files, one.made_at = False, {"text": "Give it to me."}, [], now
+    s.add(one)
+    s.flush()
+    return one.id
 
 
 def _tickets(web: Web, found: Furniture) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from app.web import describe
 from app.web.origin import SAFE
 from tests.web.conftest import Web
-from tests.web.furniture import API, Furniture, headers
+from tests.web.furniture import API, Furniture, headers, suggested
 from tests.web.trial import Trial, opened, plain
 
 pytestmark = pytest.mark.db
@@ -174,3 +174,5 @@ def fill(web: Web, found: Furniture) -> None:
     with web.desk.db.transaction() as s:
         for statement in FILL.split(";\n"):
             s.execute(text(statement), known)
+        for n in range(MORE):
+            suggested(s, found, uid=100 + n)

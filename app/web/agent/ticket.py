@@ -16,6 +16,7 @@ from app.core.errors import DeskError, Invalid
 from app.core.priority import Priority
 from app.db.session import Session
 from app.intake import queries as intake
+from app.intake import suggestions
 from app.outbox import queries as outbox
 from app.sla import queries as sla
 from app.tickets import actions as tickets
@@ -216,6 +217,7 @@ def _page(
         ticket=ticket,
         messages=messages,
         attached=queries.attachments(s, messages),
+        suggestions=suggestions.waiting(s, ticket.number),
         verdicts=intake.verdicts(s, (m.inbound_mail_id for m in messages)),
         planned=planned.of(s, ticket),
         spoken=max((m.created_at for m in messages if not m.from_staff and not m.internal and not m.auto), default=None),

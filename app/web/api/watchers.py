@@ -44,7 +44,7 @@ def watch(ticket: TicketToSee, me: Anyone, s: Tx, now: Now, house: House, body: 
     elif body.email is None:
         raise Invalid("Say in email who is to be in copy.")
     else:
-        made = watchers.copy_to(s, ticket, body.email, ours=_own_addresses(s, house), by=me, now=now)
+        made = watchers.copy_to(s, ticket, body.email, ours=own_addresses(s, house), by=me, now=now)
     told = {"kind": made.kind, "email": made.person.email, "name": made.person.name if me.staff else None}
     return Json({**told, "added_at": made.added_at}, status_code=201)
 
@@ -91,7 +91,8 @@ def _may_follow(me: Person, ticket: Ticket, kind: WatcherKind) -> None:
         raise Forbidden(f"Your role ({me.role}) may not say who follows this ticket as {kind}.")
 
 
-def _own_addresses(s: Session, house: Desk) -> set[str]:
+def own_addresses(s: Session, house: Desk) -> set[str]:
+    """Every address that is the desk's own, and never in copy."""
     settings = house.settings
     found: set[Any] = {settings.smtp_from or f"desk@{settings.host}", settings.imap_user, *s.scalars(select(Mailbox.address))}
     return {address for address in found if address and "@" in address}

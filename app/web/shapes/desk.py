@@ -8,6 +8,7 @@ from pydantic import Field
 
 from app.accounts.sharing import SharedWith
 from app.core.priority import Priority
+from app.intake.rules.authentication import Verdict
 from app.knowledge.rules import TEXT_MOST
 from app.tickets.links import Relation
 from app.tickets.rules import Status, WatcherKind
@@ -42,6 +43,48 @@ class Watchers(Answer):
 
     items: list[Watcher]
     next: str | None
+
+
+class SuggestedFile(Answer):
+    """A file of a mail that waits."""
+
+    name: str
+    size: int
+
+
+class Suggestion(Answer):
+    """A mail that waits for a say, and `because` why, after its sender's name. `verdict` is what is known of who sent it."""
+
+    id: int
+    sender: Brief
+    because: str
+    subject: str
+    text: str
+    files: list[SuggestedFile]
+    verdict: Verdict | None
+    verdict_words: str | None
+    made_at: datetime
+
+
+class Suggestions(Answer):
+    """The mails that wait for a say on a ticket, oldest first."""
+
+    items: list[Suggestion]
+    next: str | None
+
+
+class Acceptance(Shape):
+    """Whether the sender is to get every answer from then on."""
+
+    model_config = Shape.model_config | example(put_in_copy=False)
+    put_in_copy: bool = False
+
+
+class Placed(Answer):
+    """Where the mail stands now, and the message it became; null where it is the first of a new ticket."""
+
+    ticket: int
+    message: int | None
 
 
 class Mentionable(Answer):

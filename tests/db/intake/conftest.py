@@ -12,9 +12,10 @@ from app.files.actions import File
 from app.files.disk import Blobs
 from app.intake import actions, outcomes
 from app.intake.folder import Fetched
-from app.intake.models import InboundMail, Mailbox
+from app.intake.models import InboundMail, Mailbox, Suggestion
 from app.intake.rules import read
-from app.intake.rules.states import MailboxState
+from app.intake.rules.authentication import Checked, Verdict
+from app.intake.rules.states import MailboxState, MailState
 from app.outbox.house import House
 from app.outbox.models import Kind, Letter
 from app.tickets.models import Message, Ticket
@@ -68,16 +69,18 @@ class Desk:
         query = select(InboundMail).where(InboundMail.mailbox_id == into.id, InboundMail.uid.in_(uids))
         return list(self.s.scalars(query.order_by(InboundMail.uid)))
 
-    def settle(self, row: InboundMail, raw: bytes) -> InboundMail | None:
-        """The second transaction."""
+    def settle(self, row: InboundMail, raw: bytes, *, verdict: Verdict = Verdict.NONE) -> InboundMail | None:
+        """The second transaction, for a mail of which that is known."""
         mail, found = read.mail(raw)
         files = [File(f.name, "application/octet-stream", len(f.content), "0" * 64) for f in found]
-        return outcomes.settle(self.s, row.id, mail, files, house=self.house, gate=True, now=self.now)
+        return outcomes.settle(
+            self.s, row.id, mail, files, house=self.house, gate=True, checked=Checked(verdict, "the test"), now=self.now
+        )
 
-    def deliver(self, raw: bytes, mailbox: Mailbox | None = None) -> InboundMail:
+    def deliver(self, raw: bytes, mailbox: Mailbox | None = None, *, verdict: Verdict = Verdict.NONE) -> InboundMail:
         """A mail from its arrival to its outcome."""
         [row] = self.take(raw, mailbox=mailbox)
-        self.settle(row, raw)
+        self.settle(row, raw, verdict=verdict)
         self.s.flush()
         return row
 
@@ -86,6 +89,11 @@ class Desk:
 
     def tickets(self) -> list[Ticket]:
         return list(self.s.scalars(select(Ticket).order_by(Ticket.number)))
+
+    def suggested(self) -> list[Suggestion]:
+        """What waits for a say."""
+        waits = select(Suggestion).join(InboundMail, InboundMail.id == Suggestion.inbound_mail_id)
+        return list(self.s.scalars(waits.where(InboundMail.state == MailState.QUARANTINED).order_by(Suggestion.id)))
 
     def acknowledgements(self) -> list[str]:
         """Who was told that their mail came."""

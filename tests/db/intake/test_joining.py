@@ -6,11 +6,15 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from app.accounts import actions as accounts
+from app.intake.rules.authentication import Verdict
+from app.intake.rules.states import MailState
 from app.outbox import actions as outbox
+from app.outbox.models import Letter
 from app.sla import actions as sla
 from app.sla.models import Clock
 from app.tickets import actions as tickets
-from app.tickets.models import Message
+from app.tickets import queries, watchers
+from app.tickets.models import Message, Watcher
 from app.tickets.rules import Status
 from tests.cast import Cast
 from tests.db.intake.conftest import Desk
@@ -71,12 +75,22 @@ def test_the_requester_s_answer_lands_on_the_ticket(desk: Desk, ticket: int, sig
     assert [m.text for m in desk.messages(ticket)] == ["first", "second"]
 
 
+@pytest.mark.parametrize("verdict", [Verdict.NONE, Verdict.PASS])
 @pytest.mark.parametrize("sign", SIGNS)
 @pytest.mark.parametrize("sender", [MALLORY, "Dave <dave@acme.example>", "Alice <alice@desk.example>", "new@acme.example"])
-def test_anybody_else_s_mail_opens_a_ticket_of_its_own(desk: Desk, ticket: int, sign: str, sender: str) -> None:
-    row = desk.deliver(mail("second", sender=sender, mail_id="<second@x>", **Signs(desk, ticket).all()[sign]))
-    assert row.ticket != ticket
+def test_anybody_else_s_mail_stands_nowhere_before_somebody_decides(
+    desk: Desk, ticket: int, sign: str, sender: str, verdict: Verdict
+) -> None:
+    """With a sign that is ours it waits; a customer's own Message-ID is no secret of ours, and such a mail is a new matter."""
+    letters = desk.s.query(Letter).count()
+    row = desk.deliver(mail("second", sender=sender, mail_id="<second@x>", **Signs(desk, ticket).all()[sign]), verdict=verdict)
     assert [m.text for m in desk.messages(ticket)] == ["first"]
+    if sign.startswith("own"):
+        assert (row.state, row.ticket != ticket, desk.suggested()) == (MailState.DONE, True, [])
+        return
+    assert (row.state, row.ticket, len(desk.tickets())) == (MailState.QUARANTINED, ticket, 1)
+    assert [one.ticket for one in desk.suggested()] == ([] if "Alice" in sender else [ticket])
+    assert desk.s.query(Letter).count() == letters
 
 
 @pytest.mark.parametrize("sign", SIGNS[:6])
@@ -92,8 +106,35 @@ def test_a_signature_for_one_ticket_is_none_for_another(desk: Desk, ticket: int,
     assert desk.deliver(mail("second", mail_id="<second@acme.example>", **forged)).ticket not in {ticket, other}
 
 
-def test_the_number_in_the_subject_alone_joins_nothing(desk: Desk, ticket: int) -> None:
-    assert desk.deliver(mail("second", subject=f"Re: Help [#{ticket}]", mail_id="<second@acme.example>")).ticket != ticket
+class TestTheNumberInTheSubject:
+    def tagged(self, ticket: int, sender: str = CAROL, **fields: str) -> bytes:
+        return mail("second", sender=sender, subject=f"AW: Help [#{ticket}]", mail_id=f"<2.{len(sender)}@x>", **fields)
+
+    def test_joins_a_verified_participant_s_mail(self, desk: Desk, ticket: int, cast: Cast) -> None:
+        assert desk.deliver(self.tagged(ticket), verdict=Verdict.PASS).state is MailState.DONE
+        found = queries.by_number(desk.s, ticket)
+        assert found
+        watchers.copy_to(desk.s, found, "dave@acme.example", ours=(), by=cast.carol, now=desk.now)
+        assert desk.deliver(self.tagged(ticket, "dave@acme.example"), verdict=Verdict.PASS).ticket == ticket
+        assert [m.author.email for m in desk.messages(ticket)] == ["carol@acme.example"] * 2 + ["dave@acme.example"]
+
+    @pytest.mark.parametrize("verdict", [Verdict.NONE, Verdict.TEMPERROR])
+    def test_lets_a_mail_wait_that_may_be_anybody_s(self, desk: Desk, ticket: int, verdict: Verdict) -> None:
+        """A01: who puts themselves in copy of it is sent nothing either."""
+        row = desk.deliver(self.tagged(ticket, Cc="attacker@acme.example"), verdict=verdict)
+        assert row.state is MailState.QUARANTINED
+        assert "it can't be told whether this is from them" in str(row.reason)
+        assert [m.text for m in desk.messages(ticket)] == ["first"]
+        assert desk.s.query(Watcher).count() == 0
+
+    @pytest.mark.parametrize("sender", [MALLORY, "Dave <dave@acme.example>", "Alice <alice@desk.example>"])
+    def test_says_nothing_in_anybody_else_s_mail(self, desk: Desk, ticket: int, sender: str) -> None:
+        row = desk.deliver(self.tagged(ticket, sender), verdict=Verdict.PASS)
+        assert (row.state, row.ticket != ticket) == (MailState.DONE, True)
+
+    def test_says_nothing_in_what_a_machine_wrote(self, desk: Desk, ticket: int) -> None:
+        row = desk.deliver(self.tagged(ticket, Auto_Submitted="auto-replied"), verdict=Verdict.PASS)
+        assert row.ticket != ticket
 
 
 def test_the_address_counts_more_than_the_references(desk: Desk, ticket: int) -> None:
@@ -168,7 +209,8 @@ def test_in_any_order_and_however_often_each_mail_comes_once_and_none_joins_anot
         for raw in raws:
             desk.deliver(raw)
         said = desk.s.query(Message).order_by(Message.id).offset(before).all()
-        assert sorted(m.text for m in said) == sorted(["first", *(f"letter {n}" for n in range(len(letters)))])
+        waiting = [one.body["text"] for one in desk.suggested()]
+        assert sorted([m.text for m in said] + waiting) == sorted(["first", *(f"letter {n}" for n in range(len(letters)))])
         for ticket in desk.tickets():
             assert {m.author_id for m in desk.messages(ticket.number)} == {ticket.requester_id}
         attempt.rollback()
