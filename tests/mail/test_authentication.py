@@ -21,9 +21,9 @@ from app.intake.rules.authentication import Checked, Verdict, results
 from app.intake.rules.states import MailState
 from app.outbox.models import Letter
 from app.tickets.models import Ticket
+from scripts.load.scores import CORPUS, mails
 from tests.mail import names
 from tests.mail.conftest import Desk
-from tests.mail.test_corpus import CORPUS, mails
 from tests.unit.intake.letters import mail
 
 DOMAIN, MX = "acme.org", "mx.desk.org"
