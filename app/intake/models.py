@@ -1,6 +1,7 @@
 """The mailboxes we read, and the ledger of every mail that ever came."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ForeignKey, Index, Sequence, Text, UniqueConstraint, false, text
 from sqlalchemy.dialects.postgresql import ARRAY
