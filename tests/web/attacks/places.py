@@ -30,7 +30,7 @@ KINDS = {
 HARMLESS_NAMES = {  # how much and in which order, plain words, one's own secrets, and durations
     "limit", "sort", "zone", "expand", "area", "period", "position", "days", "snooze_minutes", "targets", "shortcut",
     "key", "label", "title", "name", "description", "notes", "reason", "choices[]", "username", "password", "old",
-    "new", "again", "otp", "grant_type", "next", "then", "accept", "kind", "files", "files[]", "csrf", "status",
+    "new", "again", "otp", "grant_type", "next", "then", "accept", "kind", "files", "files[]", "csrf", "status", "send_at",
 }  # fmt: skip
 HARMLESS_PATHS = ("relation", "role", "area")
 
