@@ -66,6 +66,7 @@ class Keeper:
                     self._dsn, autocommit=True, connect_timeout=5, application_name=self._name, options="-c statement_timeout=5s"
                 )
             if name in self._held or not self._ask("SELECT pg_try_advisory_lock(%s)", (_key(name),)):
+                self._drop_idle()
                 return None
             self._held.add(name)
             return Lock(self, self._connection)
@@ -76,8 +77,7 @@ class Keeper:
                 self._held.discard(name)
                 with suppress(psycopg.OperationalError):
                     self._ask("SELECT pg_advisory_unlock(%s)", (_key(name),))
-                if not self._held:
-                    self._drop()
+                self._drop_idle()
 
     def _ask(self, question: LiteralString, values: tuple[int, ...]) -> bool:
         assert self._connection is not None
@@ -87,6 +87,10 @@ class Keeper:
             self._drop()
             raise
         return bool(row and row[0])
+
+    def _drop_idle(self) -> None:
+        if not self._held:
+            self._drop()
 
     def _drop(self) -> None:
         self._held.clear()

@@ -3,17 +3,20 @@
 import argparse
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from app.config import Settings
 from app.core.errors import Invalid
 from app.core.priority import Priority
+from app.db.locks import Keeper
 from app.db.session import Session, now
-from app.entry import asking
+from app.entry import asking, cli_oauth
 from app.entry.cli_mail import NO_MAILBOX, Answer, database
-from app.intake import mailboxes, managed, queries
+from app.intake import grants, managed, queries
 from app.intake.failure import MailboxFailure
+from app.intake.grants import Offer
 from app.intake.imap import Account
 from app.intake.models import Mailbox
 
@@ -32,8 +35,12 @@ def add_to(mailbox: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
     adding.add_argument("--no-tls", action="store_true", help="no TLS from the start; STARTTLS where the server asks for it")
     adding.add_argument("--import-since", type=_day, metavar="YYYY-MM-DD", help="take older mail too, read or not")
     adding.add_argument("--untested", action="store_true", help="save it though its server can't be reached now")
-    changing = verb("set", change, "Change a mailbox's password, team, priority, or which servers it trusts.", mailbox)
+    cli_oauth.add_to(adding)
+    changing = verb(
+        "set", change, "Change a mailbox's way in, team, priority, processed folder, or which servers it trusts.", mailbox
+    )
     changing.add_argument("name")
+    changing.add_argument("--import-since", type=_day, metavar="YYYY-MM-DD", help="begin anew with what came since then")
     changing.add_argument(
         "--trusts",
         action="append",
@@ -44,8 +51,12 @@ def add_to(mailbox: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
     for parser in (adding, changing):
         parser.add_argument("--team", help="the team that gets what comes in; '' for none")
         parser.add_argument("--priority", choices=[priority.value for priority in Priority])
+        parser.add_argument("--processed-folder", metavar="NAME", help="move what was taken there; '' to leave it where it is")
         parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
     changing.add_argument("--password", action="store_true", help="ask for a new password")
+    changing.add_argument("--sign-in-again", action="store_true", help="allow it once more, where it signs in by OAuth")
+    changing.add_argument("--client-secret", action="store_true", help="ask for another secret of the application (OAuth)")
+    changing.add_argument("--refresh-token", action="store_true", help="ask for another refresh token (OAuth)")
     verb("test", test, "Sign in to a mailbox's server now, and say what it says.", mailbox).add_argument("name")
     verb("pause", pause, "Leave a mailbox's server in peace; its mail waits there.", mailbox).add_argument("name")
     verb("resume", resume, "Read a mailbox again, at once.", mailbox).add_argument("name")
@@ -64,11 +75,15 @@ def add(settings: Settings, given: argparse.Namespace) -> Answer:
     if given.smtp:
         return _add_by_smtp(settings, given)
     user, tls = given.user or given.address, not given.no_tls
-    account = Account(given.host, given.port or (993 if tls else 143), tls, user, asking.password(given), given.folder)
+    offer = _offered(given, user, tls) if given.oauth else None
+    password = "" if offer else asking.password(given)
+    token = offer.tokens.access if offer and offer.tokens else None
+    account = Account(given.host, given.port or (993 if tls else 143), tls, user, password, given.folder, token=token)
     unread = None if given.untested else _tried(account, "Nothing was saved. Save it all the same with --untested.")
     with closing(database(settings)) as db, db.transaction() as s:
         priority = Priority(given.priority or Priority.MEDIUM)
-        more: dict[str, Any] = {"team": given.team, "priority": priority, "import_since": given.import_since}
+        more: dict[str, Any] = {"team": given.team, "priority": priority, "import_since": given.import_since, "offer": offer}
+        more["processed_folder"] = given.processed_folder
         made = managed.add(s, settings, account, address=given.address, **more, now=now(s))
         told = {"id": made.id, "name": made.name, "unread": unread}
     which = f"what came since {given.import_since:%Y-%m-%d}" if given.import_since else "what is unread of the last day"
@@ -86,21 +101,26 @@ def _add_by_smtp(settings: Settings, given: argparse.Namespace) -> Answer:
 def change(settings: Settings, given: argparse.Namespace) -> Answer:
     password = asking.password(given) if given.password or given.password_stdin else None
     priority = Priority(given.priority) if given.priority else None
-    if password is None and given.team is None and priority is None and given.trusts is None:
-        raise Invalid("Say what to change: --password, --team, --priority or --trusts.")
     what: dict[str, Any] = {"password": password, "team": given.team, "priority": priority, "trusts": given.trusts}
-    return _done(
-        settings,
-        given,
-        lambda s, box: managed.change(s, settings, box, **what, now=now(s)),
-        "is changed.",
-    )
+    what |= {
+        "import_since": given.import_since,
+        "processed_folder": given.processed_folder,
+        "offer": _offered_again(settings, given),
+    }
+    if all(value is None for value in what.values()):
+        raise Invalid("Say what to change: --password, --sign-in-again, --team, --priority, --processed-folder or --trusts.")
+    return _done(settings, given, lambda s, box: managed.change(s, settings, box, **what, now=now(s)), "is changed.")
 
 
 def test(settings: Settings, given: argparse.Namespace) -> Answer:
-    with closing(database(settings)) as db, db.transaction() as s:
-        mailbox = managed.named(s, given.name)
-    unread = _tried(mailboxes.account(mailbox, settings), "It stays as it is.")
+    with closing(database(settings)) as db:
+        with db.transaction() as s:
+            mailbox = managed.named(s, given.name)
+        try:
+            account = grants.account(db, Keeper(db.dsn, name="atum"), mailbox, settings)
+        except MailboxFailure as failure:
+            raise Invalid(f"{failure}. It stays as it is.") from failure
+    unread = _tried(account, "It stays as it is.")
     told = {"name": mailbox.name, "unread": unread}
     return 0, told if given.json else f"{mailbox.name}: signed in, opened {mailbox.folder}; {unread} unread."
 
@@ -123,6 +143,34 @@ def _done(settings: Settings, given: argparse.Namespace, act: Callable[[Session,
         act(s, mailbox)
         name = mailbox.name
     return 0, {"name": name} if given.json else f"{name} {words}"
+
+
+def _offered(given: argparse.Namespace, user: str, tls: bool) -> Offer:
+    if not tls:
+        raise Invalid(managed.OAUTH_NEEDS_TLS)
+    try:
+        return cli_oauth.offer(given, user)
+    except MailboxFailure as failure:
+        raise Invalid(f"Nothing was saved: {failure}.") from failure
+
+
+def _offered_again(settings: Settings, given: argparse.Namespace) -> Offer | None:
+    """Another sign-in with what is known of the provider."""
+    if not (given.sign_in_again or given.client_secret or given.refresh_token):
+        return None
+    with closing(database(settings)) as db, db.transaction() as s:
+        mailbox = managed.named(s, given.name)
+        known = grants.offered(s, settings, mailbox)
+    secret = asking.unseen("Client secret") if given.client_secret else known.client.secret
+    client = replace(known.client, secret=secret)
+    try:
+        if given.refresh_token:
+            return Offer(client, asking.unseen("Refresh token")).tried()
+        if given.sign_in_again and known.refresh is not None:
+            return cli_oauth.signed_in(client, mailbox.username)
+        return Offer(client, known.refresh).tried()
+    except MailboxFailure as failure:
+        raise Invalid(f"{failure}. It stays as it is.") from failure
 
 
 def _tried(account: Account, then: str) -> int:

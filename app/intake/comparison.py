@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.config import Settings
+from app.db.locks import Keeper
 from app.db.session import Database
-from app.intake import imap, mailboxes, queries
+from app.intake import grants, imap, queries
 from app.intake.models import Mailbox
 
 
@@ -36,7 +37,8 @@ def compare(database: Database, settings: Settings, mailbox: Mailbox) -> Compare
         by_smtp = queries.brought(c, mailbox)
     if mailbox.smtp_only:
         return Compared(mailbox.name, None, [], 0, [], by_smtp)
-    with imap.opened(mailboxes.account(mailbox, settings)) as folder:
+    keeper = Keeper(database.dsn, name="ledger")
+    with imap.opened(grants.account(database, keeper, mailbox, settings)) as folder:
         listed = folder.since(mailbox.created_at)
         uidvalidity = folder.uidvalidity
     with database.reading() as c:

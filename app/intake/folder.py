@@ -8,7 +8,10 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.parser import HeaderParser
+from email.policy import compat32
+from email.utils import parsedate_to_datetime
 
 from app.intake.failure import MailboxFailure, Refused, failures
 from app.intake.rules.states import FailureClass
@@ -17,7 +20,11 @@ from app.intake.wire import Client
 GLANCE = 0.5  # seconds between looks at whether to stop waiting
 KEYWORD = "$AtumDesk"
 SEEN = "\\Seen"
+DELETED = "\\Deleted"
 
+_MISSING = re.compile(
+    r"\[(?:TRYCREATE|NONEXISTENT)\]|(?:does not|doesn't) exist|not found|unknown (?:folder|mailbox)", re.IGNORECASE
+)
 _GONE = re.compile(r"no longer exist|\[(?:NONEXISTENT|EXPUNGEISSUED)\]", re.IGNORECASE)
 
 
@@ -65,6 +72,18 @@ class Folder:
             found = self._client.search(criteria)
             times = self._client.fetch(found, ["INTERNALDATE"])
         return sorted(uid for uid, item in times.items() if (arrived := item.get(b"INTERNALDATE")) is None or arrived >= at)
+
+    def written(self, uids: Sequence[int]) -> dict[int, tuple[datetime | None, str]]:
+        """When each of these says that it was written, and its Message-ID, however wrong either is."""
+        found: dict[int, tuple[datetime | None, str]] = {}
+        for start in range(0, len(uids), 500):
+            with failures():
+                heads = self._client.fetch(uids[start : start + 500], ["BODY.PEEK[HEADER.FIELDS (DATE MESSAGE-ID)]"])
+            for uid, item in heads.items():
+                raw = next((value for name, value in item.items() if name.startswith(b"BODY[HEADER")), b"")
+                head = HeaderParser(policy=compat32).parsestr(raw.decode("latin-1"))
+                found[uid] = _date(str(head["date"] or "")), str(head["message-id"] or "").strip()
+        return found
 
     def unread(self) -> int:
         """How many mails nobody has read."""
@@ -114,6 +133,34 @@ class Folder:
             return "" if _GONE.search(str(refused)) else str(refused)
         return ""
 
+    def put_away(self, uids: Sequence[int], to: str) -> str:
+        """Move these to another folder, made where it is missing. Answers the server's words if it refuses.
+
+        Without MOVE (RFC 6851) they are copied and deleted by number (UIDPLUS, RFC 4315); where that can't be had either they
+        stay, because a plain EXPUNGE takes what others marked as deleted. Done twice, it is done once, but for a second copy.
+        """
+        try:
+            try:
+                self._moved(uids, to)
+            except Refused as refused:
+                if not _MISSING.search(str(refused)):
+                    raise
+                with failures():
+                    self._client.create_folder(to)
+                self._moved(uids, to)
+        except Refused as refused:
+            return "" if _GONE.search(str(refused)) else str(refused)
+        return ""
+
+    def _moved(self, uids: Sequence[int], to: str) -> None:
+        with failures():
+            if self._client.has_capability("MOVE"):
+                self._client.move(uids, to)
+            elif self._client.has_capability("UIDPLUS"):
+                self._client.copy(uids, to)
+                self._client.add_flags(uids, [DELETED], silent=True)
+                self._client.uid_expunge(uids)
+
     def wait(self, seconds: float, stop: threading.Event, wake: threading.Event) -> None:
         """Until the server tells of something, or `wake` or `stop` is set, or the time is over.
 
@@ -149,3 +196,11 @@ class Folder:
             if (raw := item.get(key)) is not None:
                 arrived = item.get(b"INTERNALDATE")
                 yield Fetched(uid, raw, sizes[uid], arrived, header_only=what != "BODY.PEEK[]")
+
+
+def _date(said: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(said)
+    except (ValueError, OverflowError):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -4,12 +4,13 @@ import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from imapclient.exceptions import IMAPClientError
 
 from app.intake.failure import MailboxFailure, Refused, failures, kind_of, said
 from app.intake.folder import Folder
+from app.intake.rules import oauth
 from app.intake.rules.states import FailureClass
 from app.intake.wire import Client, OutOfBounds
 
@@ -18,15 +19,19 @@ _ABOUT_SIGNING_IN = re.compile(r"auth|log[- ]?in|password|credential", re.IGNORE
 
 @dataclass(frozen=True)
 class Account:
-    """Where a folder is, and how to get in. `anywhere` is False where a stranger's word must not lead us back to ourselves."""
+    """Where a folder is, and how to get in: by a password, or by a token where there is one.
+
+    `anywhere` is False where somebody's word from afar must not lead us back to ourselves.
+    """
 
     host: str
     port: int
     tls: bool
     username: str
-    password: str
+    password: str = field(repr=False)
     folder: str
     anywhere: bool = True
+    token: str | None = field(default=None, repr=False)
 
 
 @contextmanager
@@ -63,7 +68,9 @@ def _signed_in(client: Client, account: Account) -> None:
         with failures():
             if not account.tls and client.has_capability("LOGINDISABLED") and client.has_capability("STARTTLS"):
                 client.starttls(ssl.create_default_context())
-            if (account.username + account.password).isascii():
+            if account.token is not None:
+                _show(client, account, account.token)
+            elif (account.username + account.password).isascii():
                 client.login(account.username, account.password)
             else:
                 client.plain_login(account.username, account.password)
@@ -72,6 +79,15 @@ def _signed_in(client: Client, account: Account) -> None:
         if failure.kind is FailureClass.OVERLOAD or not refused:
             raise
         raise MailboxFailure(FailureClass.AUTH, f"the server refused to sign {account.username} in: {failure}") from None
+
+
+def _show(client: Client, account: Account, token: str) -> None:
+    """Sign in by token. Why it is refused comes as a challenge; the refusal follows on the answer to that."""
+    mechanism = next((each for each in ("OAUTHBEARER", "XOAUTH2") if client.has_capability(f"AUTH={each}")), None)
+    if mechanism is None:
+        raise Refused("it signs nobody in by token: it offers neither OAUTHBEARER nor XOAUTH2")
+    said = [oauth.opening(mechanism, account.username, account.host, account.port, token), oauth.closing(mechanism)]
+    client.sasl_login(mechanism, lambda _: said.pop(0) if said else None)
 
 
 def _selected(client: Client, account: Account) -> Folder:

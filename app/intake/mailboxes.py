@@ -19,7 +19,7 @@ from app.db.session import Session
 from app.intake import notices
 from app.intake.failure import MailboxFailure
 from app.intake.imap import Account
-from app.intake.models import Mailbox
+from app.intake.models import Grant, Mailbox
 from app.intake.rules import patience
 from app.intake.rules.states import FailureClass, MailboxState
 from app.outbox import actions as outbox
@@ -60,18 +60,22 @@ def ensure_mailbox(s: Session, settings: Settings, *, now: datetime) -> Mailbox 
     return found
 
 
-def account(mailbox: Mailbox, settings: Settings) -> Account:
-    """How to get into a mailbox. Raises Conflict where it has no server, MailboxFailure where its password can't be opened."""
+def account(mailbox: Mailbox, settings: Settings, *, token: str | None = None) -> Account:
+    """How to get into a mailbox: by this token, or by its password.
+
+    Raises Conflict where it has no server, MailboxFailure where its password can't be opened.
+    """
     if mailbox.smtp_only:
         raise Conflict(f"The mailbox {mailbox.name} {WITHOUT_SERVER}.")
     password = settings.imap_password or ""
-    if mailbox.password is not None:
+    if token is None and mailbox.password is not None:
         try:
             password = Sealer(Signer(config.secret_key(settings))).open(SEALED_FOR, mailbox.password)
         except Broken:
             words = "its password was sealed with another key than this desk's; give it again: atum mailbox set"
             raise MailboxFailure(FailureClass.AUTH, f"{words} {mailbox.name} --password-stdin") from None
-    return Account(mailbox.host, mailbox.port, mailbox.tls, mailbox.username, password, mailbox.folder)
+    way = (mailbox.host, mailbox.port, mailbox.tls, mailbox.username)
+    return Account(*way, "" if token else password, mailbox.folder, mailbox.anywhere, token)
 
 
 def lease(s: Session, mailbox_id: int) -> Mailbox:
@@ -109,20 +113,25 @@ def failed(s: Session, mailbox_id: int, failure: MailboxFailure, *, now: datetim
     mailbox.failing_since = mailbox.failing_since or now
     wait = patience.before_next_try(failure.kind, mailbox.failures, chance=random.random())  # noqa: S311 (spreads load)
     mailbox.next_try_at = now + wait
-    if now - mailbox.failing_since >= TELL_AFTER:
+    if failure.kind is FailureClass.AUTH:  # a token that is refused is not good for another try
+        s.execute(update(Grant).where(Grant.mailbox_id == mailbox_id).values(access_token=None))
+    if failure.kind is FailureClass.GRANT or now - mailbox.failing_since >= TELL_AFTER:
         outbox.put_all(s, [notices.not_coming_in(mailbox, person) for person in accounts.administrators(s)], now=now)
     if (mailbox.state, mailbox.failure_class) != before:
+        lasting = mailbox.state is MailboxState.NEEDS_REAUTH
         log.error(
-            "the mailbox can't be read; trying again ever more rarely",
+            "the mailbox can't be read until somebody allows it again"
+            if lasting
+            else "the mailbox can't be read; trying again ever more rarely",
             extra={"mailbox": mailbox.name, "reason": mailbox.reason, "class": failure.kind, "state": mailbox.state},
         )
 
 
-def works(s: Session, mailbox_id: int, *, now: datetime) -> None:
-    """Remember that it was read just now."""
+def works(s: Session, mailbox_id: int, *, now: datetime) -> Mailbox:
+    """Remember that it was read just now. Answers it as it is by now."""
     mailbox = s.get_one(Mailbox, mailbox_id, populate_existing=True)
     if mailbox.state is MailboxState.OK and mailbox.last_ok_at and now - mailbox.last_ok_at < SEEN_WELL_EVERY:
-        return
+        return mailbox
     if mailbox.state is not MailboxState.OK:
         log.info(
             "the mailbox can be read again",
@@ -130,6 +139,7 @@ def works(s: Session, mailbox_id: int, *, now: datetime) -> None:
         )
     mailbox.state, mailbox.failures, mailbox.last_ok_at = MailboxState.OK, 0, now
     mailbox.failure_class = mailbox.reason = mailbox.failing_since = mailbox.next_try_at = None
+    return mailbox
 
 
 def _new(s: Session, settings: Settings, now: datetime) -> Mailbox:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Sequence, Text, UniqueConstraint, false, text
+from sqlalchemy import ForeignKey, Index, Sequence, Text, UniqueConstraint, false, text, true
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -29,8 +29,10 @@ class Mailbox(Table):
     `password` is sealed, and None for the mailbox that the settings name. `removed_at` is set while nobody names it.
 
     What comes in is given to the team, at the priority, and answered from `address`. The first look takes everything since
-    `import_since`, or where that is None what is unread of the last day. `trusts` are the names of the mail servers before it
-    whose Authentication-Results are believed.
+    `import_since`, or where that is None what is unread of the last day. What has its outcome is moved to `processed_folder`,
+    where there is one. `trusts` are the names of the mail servers before it whose Authentication-Results are believed.
+    `anywhere` is False where the host may not be this machine: somebody named it from afar. `revision` rises with everything
+    that somebody changes.
     """
 
     __tablename__ = "mailbox"
@@ -49,6 +51,9 @@ class Mailbox(Table):
     priority: Mapped[Priority] = mapped_column(words(Priority, "priority"), default=Priority.MEDIUM, server_default="medium")
     import_since: Mapped[datetime | None]
     trusts: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}", default=list)
+    processed_folder: Mapped[str | None]
+    anywhere: Mapped[bool] = mapped_column(default=True, server_default=true())
+    revision: Mapped[int] = mapped_column(default=1, server_default="1")
     created_at: Mapped[datetime]
     paused_at: Mapped[datetime | None]
     removed_at: Mapped[datetime | None]
@@ -66,6 +71,27 @@ class Mailbox(Table):
     last_ok_at: Mapped[datetime | None]
 
     __table_args__ = (UniqueConstraint("host", "username", "folder"),)
+
+
+class Grant(Table):
+    """What a mailbox signs in with instead of a password (OAuth 2.0). The secrets are sealed.
+
+    `refresh_token` is None where the client signs in for itself. `access_token` was given at `issued_at`, until `expires_at`.
+    """
+
+    __tablename__ = "mailbox_grant"
+    mailbox_id: Mapped[int] = mapped_column(ForeignKey(Mailbox.id), primary_key=True)
+    provider: Mapped[str]
+    token_url: Mapped[str]
+    authorize_url: Mapped[str | None]
+    device_url: Mapped[str | None]
+    scope: Mapped[str]
+    client_id: Mapped[str]
+    client_secret: Mapped[bytes | None]
+    refresh_token: Mapped[bytes | None]
+    access_token: Mapped[bytes | None]
+    issued_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
 
 
 class InboundMail(Table):

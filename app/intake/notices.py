@@ -2,24 +2,34 @@
 
 from app.accounts.models import Person
 from app.intake.models import Mailbox
+from app.intake.rules.states import MailboxState
 from app.outbox import actions as outbox
 from app.outbox.actions import Draft
 from app.outbox.models import Kind
 
+_GOES_ON = (
+    "Nothing is lost: what comes meanwhile waits on its server. The desk goes on trying, ever more rarely, so as not to be",
+    "locked out; a new password, or atum mailbox resume, makes it try at once. You get this once.",
+)
+_UNTIL_SOMEBODY_DOES = (
+    "Nothing is lost: what comes meanwhile waits on its server. The desk does not ask again until somebody has done that.",
+    "You get this once.",
+)
+
 
 def not_coming_in(mailbox: Mailbox, to: Person) -> Draft:
     """That a mailbox can't be read, and why. The outbox takes it once for each time that the mailbox began to fail."""
+    lasting = mailbox.state is MailboxState.NEEDS_REAUTH
     lines = [
         f"Mail to {mailbox.name} has not come in since {mailbox.failing_since:%Y-%m-%d %H:%M} UTC:",
         "",
         f"  {mailbox.reason}",
         "",
-        "Nothing is lost: what comes meanwhile waits on its server. The desk goes on trying, ever more rarely, so as not to be",
-        "locked out; a new password, or atum mailbox resume, makes it try at once. You get this once.",
+        *(_UNTIL_SOMEBODY_DOES if lasting else _GOES_ON),
     ]
     return Draft(
         kind=Kind.NOTICE,
-        dedupe_key=f"mailbox:{mailbox.id}:{mailbox.failing_since:%Y%m%dT%H%M%S}:{to.email}",
+        dedupe_key=f"mailbox:{mailbox.id}:{mailbox.failing_since:%Y%m%dT%H%M%S}:{to.email}{':lasting' * lasting}",
         ticket=None,
         message_id=None,
         to_address=to.email,

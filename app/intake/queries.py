@@ -10,7 +10,7 @@ from app.core import text
 from app.db.session import Session
 from app.intake.models import BY_SMTP, InboundMail, Mailbox
 from app.intake.rules.authentication import Verdict
-from app.intake.rules.states import MailState
+from app.intake.rules.states import MailboxState, MailState
 from app.tickets.models import Ticket
 
 WELL = ("ok", "paused")  # states of a mailbox that need nobody
@@ -34,7 +34,7 @@ def mailbox_states(c: Connection | Session) -> list[dict[str, Any]]:
         Mailbox.trusts,
         Mailbox.failing_since.label("since"),
         Mailbox.reason,
-        Mailbox.next_try_at,
+        case((Mailbox.state != MailboxState.NEEDS_REAUTH, Mailbox.next_try_at)).label("next_try_at"),
         Mailbox.last_ok_at,
         held.label("quarantined"),
     )
@@ -142,6 +142,14 @@ def not_taken(c: Connection | Session, mailbox: Mailbox, uids: Sequence[int], *,
     taken = select(InboundMail.uid).where(InboundMail.mailbox_id == mailbox.id, InboundMail.uidvalidity == uidvalidity)
     known = set(c.execute(taken.where(InboundMail.uid.in_(uids))).scalars()) if uids else set()
     return [uid for uid in uids if uid not in known]
+
+
+def known_ids(c: Connection | Session, mailbox: Mailbox, ids: Sequence[str]) -> set[str]:
+    """Which of these Message-IDs this mailbox has had."""
+    wanted = {id.strip("<>") for id in ids} | set(ids)
+    here = select(InboundMail.mail_id).where(InboundMail.mailbox_id == mailbox.id, InboundMail.mail_id.in_(wanted))
+    found = set(c.execute(here).scalars())
+    return {id for id in ids if id in found or id.strip("<>") in found}
 
 
 def refusal(c: Connection | Session, id: int) -> str | None:

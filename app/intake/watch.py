@@ -18,7 +18,7 @@ from app.config import Settings
 from app.db.locks import Keeper, Lock
 from app.db.session import Database
 from app.db.session import now as database_now
-from app.intake import actions, imap, mailboxes, queries
+from app.intake import actions, grants, imap, mailboxes, queries
 from app.intake.failure import MailboxFailure, Refused
 from app.intake.folder import Folder
 from app.intake.mailboxes import LeaseLost
@@ -33,6 +33,8 @@ LOOK_AGAIN = 5.0  # seconds between looks at a mailbox that is not to be asked n
 LOOK_BACK = timedelta(days=14)
 LOOK_BACK_EVERY = 6 * 3600.0  # seconds
 LOOK_BACK_AT_MOST = 300.0  # seconds between two on one that is lost again and again
+OLD_AT_MOST = 50  # mails from before us that are taken without asking, after a renumbering
+RENEW_AGAIN = 300.0  # seconds after a sign-in could not be renewed ahead of time
 STEADY = 10.0  # seconds after which a lost connection is the ordinary end of a session, not a failure
 
 log = logging.getLogger(__name__)
@@ -60,7 +62,7 @@ class Watch:
         self.settled = threading.Event()
         self._steady_at = float("inf")
         self._refused = ""
-        self._looked_back_at = float("-inf")
+        self._looked_back_at = self._renew_at = float("-inf")
         self._stubborn = Stubborn()
 
     def turn(self) -> float:
@@ -89,7 +91,7 @@ class Watch:
                 return LOOK_AGAIN
             with self._database.transaction() as s:
                 mailbox = mailboxes.lease(s, self._id)
-            with imap.opened(mailboxes.account(mailbox, self._settings)) as folder:
+            with imap.opened(grants.account(self._database, self._keeper, mailbox, self._settings)) as folder:
                 self._session(mailbox, folder, lock)
             return 0.0
 
@@ -106,10 +108,25 @@ class Watch:
                 self._look_back(mailbox, folder)
                 look_back_at = self._looked_back_at + LOOK_BACK_EVERY
             lock.check()
+            self._renew(mailbox)
             with self._database.transaction() as s:
-                mailboxes.works(s, self._id, now=database_now(s))
+                present = mailboxes.works(s, self._id, now=database_now(s))
+            if present.lease_epoch != mailbox.lease_epoch:
+                raise LeaseLost(f"{mailbox.name} begins anew, or another poller reads it now.")
+            mailbox.processed_folder = present.processed_folder
             self._steady_at = began + STEADY
             folder.wait(min(self._settings.email_poll_interval, LONGEST_IDLE), self._stop, self.settled)
+
+    def _renew(self, mailbox: Mailbox) -> None:
+        """Renew the sign-in ahead of time, so that a person hears of it while mail still comes in. A little trouble waits."""
+        if time.monotonic() < self._renew_at:
+            return
+        try:
+            grants.access(self._database, self._keeper, mailbox, self._settings)
+        except MailboxFailure as failure:
+            if failure.kind is FailureClass.GRANT:
+                raise
+            self._renew_at = time.monotonic() + RENEW_AGAIN
 
     def _adopt(self, mailbox: Mailbox, folder: Folder) -> None:
         """Begin with a folder that is new to us, or that the server has numbered anew.
@@ -123,6 +140,8 @@ class Watch:
             if first:
                 since = mailbox.import_since or database_now(s) - FIRST_LOOK
         uids = folder.since(since, unread=first and mailbox.import_since is None)
+        if not first:
+            self._refuse_backlog(mailbox, folder, uids)
         self._take(mailbox, folder, self._not_taken(mailbox, folder, uids), move=False)
         if self._stop.is_set():
             return
@@ -135,6 +154,19 @@ class Watch:
             log.info("first look at a mailbox", extra={"mailbox": mailbox.name, "taken": len(uids), "unread_left": left})
         else:
             log.warning("the server numbered the folder anew", extra={"mailbox": mailbox.name, "looked_at": len(uids)})
+
+    def _refuse_backlog(self, mailbox: Mailbox, folder: Folder, uids: Sequence[int]) -> None:
+        """A server that was restored may say of mails of many years that they came today: then a person decides."""
+        written = folder.written(uids)
+        with self._database.reading() as c:
+            known = queries.known_ids(c, mailbox, [id for _, id in written.values()])
+        old = [at for at, id in written.values() if at and at < mailbox.created_at - FIRST_LOOK and id not in known]
+        if len(old) > OLD_AT_MOST:
+            words = (
+                f"the server numbered the folder anew, and now {len(old)} mails that are older than this mailbox look new. Say"
+            )
+            words += f" since when they are to be taken: atum mailbox set {mailbox.name} --import-since YYYY-MM-DD"
+            raise MailboxFailure(FailureClass.FOLDER, words)
 
     def _look_back(self, mailbox: Mailbox, folder: Folder) -> None:
         """Take what lies behind the cursor and was never seen: some servers number a mail before they show it."""
@@ -186,9 +218,11 @@ class Watch:
                 actions.acknowledged(s, [id for id, _ in rows], now=database_now(s))
 
     def _flagged(self, mailbox: Mailbox, folder: Folder, uids: Sequence[int]) -> bool:
-        """Whether the server took the flags. One that refuses is asked again at the next look, and told of once."""
-        refused = folder.flag(uids)
+        """Whether the server took the flags, and put it away. One that refuses is asked again at the next look, told of once."""
+        refused, what = folder.flag(uids), "flag"
+        if not refused and mailbox.processed_folder:
+            refused, what = folder.put_away(uids, mailbox.processed_folder), "move"
         if refused and refused != self._refused:
-            log.warning("the server won't flag what we have taken", extra={"mailbox": mailbox.name, "reason": refused})
+            log.warning("the server won't %s what we have taken", what, extra={"mailbox": mailbox.name, "reason": refused})
         self._refused = refused
         return not refused

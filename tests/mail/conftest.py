@@ -74,9 +74,11 @@ class Desk:
 
         thread = threading.Thread(target=turns)
         thread.start()
-        yield watch
-        watch._stop.set()
-        thread.join()
+        try:
+            yield watch
+        finally:
+            watch._stop.set()
+            thread.join()
 
     def process(self) -> None:
         """Give every mail that waits its outcome."""

@@ -144,6 +144,8 @@ def test_what_can_not_be_read_is_not_saved(desk: Desk, atum: Atum, second: Serve
         (("remove", USER), "is named by the settings"),
         (("set", USER, "--password-stdin"), "is named by the settings"),
         (("set", USER), "Say what to change"),
+        (("set", USER, "--processed-folder", "inbox"), "that folder is read"),
+        (("set", USER, "--processed-folder", "a\r\nA1 DELETE INBOX"), "no control character"),
         (("pause", "nobody@desk.example"), "There is no mailbox nobody@desk.example"),
     ],
 )
@@ -239,3 +241,12 @@ def test_which_servers_are_trusted_is_said_by_name(atum: Atum, desk: Desk) -> No
         atum("set", USER, "--trusts", "mx example")
     atum("set", USER, "--trusts", "")
     assert desk.mailbox().trusts == []
+
+
+def test_no_mailbox_reads_where_another_puts_what_it_took(atum: Atum, added: Server) -> None:
+    atum("set", SALES, "--processed-folder", "Done")
+    add = ("add", SALES, "--host", "127.0.0.1", "--port", str(added.port), "--no-tls")
+    with pytest.raises(Invalid, match="can't be moved to Done, because that folder is read"):
+        atum(*add, "--folder", "Done")
+    atum("set", SALES, "--processed-folder", "")
+    assert "is read from now on" in atum(*add, "--folder", "Done")

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import socket
 import ssl
 import threading
 import time
@@ -96,6 +97,27 @@ def test_a_server_that_accepts_and_says_nothing_is_left_after_thirty_seconds(
 def test_a_greeting_may_take_longer_than_a_connection(peer: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "CONNECT", 0.1)
     peer.greeting_delay = 0.4
+    with imap.opened(peer.account()) as folder:
+        assert folder.uidvalidity == 1
+
+
+@pytest.mark.parametrize("wrong", [socket.EAI_NONAME, socket.EAI_AGAIN, socket.EAI_FAIL])
+def test_a_name_that_nobody_knows_is_a_server_that_is_down(peer: Server, monkeypatch: pytest.MonkeyPatch, wrong: int) -> None:
+    def resolved(*_: object, **__: object) -> None:
+        raise socket.gaierror(wrong, "Nobody knows")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    with pytest.raises(MailboxFailure, match="does not answer: Nobody knows") as failure, imap.opened(peer.account()):
+        pass
+    assert failure.value.kind is FailureClass.TRANSPORT
+
+
+def test_of_several_addresses_the_first_that_answers_is_taken(peer: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def resolved(_: str, port: int, **__: object) -> list[tuple[int, int, int, str, tuple[str, int]]]:
+        addresses = ("127.0.0.1", 1), ("127.0.0.1", port)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", each) for each in addresses]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
     with imap.opened(peer.account()) as folder:
         assert folder.uidvalidity == 1
 

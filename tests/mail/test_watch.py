@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from app.intake import managed
 from app.intake import watch as watches
+from app.intake.models import Mailbox
 from app.intake.rules import patience
 from app.intake.rules.states import FailureClass, MailboxState, MailState
 from app.intake.stubborn import LARGEST
@@ -166,6 +168,53 @@ def test_renumbering_brings_nothing_twice_and_loses_nothing(desk: Desk, peer: Se
     assert [row.state for row in desk.ledger()].count(MailState.DUPLICATE) == 3
     assert desk.count(Ticket) == desk.count(Message) == 5
     assert all(row.server_acked_at for row in desk.ledger()[:3])
+
+
+def test_a_restored_folder_whose_old_mails_look_new_waits_for_a_person(
+    desk: Desk, peer: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watches, "OLD_AT_MOST", 2)
+    old = [letter(n).replace(b"Subject:", b"Date: Mon, 06 Jan 2020 10:00:00 +0100\r\nSubject:", 1) for n in range(10, 13)]
+    peer.add(*old, flags=r"\Seen", at=datetime.now(UTC) - timedelta(days=2000))
+    settings = desk.boot()
+    with desk.watching(settings):
+        eventually(lambda: desk.mailbox().last_ok_at)
+        peer.add(letter(1))
+        eventually(lambda: len(desk.ledger()) == 1)
+    for stored in peer.mails.values():
+        stored.at = datetime.now(UTC)
+    peer.renumber()
+    desk.watch(settings).turn()
+    mailbox = desk.mailbox()
+    assert (mailbox.failure_class, len(desk.ledger())) == (FailureClass.FOLDER, 1)
+    assert "3 mails that are older than this mailbox look new" in str(mailbox.reason)
+    with desk.database.transaction() as s:
+        since = datetime.now(UTC) + timedelta(days=1)
+        managed.change(s, settings, s.get_one(Mailbox, mailbox.id), import_since=since, now=since)
+    with desk.watching(settings):
+        eventually(lambda: desk.mailbox().state is MailboxState.OK)
+        peer.add(letter(2))
+        eventually(lambda: len(desk.ledger()) == 2)
+
+
+def test_a_mailbox_that_is_read_begins_anew_when_somebody_wants_older_mail(
+    desk: Desk, peer: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watches, "LOOK_AGAIN", 0.1)
+    [old, wanted] = peer.add(letter(1), letter(2), flags=r"\Seen")
+    peer.mails[old].at -= timedelta(days=90)
+    peer.mails[wanted].at -= timedelta(days=30)
+    settings = desk.boot()
+    with desk.watching(settings):
+        eventually(lambda: desk.mailbox().last_ok_at)
+        peer.add(letter(3))
+        eventually(lambda: len(desk.ledger()) == 1)
+        with desk.database.transaction() as s:
+            since = datetime.now(UTC) - timedelta(days=60)
+            managed.change(s, settings, s.get_one(Mailbox, desk.mailbox().id), import_since=since, now=since)
+        eventually(lambda: {row.uid for row in desk.ledger()} == {wanted, 3})
+        peer.add(letter(4))
+        eventually(lambda: desk.mailbox().last_uid == 4)
 
 
 def test_a_poller_ended_in_the_middle_of_its_first_look_begins_it_again(desk: Desk, peer: Server) -> None:

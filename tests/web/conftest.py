@@ -130,6 +130,8 @@ def web(database: Database, furnished: Cast, tmp_path: Path) -> Web:
     """The application. There is no Redis: whoever counts, counts alone."""
     environ = {"DATABASE_URL": database.dsn, "REDIS_URL": NO_REDIS, "DATA_DIR": str(tmp_path), "RUN_DIR": str(tmp_path)}
     settings = config.load(environ | {"UPLOAD_MAX": "1M"}, secrets=tmp_path / "none")
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "secret_key").write_text("ab" * 32)
     counters = Counters(settings.redis_dsn)
     desk = Desk(
         settings=settings,

@@ -147,6 +147,7 @@ KINDS = {
     ("DELETE", f"{API}/users/{{id}}/disablement"): "disabled",
     ("POST", f"{API}/users/{{id}}/invitation"): "invited",
     ("PATCH", f"{API}/sla/policies/{{id}}"): "policies",
+    ("DELETE", f"{API}/mailboxes/{{id}}/pause"): "paused mailbox",
     ("DELETE", f"{API}/organizations/{{id}}/domains/{{domain}}"): "organizations",
     ("PUT", f"{API}/organizations/{{id}}/domains/{{domain}}"): "organizations",
 }
@@ -174,7 +175,9 @@ def furnish(web: Web) -> Furniture:
     found = Furniture(web)
     with web.desk.db.transaction() as s:
         rita, lena = _people(s, found)
-        found.things["mail"] = found.things["mails"] = _quarantined(s)
+        mail, found.things["mailboxes"] = _quarantined(s)
+        found.things["mail"] = found.things["mails"] = mail
+        found.things["paused mailbox"] = _mailbox(s, "paused@desk.example", paused_at=database_now(s)).id
     found.people = {
         "nobody": None, "customer": cast.carol, "colleague": cast.frank, "customer_admin": cast.dave, "mallory": cast.mallory,
         "other_team": cast.erin, "reader": rita, "agent": cast.alice, "lead": lena, "manager": cast.bob, "admin": cast.root,
@@ -215,21 +218,26 @@ def _people(s: Session, found: Furniture) -> tuple[Person, Person]:
     return rita, lena
 
 
-def _quarantined(s: Session) -> int:
-    """A mail that waits for a person, and an address that gets no more."""
-    now = database_now(s)
-    box = Mailbox(name="support@desk.example", address="support@desk.example", host="imap.desk.example", port=993, tls=True)
-    box.username, box.folder, box.credentials, box.created_at = "support@desk.example", "INBOX", "x", now
+def _mailbox(s: Session, name: str, **more: Any) -> Mailbox:
+    """One whose server is nobody's."""
+    box = Mailbox(name=name, address=name, host="127.0.0.1", port=993, tls=True, username=name, folder="INBOX", **more)
+    box.credentials, box.password, box.anywhere, box.created_at = "x", b"sealed", False, database_now(s)
     box.last_uid, box.lease_epoch, box.state, box.failures = 1, 1, MailboxState.OK, 0
     s.add(box)
     s.flush()
+    return box
+
+
+def _quarantined(s: Session) -> tuple[int, int]:
+    """A mail that waits for a person, and its mailbox; an address that gets no more."""
+    now, box = database_now(s), _mailbox(s, "support@desk.example")
     mail = InboundMail(mailbox_id=box.id, uidvalidity=1, uid=1, raw_sha256="0" * 64, size=9, raw=HOSTILE)
     mail.header_only = False
     mail.received_at = mail.taken_at = mail.processed_at = now
     mail.state, mail.reason, mail.attempts, mail.subject = MailState.QUARANTINED, "the reader failed", 3, "A hostile one"
     s.add_all([mail, Suppression(address="nowhere@acme.example", cause=Cause.HARD, reason="550 5.1.1", days=1, since=now)])
     s.flush()
-    return mail.id
+    return mail.id, box.id
 
 
 def suggested(s: Session, found: Furniture, *, uid: int = 2) -> int:

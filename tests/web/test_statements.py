@@ -79,6 +79,10 @@ INSERT INTO ticket_link (ticket, other, kind, linked_at, linked_by_id)
     SELECT :accepted, number, 'related', now(), :root FROM ticket WHERE number > :other;
 INSERT INTO sla_policy (name, position, match, starts, version, active, changed_at)
     SELECT 's' || g, g + 100, '{}', 'accepted', 1, true, now() FROM generate_series(1, :more) g;
+INSERT INTO mailbox
+    (name, address, host, port, tls, username, folder, credentials, created_at, last_uid, lease_epoch, state, failures)
+    SELECT 'm' || g, 'm' || g, 'imap.example', 993, true, 'm' || g, 'INBOX', '', now(), 0, 0, 'ok', 0
+    FROM generate_series(1, :more) g;
 DROP TABLE asking
 """
 

@@ -11,6 +11,7 @@ _MINUTES = {
     FailureClass.CERTIFICATE: (1, 5, 15, 60),
     FailureClass.OVERLOAD: (5, 15, 30, 60),
 }
+STOPPED = timedelta(days=36_500)
 _TRANSPORT_MOST = timedelta(minutes=5)
 
 
@@ -22,10 +23,14 @@ def before_next_try(kind: FailureClass, failures: int, *, chance: float) -> time
     if kind is FailureClass.TRANSPORT:
         longest = min(timedelta(seconds=2 ** min(failures, 12) / 2), _TRANSPORT_MOST)
         return longest * (0.5 + chance / 2)
+    if kind is FailureClass.GRANT:
+        return STOPPED
     steps = _MINUTES[kind]
     return timedelta(minutes=steps[min(failures, len(steps)) - 1])
 
 
 def state_after(kind: FailureClass, failures: int) -> MailboxState:
-    """A mailbox whose password was refused again and again waits for a person."""
+    """A mailbox whose password was refused again and again waits for a person, and one that lost its permission at once."""
+    if kind is FailureClass.GRANT:
+        return MailboxState.NEEDS_REAUTH
     return MailboxState.BLOCKED if kind is FailureClass.AUTH and failures >= BLOCKED_AFTER else MailboxState.FAILING

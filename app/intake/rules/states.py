@@ -4,17 +4,22 @@ from enum import StrEnum
 
 
 class MailboxState(StrEnum):
-    """`failing` is tried again at `next_try_at`; `blocked` was refused so often that we only ask a few times a day."""
+    """`failing` is tried again at `next_try_at`; `blocked` was refused so often that we only ask a few times a day.
+
+    `needs_reauth` is not tried at all: what we were allowed is over, and a person has to allow it again.
+    """
 
     OK = "ok"
     FAILING = "failing"
     BLOCKED = "blocked"
+    NEEDS_REAUTH = "needs_reauth"
 
 
 class FailureClass(StrEnum):
     """Why a mailbox can't be read: who has to do something about it, and how patiently we ask again."""
 
     AUTH = "auth"
+    GRANT = "grant"
     FOLDER = "folder"
     CERTIFICATE = "certificate"
     OVERLOAD = "overload"

@@ -1,0 +1,128 @@
+"""Mailboxes. What they sign in with is told to the desk and never told again."""
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import AwareDatetime, Field, model_validator
+
+from app.core.priority import Priority
+from app.web.shapes import Address, Answer, Named, Shape, example
+from app.web.shapes.people import Number
+
+Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.\-_:]{1,253}$")]
+Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Secret = Annotated[str, Field(min_length=1, max_length=16_000, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+class OAuth(Shape):
+    """A sign-in that somebody allowed, instead of a password. Without a refresh token the application signs in for itself."""
+
+    provider: Literal["google", "microsoft"]
+    client_id: Line
+    client_secret: Secret | None = None
+    tenant: Line | None = None
+    refresh_token: Secret | None = None
+
+
+class NewMailbox(Shape):
+    """A mailbox to be read, with a password or with `oauth`. `untested`: save it though its server can't be reached now."""
+
+    model_config = Shape.model_config | example(
+        address="sales@desk.example",
+        host="imap.desk.example",
+        password="open sesame",  # noqa: S106 (an example)
+        priority="high",
+        untested=True,
+    )
+    address: Address
+    host: Host
+    port: int = Field(default=993, ge=1, le=65535)
+    tls: bool = True
+    username: Line | None = None
+    folder: Line = "INBOX"
+    password: Secret | None = None
+    oauth: OAuth | None = None
+    team_id: Number | None = None
+    priority: Priority = Priority.MEDIUM
+    import_since: AwareDatetime | None = None
+    processed_folder: Line | None = None
+    untested: bool = False
+
+    @model_validator(mode="after")
+    def one_way_in(self) -> Self:
+        if (self.password is None) == (self.oauth is None):
+            raise ValueError("give either a password or oauth")
+        return self
+
+
+class MailboxChange(Shape):
+    """What is to be different; what is left out stays. Another way in is tried first, but where it is `untested`."""
+
+    model_config = Shape.model_config | example(priority="urgent", processed_folder="Processed")
+    password: Secret | None = None
+    oauth: OAuth | None = None
+    team_id: Number | None = None
+    priority: Priority | None = None
+    processed_folder: Line | None = None
+    trusts: list[Line] | None = Field(default=None, max_length=20)
+    untested: bool = False
+
+    @model_validator(mode="after")
+    def one_way_in(self) -> Self:
+        if self.password is not None and self.oauth is not None:
+            raise ValueError("give either a password or oauth")
+        return self
+
+
+class Server(Answer):
+    """Where a mailbox is."""
+
+    host: str
+    port: int
+    tls: bool
+    username: str
+    folder: str
+
+
+class Mailbox(Answer):
+    """A mailbox and how it is. `server` is null where its mail comes by SMTP alone. `quarantined` of its mails wait for a person.
+
+    `trusts` are the mail servers that are believed when they say who a mail is from. One that is `of_settings` is named by the
+    desk's settings, and its way in is changed there.
+    """
+
+    id: int
+    name: str
+    address: str
+    server: Server | None
+    signs_in_by: str | None
+    of_settings: bool
+    team: Named | None
+    priority: Priority
+    import_since: datetime | None
+    processed_folder: str | None
+    trusts: list[str]
+    state: Literal["ok", "failing", "blocked", "needs_reauth", "paused"]
+    reason: str | None
+    failing_since: datetime | None
+    next_try_at: datetime | None
+    last_ok_at: datetime | None
+    paused_at: datetime | None
+    quarantined: int
+    created_at: datetime
+    revision: int
+
+
+class Mailboxes(Answer):
+    """A page of them, as they were added."""
+
+    items: list[Mailbox]
+    next: str | None
+
+
+class Trial(Answer):
+    """How signing in went just now: how many mails nobody has read, or why it did not work, in the server's own words."""
+
+    works: bool
+    unread: int | None
+    reason: str | None
