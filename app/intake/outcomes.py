@@ -140,10 +140,27 @@ def _came_before(s: Session, row: InboundMail, now: datetime) -> bool:
             InboundMail.id != row.id,
         )
     )
-    if twin is None:
+    if twin is None or _gives_way(s, twin, row, now):
         return False
     row.ticket = twin.ticket
     landing.close(row, MailState.DUPLICATE, now, f"the same mail came before; it is number {twin.id} of the ledger")
+    return True
+
+
+def _gives_way(s: Session, twin: InboundMail, row: InboundMail, now: datetime) -> bool:
+    """Whether a mail that is held because its sender could not be verified gives way to this very mail, come again verified.
+
+    A forwarder's copy, which lost its signature, is often here before the one that came straight.
+    """
+    if twin.verdict is not Verdict.FAIL or row.verdict is not Verdict.PASS:
+        return False
+    held = s.get(InboundMail, twin.id, with_for_update={"of": InboundMail, "skip_locked": True}, populate_existing=True)
+    if held is None or held.state is not MailState.QUARANTINED:  # a person has had a say this moment
+        return False
+    landing.close(
+        held, MailState.DUPLICATE, now, f"it came again with its sender verified; that one is number {row.id} of the ledger"
+    )
+    s.flush()
     return True
 
 
@@ -164,7 +181,7 @@ def _deliver(
         ticket = landing.customer_reply(s, arrived, flood, gate=gate, now=now)
         done = landing.landed(s, row, ticket.number, now, FLOOD)
     else:
-        acknowledge = mail.sender is not None and not mail.automatic
+        acknowledge = mail.sender is not None and not mail.automatic and not mail.cards
         ticket = landing.own_ticket(s, arrived, acknowledge=acknowledge, gate=gate, now=now)
         done = landing.landed(s, row, ticket.number, now, mail.automatic or (None if mail.sender else "it names no sender"))
     if verified and ticket and ticket.requester_id == sender.id:

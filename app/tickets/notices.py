@@ -17,7 +17,8 @@ _METRICS = {"first_response": "first response", "next_response": "next response"
 
 
 def acknowledgement(ticket: Ticket, received: Message) -> Draft:
-    """That a new ticket was received. It repeats nothing of what the sender wrote, so that it can't carry spam to others.
+    """That a new ticket was received. It repeats nothing of what the sender wrote, no name either, so that it can't carry spam to
+    others.
 
     There is one in each hour of the clock, for each address and mailbox.
     """
@@ -27,7 +28,7 @@ def acknowledgement(ticket: Ticket, received: Message) -> Draft:
         ticket=ticket.number,
         message_id=None,
         to_address=ticket.requester.email,
-        to_name=ticket.requester.name,
+        to_name="",
         from_name="",
         subject=f"We received your message [#{ticket.number}]",
         text=(

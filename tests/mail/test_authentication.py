@@ -20,7 +20,7 @@ from app.intake.rules import read
 from app.intake.rules.authentication import Checked, Verdict, results
 from app.intake.rules.states import MailState
 from app.outbox.models import Letter
-from app.tickets.models import Ticket
+from app.tickets.models import Message, Ticket
 from scripts.load.scores import CORPUS, mails
 from tests.mail import names
 from tests.mail.conftest import Desk
@@ -261,6 +261,22 @@ class TestProcessing:
         assert desk.count(Ticket) == 0
         with desk.database.transaction() as s:
             assert s.scalars(select(Letter)).all() == []
+
+    def test_where_it_comes_again_verified_that_one_is_delivered_and_the_one_held_says_so(
+        self, desk: Desk, zone: names.Server, signed: Signer
+    ) -> None:
+        """A forwarder's copy that lost its signature is often here before the one that came straight."""
+        held, again, straight, late = self.deliver(desk, zone, letter(), b"X: 1\r\n" + letter(), signed(letter()), letter())
+        assert [row.state for row in (held, again, straight, late)] == [
+            MailState.DUPLICATE,
+            MailState.DUPLICATE,
+            MailState.DONE,
+            MailState.DUPLICATE,
+        ]
+        assert straight.ticket
+        assert late.ticket == straight.ticket
+        assert held.reason == f"it came again with its sender verified; that one is number {straight.id} of the ledger"
+        assert desk.count(Ticket) == desk.count(Message) == 1
 
     def test_a_signed_one_is_a_ticket_and_says_by_what(self, desk: Desk, zone: names.Server, signed: Signer) -> None:
         [row] = self.deliver(desk, zone, signed(letter()))

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from app.audit.models import Event
 from app.core.errors import Conflict, NotFound
@@ -12,6 +13,8 @@ from app.intake.folder import Fetched
 from app.intake.mailboxes import LeaseLost
 from app.intake.models import InboundMail
 from app.intake.rules.states import MailState
+from app.outbox.compose import compose
+from app.outbox.models import Kind, Letter
 from app.tickets.models import Channel
 from tests.cast import Cast
 from tests.db.intake.conftest import Desk, a_mailbox
@@ -129,6 +132,14 @@ class TestMachines:
         assert desk.messages(row.ticket)[0].auto
         assert desk.acknowledgements() == []
 
+    @pytest.mark.parametrize("method", ["REQUEST", "CANCEL", "REPLY", "COUNTER"])
+    def test_what_a_calendar_sends_is_kept_and_never_answered(self, desk: Desk, method: str) -> None:
+        event = f"BEGIN:VCALENDAR\r\nMETHOD:{method}\r\nBEGIN:VEVENT\r\nSUMMARY:x\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+        row = desk.deliver(multipart(part("See."), part(event, f"text/calendar; method={method}"), kind="alternative"))
+        assert row.state is MailState.DONE
+        assert "See." in desk.messages(row.ticket)[0].text
+        assert desk.acknowledgements() == []
+
     def test_a_bounce_of_our_mail_is_noted_on_its_ticket_and_becomes_none(self, desk: Desk) -> None:
         ticket = desk.deliver(mail()).ticket
         row = desk.deliver(report(desk.house.mail_id(f"t.{ticket}.1.abcdef")))
@@ -148,6 +159,20 @@ class TestMachines:
         assert row.state is MailState.DONE
         assert row.ticket != ticket
         assert desk.acknowledgements() == ["erin@new.example"]
+
+
+def test_an_acknowledgement_carries_none_of_the_senders_words(desk: Desk) -> None:
+    """Else whoever writes with somebody else's address has us bring them anything."""
+    lure = "Casino https://casino.example"
+    file = part(lure, "text/plain", Content_Disposition=f'attachment; filename="{lure}.txt"')
+    desk.deliver(
+        multipart(part(lure), part(f"<b>{lure}</b>", "text/html"), file, subject=lure, sender=f'"{lure}" <v@acme.example>')
+    )
+    [letter] = desk.s.scalars(select(Letter).where(Letter.kind == Kind.ACKNOWLEDGEMENT))
+    sent = compose(letter, desk.house)
+    shown = [str(value) for value in sent.values()] + [str(part.get_payload(decode=True)) for part in sent.walk()]
+    assert letter.to_address == "v@acme.example"
+    assert [words for words in shown if "casino" in words.lower()] == []
 
 
 def test_a_mail_without_a_sender_still_gets_before_a_person(desk: Desk) -> None:
