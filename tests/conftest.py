@@ -5,7 +5,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from queue import Empty, Queue
 from threading import Event, Thread
@@ -59,27 +59,21 @@ def server() -> Iterator[str]:
     if given := os.environ.get("TEST_DATABASE_URL"):
         yield given.rstrip("/")
         return
-    run = [
-        "docker",
-        "run",
-        "--rm",
-        "-d",
-        "--no-healthcheck",
-        "--user",
-        "postgres",
-        "-p",
-        "127.0.0.1::5432",
-        "--tmpfs",
-        "/tmp:exec",
-        "--entrypoint",
-        "sh",
-    ]
-    container = subprocess.run([*run, IMAGE, "-c", START], check=True, capture_output=True, text=True).stdout.strip()
+    with postgres(START) as (url, _):
+        yield url
+
+
+@contextmanager
+def postgres(start: str) -> Iterator[tuple[str, str]]:
+    """A server of the image's in a container of its own, begun by this command: its URL, and the container's id."""
+    run = ["docker", "run", "--rm", "-d", "--no-healthcheck", "--user", "postgres", "-p", "127.0.0.1::5432"]
+    run += ["--tmpfs", "/tmp:exec", "--entrypoint", "sh"]
+    container = subprocess.run([*run, IMAGE, "-c", start], check=True, capture_output=True, text=True).stdout.strip()
     try:
         port = subprocess.run(["docker", "port", container, "5432"], check=True, capture_output=True, text=True).stdout
-        url = f"postgresql://postgres@127.0.0.1:{port.strip().rpartition(':')[2]}"
+        url = f"postgresql://postgres@127.0.0.1:{port.split()[0].rpartition(':')[2]}"
         _wait_for(url)
-        yield url
+        yield url, container
     finally:
         subprocess.run(["docker", "kill", container], check=False, capture_output=True)
 

@@ -3,7 +3,9 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 
+from app import config
 from app.config import Settings
 from app.db.bell import Bell
 from app.db.locks import Keeper
@@ -11,6 +13,7 @@ from app.db.session import Database, DatabaseGone
 from app.entry.loop import Worker, worker
 from app.intake import queries
 from app.intake.by_smtp import WAKE
+from app.intake.canary import Canaries
 from app.intake.dns import Names
 from app.intake.processing import Processor
 from app.intake.reader import Reader
@@ -23,29 +26,41 @@ LONGEST_PAUSE = 30.0
 log = logging.getLogger(__name__)
 
 
-class Mailbox(threading.Thread):
-    """One mailbox's thread. It ends with the process, and whatever it was doing is done again by the next."""
+class Turning(threading.Thread):
+    """Does something again and again. It ends with the process, and whatever it was doing is done again by the next.
 
-    def __init__(self, database: Database, settings: Settings, id: int, arrived: threading.Event, keeper: Keeper) -> None:
-        super().__init__(name=f"mailbox-{id}", daemon=True)
-        self.ending = threading.Event()
-        self.watch = Watch(database, settings, id, stop=self.ending, arrived=arrived, keeper=keeper)
+    `turn` answers the seconds until it is to be called again.
+    """
+
+    def __init__(self, name: str, turn: Callable[[], float], otherwise: str, ending: threading.Event) -> None:
+        super().__init__(name=name, daemon=True)
+        self._turn, self._otherwise = turn, otherwise
+        self.ending = ending
 
     def run(self) -> None:
         """Turn after turn. What goes wrong on our own side is told once, and tried again ever more rarely."""
         pause, failing = 1.0, ""
         while not self.ending.is_set():
             try:
-                rest = self.watch.turn()
-            except Exception as wrong:  # a mailbox's thread outlives whatever it meets
+                rest = self._turn()
+            except Exception as wrong:  # the thread outlives whatever it meets
                 reason = f"{type(wrong).__name__}: {wrong}"
                 if reason != failing:
                     expected = isinstance(wrong, DatabaseGone)
-                    log.error("reading a mailbox failed", extra={"reason": reason}, exc_info=not expected)
+                    log.error(self._otherwise, extra={"reason": reason}, exc_info=not expected)
                 failing, rest, pause = reason, pause, min(pause * 2, LONGEST_PAUSE)
             else:
                 pause, failing = 1.0, ""
             self.ending.wait(rest)
+
+
+class Mailbox(Turning):
+    """One mailbox's thread."""
+
+    def __init__(self, database: Database, settings: Settings, id: int, arrived: threading.Event, keeper: Keeper) -> None:
+        ending = threading.Event()
+        self.watch = Watch(database, settings, id, stop=ending, arrived=arrived, keeper=keeper)
+        super().__init__(f"mailbox-{id}", self.watch.turn, "reading a mailbox failed", ending)
 
 
 class Ear(threading.Thread):
@@ -79,11 +94,14 @@ class Poller:
         self._redoing: Redoing | None = Redoing(database, worker.settings, reader=reader, beat=worker.beat)
         self._stop = worker.stop
         self._arrived = threading.Event()
-        self._keeper = Keeper(database.dsn, name="mailboxes")
+        self._keeper = Keeper(database.dsn, name=f"{config.process_name('mail-poller')} mailboxes")
         self._mailboxes: dict[int, Mailbox] = {}
         self._looked_at = float("-inf")
         self._ear = Ear(database.dsn, self._arrived)
         self._ear.start()
+        canaries = Canaries(database, worker.settings)
+        self._canaries = Turning("canaries", canaries.turn, "looking for silence failed", threading.Event())
+        self._canaries.start()
 
     def once(self) -> float:
         """Look after the threads, process what waits, then wait a second for more."""
@@ -104,6 +122,7 @@ class Poller:
     def close(self) -> None:
         """Let the threads finish what takes less than a second."""
         self._ear.ending.set()
+        self._canaries.ending.set()
         for mailbox in self._mailboxes.values():
             mailbox.ending.set()
         until = time.monotonic() + 0.7

@@ -16,7 +16,8 @@ _NAME = re.compile(r"[0-9a-f]{64}")
 class Blobs:
     """A folder of blobs: ab/cd/abcd….
 
-    `put` returns when the bytes are on the disk, not in its cache: a row that names a blob never outlives it.
+    `put` returns when the bytes and all their folders are on the disk, not in its cache: a row that names a blob never outlives
+    it. What is there already may be another's, who was killed before it was.
     """
 
     def __init__(self, root: Path) -> None:
@@ -25,7 +26,10 @@ class Blobs:
     def put(self, content: bytes) -> str:
         """Store `content` and answer its name (64 hex digits)."""
         name = ids.sha256(content)
-        return name if self.path(name).exists() else self.put_pieces([content])[0]
+        if not self.path(name).exists():
+            return self.put_pieces([content])[0]
+        self._sync(name)
+        return name
 
     def put_pieces(self, pieces: Iterable[bytes]) -> tuple[str, int]:
         """Store what comes in pieces and is never whole in memory. Its name and its size in bytes."""
@@ -44,8 +48,7 @@ class Blobs:
         path = self.path(digest.hexdigest())
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         Path(part.name).replace(path)
-        for folder in (path.parent, path.parent.parent, self.root):  # each holds the name of the one before, which may be new
-            _sync_folder(folder)
+        self._sync(path.name)
         return path.name, size
 
     def get(self, name: str) -> bytes:
@@ -64,6 +67,11 @@ class Blobs:
         if not _NAME.fullmatch(name):
             raise ValueError(f"{name!r} is no blob's name")
         return self.root / name[:2] / name[2:4] / name
+
+    def _sync(self, name: str) -> None:
+        path = self.path(name)
+        for folder in (path.parent, path.parent.parent, self.root):  # each holds the name of the one before, which may be new
+            _sync_folder(folder)
 
 
 def _sync_folder(folder: Path) -> None:

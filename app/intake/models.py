@@ -182,3 +182,20 @@ class Suggestion(Table):
     decided_by_id: Mapped[int | None] = mapped_column(ForeignKey(Person.id))
 
     person: Mapped[Person] = relationship(foreign_keys=[person_id], lazy="joined", innerjoin=True)
+
+
+class Canary(Table):
+    """What the desk found out about a mailbox by sending itself mail there, and whether it is too quiet.
+
+    `probe` numbers the mails. The last was put into the outbox at `asked_at` and was back at `came_at`; `trips` are the seconds
+    that the last twenty took. `words` say what is amiss, since `since`; both are None when all is well.
+    """
+
+    __tablename__ = "canary"
+    mailbox_id: Mapped[int] = mapped_column(ForeignKey(Mailbox.id), primary_key=True, autoincrement=False)
+    probe: Mapped[int]
+    asked_at: Mapped[datetime | None]
+    came_at: Mapped[datetime | None]
+    trips: Mapped[list[Any]]
+    words: Mapped[str | None]
+    since: Mapped[datetime | None]

@@ -1,5 +1,7 @@
 """What the desk writes to administrators about its mailboxes."""
 
+from datetime import datetime
+
 from app.accounts.models import Person
 from app.intake.models import Mailbox
 from app.intake.rules.states import MailboxState
@@ -27,16 +29,27 @@ def not_coming_in(mailbox: Mailbox, to: Person) -> Draft:
         "",
         *(_UNTIL_SOMEBODY_DOES if lasting else _GOES_ON),
     ]
+    key = f"mailbox:{mailbox.id}:{mailbox.failing_since:%Y%m%dT%H%M%S}:{to.email}{':lasting' * lasting}"
+    return _notice(key, to, f"Mail to {mailbox.name} is not coming in", "\n".join(lines))
+
+
+def too_quiet(mailbox: Mailbox, words: str, since: datetime, to: Person) -> Draft:
+    """That no mail comes to a mailbox that can be read. The outbox takes it once for each time that it began to be too quiet."""
+    key = f"quiet:{mailbox.id}:{since:%Y%m%dT%H%M%S}:{to.email}"
+    return _notice(key, to, f"No mail comes to {mailbox.name}", f"{words}\n\nYou get this once, until mail comes again.")
+
+
+def _notice(key: str, to: Person, subject: str, said: str) -> Draft:
     return Draft(
         kind=Kind.NOTICE,
-        dedupe_key=f"mailbox:{mailbox.id}:{mailbox.failing_since:%Y%m%dT%H%M%S}:{to.email}{':lasting' * lasting}",
+        dedupe_key=key,
         ticket=None,
         message_id=None,
         to_address=to.email,
         to_name=to.name,
         from_name="",
-        subject=f"Mail to {mailbox.name} is not coming in",
-        text="\n".join(lines),
+        subject=subject,
+        text=said,
         in_reply_to=None,
         references=(),
         mail_id=outbox.new_mail_id(0, 0),

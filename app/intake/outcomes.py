@@ -18,7 +18,7 @@ from app.core.errors import Conflict, Invalid, TooMany
 from app.db import locks
 from app.db.session import Session
 from app.files.actions import File
-from app.intake import floods, joining, landing, reports, suggestions
+from app.intake import canary, floods, joining, landing, reports, suggestions
 from app.intake.authentication import NOT_CHECKED
 from app.intake.joining import Place
 from app.intake.landing import Arrived
@@ -67,6 +67,8 @@ def settle(
     row.thread = None if mail.automatic or mail.sender is None else list(mail.thread)
     if _came_before(s, row, now):
         return row
+    if not mail.in_reply_to and (probe := house.probe_in(mail.subject)):
+        return landing.close(row, MailState.IGNORED, now, canary.came_back(s, *probe, now=now))
     if reason := joining.not_for_us(mail, house):
         return landing.close(row, MailState.IGNORED, now, reason)
     if noted := reports.note(s, mail, house, id=row.id, now=now):

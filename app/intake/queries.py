@@ -1,6 +1,7 @@
 """How the mailboxes are, and what became of each mail."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, String, case, cast, func, select
@@ -8,7 +9,7 @@ from sqlalchemy import Connection, String, case, cast, func, select
 from app.accounts.models import Team
 from app.core import text
 from app.db.session import Session
-from app.intake.models import BY_SMTP, InboundMail, Mailbox
+from app.intake.models import BY_SMTP, Canary, InboundMail, Mailbox
 from app.intake.rules.authentication import Verdict
 from app.intake.rules.states import MailboxState, MailState
 from app.tickets.models import Ticket
@@ -187,6 +188,37 @@ def brought(c: Connection | Session, mailbox: Mailbox) -> int:
 def in_use(s: Session) -> Sequence[Mailbox]:
     """The mailboxes to read: those that have a server."""
     return [mailbox for mailbox in named(s) if not mailbox.smtp_only]
+
+
+def too_quiet(c: Connection | Session) -> Sequence[str]:
+    """What is to be said of mailboxes that are read and get no mail."""
+    here = select(Canary.words).join(Mailbox, Mailbox.id == Canary.mailbox_id)
+    amiss = here.where(Canary.words.is_not(None), Mailbox.removed_at.is_(None), Mailbox.paused_at.is_(None))
+    return [words for words in c.execute(amiss.order_by(Canary.mailbox_id)).scalars() if words]
+
+
+def last_signs(s: Session, mailbox: int) -> tuple[datetime | None, datetime | None]:
+    """When the last mail was taken out of a mailbox, whatever became of it; and when the last came that became something."""
+    of_it = InboundMail.mailbox_id == mailbox
+    latest = select(InboundMail.taken_at).where(of_it).order_by(InboundMail.id.desc()).limit(1)
+    something = select(InboundMail.received_at).where(of_it, InboundMail.state != MailState.IGNORED)
+    return s.scalar(latest), s.scalar(something.order_by(InboundMail.id.desc()).limit(1))
+
+
+def hours_with_mail(c: Connection | Session, mailbox: int, *, weeks: int) -> Sequence[datetime]:
+    """The hours of the last weeks in which mail came that became something."""
+    hour = func.date_trunc("hour", InboundMail.received_at, "UTC")
+    lately = InboundMail.received_at > func.now() - timedelta(weeks=weeks)
+    query = select(hour).where(InboundMail.mailbox_id == mailbox, InboundMail.state != MailState.IGNORED, lately)
+    return c.execute(query.distinct()).scalars().all()
+
+
+def oldest_new(c: Connection | Session) -> tuple[int, datetime | None]:
+    """How many mails wait for their outcome, and when the first of them was taken."""
+    waiting, oldest = c.execute(
+        select(func.count(), func.min(InboundMail.taken_at)).where(InboundMail.state == MailState.NEW)
+    ).one()
+    return waiting, oldest
 
 
 def addresses(c: Connection | Session) -> Sequence[str]:

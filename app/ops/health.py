@@ -30,7 +30,7 @@ DISK_LEAST = 0.05
 TLS_SOON = 14  # days
 FRESH = 1.0  # seconds
 CHECKPOINT_MOST = timedelta(days=1)
-LETTER_MOST = timedelta(minutes=15)
+LETTER_MOST = NEW_MOST = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
@@ -222,6 +222,10 @@ def mailboxes(c: Connection) -> Part:
         amiss.append(
             f"{held} mails wait for a person: see the page Mail (or atum mail list --state quarantined, then replay or drop)."
         )
+    amiss += intake.too_quiet(c)
+    waiting, oldest = intake.oldest_new(c)
+    if oldest and clock.now() - oldest > NEW_MOST:
+        amiss.append(f"{waiting} mails have come and not been looked at; the first came at {oldest:%Y-%m-%d %H:%M} UTC.")
     return Part(DEGRADED if amiss else OK, " ".join(amiss) or None, {"each": states})
 
 

@@ -19,6 +19,7 @@ _SIGNATURE = r"(?P<signature>[a-z2-7]{16})"
 _BARE = r"(?P<bare>t\.(?P<ticket>0|[1-9][0-9]{0,17})\.[0-9]{1,19}\.[0-9a-z]{1,64})"  # 0: a letter of no ticket
 _MAIL_ID = re.compile(rf"<{_BARE}\.{_SIGNATURE}@[^<>@\s]+>", re.IGNORECASE)
 _REPLY_ADDRESS = re.compile(rf"[^@\s]+\+t{_NUMBER}\.{_SIGNATURE}@[^@\s]+", re.IGNORECASE)
+_PROBE = re.compile(rf"probe-(?P<mailbox>[1-9][0-9]{{0,17}})\.(?P<number>[1-9][0-9]{{0,17}})\.{_SIGNATURE}", re.IGNORECASE)
 _RETURN_ADDRESS = re.compile(rf"[^@\s]+\+b(?P<letter>[1-9][0-9]{{0,17}})\.{_SIGNATURE}@[^@\s]+", re.IGNORECASE)
 
 
@@ -92,6 +93,17 @@ class House:
         found = _REPLY_ADDRESS.fullmatch(address.strip())
         if found and self.signer.matches("reply-address", _issued(int(found["ticket"]), sender), found["signature"]):
             return int(found["ticket"])
+        return None
+
+    def probe(self, mailbox: int, number: int) -> str:
+        """The mark on a mail that the desk sends itself to see whether it comes: "probe-{mailbox}.{number}.{signature}"."""
+        return f"probe-{mailbox}.{number}.{self.signer.sign('probe', f'{mailbox}.{number}')}"
+
+    def probe_in(self, subject: str) -> tuple[int, int] | None:
+        """The mailbox and the number of such a mail, whatever else was written into its subject on the way."""
+        found = _PROBE.search(subject)
+        if found and self.signer.matches("probe", f"{found['mailbox']}.{found['number']}", found["signature"]):
+            return int(found["mailbox"]), int(found["number"])
         return None
 
     def conversation(self, ticket: int) -> bytes:

@@ -124,8 +124,8 @@ class Desk:
 class Server:
     """Dovecot, with a mailbox for whoever signs in."""
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    def __init__(self, port: int, container: str) -> None:
+        self.port, self.container = port, container
 
     def put(self, user: str, *mails: bytes) -> None:
         """These mails, as if they had just come."""
@@ -134,6 +134,19 @@ class Server:
         for mail in mails:
             imap.append("INBOX", "", "", mail)
         imap.logout()
+
+    def flagged(self, user: str) -> int:
+        """How many of somebody's mails are marked as read."""
+        imap = imaplib.IMAP4("127.0.0.1", self.port)
+        imap.login(user, PASSWORD)
+        imap.select("INBOX", readonly=True)
+        found = imap.search(None, "SEEN")[1][0].split()
+        imap.logout()
+        return len(found)
+
+    def renumber(self, user: str) -> None:
+        """What a folder that was restored has: another UIDVALIDITY, and other numbers."""
+        docker("exec", self.container, "sh", "-c", f"cd /mail/{user} && rm -f dovecot-uidlist dovecot.index*")
 
 
 @contextmanager
@@ -149,7 +162,7 @@ def dovecot() -> Iterator[Server]:
                 break
             except (OSError, imaplib.IMAP4.error):  # not there yet, or there and not ready
                 time.sleep(0.1)
-        yield Server(port)
+        yield Server(port, started)
     finally:
         docker("stop", "-t", "5", started)
 

@@ -33,8 +33,9 @@ class Desk:
     reader: Reader
     arrived: threading.Event = field(default_factory=threading.Event)
 
-    def settings(self, **different: str) -> Settings:
-        environ = {
+    def environ(self, **different: str) -> dict[str, str]:
+        return {
+            "DATABASE_URL": self.database.dsn,
             "DATA_DIR": str(self.folder),
             "RUN_DIR": str(self.folder),
             "IMAP_HOST": "127.0.0.1",
@@ -45,8 +46,11 @@ class Desk:
             "EMAIL_POLL_INTERVAL": "1",
             "SMTP_HOST": "smtp.desk.example",
             "SMTP_FROM": USER,
+            **different,
         }
-        return config.load(environ | different, secrets=self.folder / "none")
+
+    def settings(self, **different: str) -> Settings:
+        return config.load(self.environ(**different), secrets=self.folder / "none")
 
     def boot(self, **different: str) -> Settings:
         """What every start does; the settings it did it with."""

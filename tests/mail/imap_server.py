@@ -42,6 +42,9 @@ class Server:
     A cut is a "close", a "reset", or "nothing" more said on an open line. `mute` accepts and says nothing at all. `idle_says` is
     what an IDLE tells, once; then its line is cut where `idle_cuts`. Whoever shows one of `tokens` gets in, too; whoever shows
     another is told `challenge` first. `inject` follows in the clear on the consent to STARTTLS.
+
+    `moment` is called as a command comes ("STORE came"), was carried out ("STORE done") and was answered ("STORE told"), and when
+    the line is cut; a Cut that it raises cuts it there.
     """
 
     mails: dict[int, Stored] = field(default_factory=dict)
@@ -74,6 +77,7 @@ class Server:
     starttls: ssl.SSLContext | None = None
     inject: bytes = b""
     folders: dict[str, list[Stored]] = field(default_factory=dict)
+    moment: Callable[[str], None] = lambda _: None
     port: int = 0
     asked: list[str] = field(default_factory=list)
     logins: int = 0
@@ -120,6 +124,7 @@ class Talk(socketserver.StreamRequestHandler):
     """One client."""
 
     script: Server
+    selected: int | None = None
 
     def handle(self) -> None:
         try:
@@ -146,13 +151,23 @@ class Talk(socketserver.StreamRequestHandler):
     def answer(self, tag: str, command: str) -> None:
         verb, _, rest = command.removeprefix("UID ").partition(" ")
         self.script.tag = tag
+        name = "FETCH BODY" if verb == "FETCH" and "BODY" in rest else verb.upper()
+        self.script.moment(f"{name} came")
         reply = getattr(self, f"do_{verb.lower()}", lambda _: "BAD what?")(rest)
+        self.check_numbers()
+        self.script.moment(f"{name} done")
         if late := self.script.late.pop(verb.upper(), b""):
             self.script.add(late)
             self.say(f"* {len(self.script.mails)} EXISTS")
         if reply != ANSWERED:
             self.say(f"{tag} {reply or 'OK done'}")
+        self.script.moment(f"{name} told")
         if verb.upper() == "LOGOUT":
+            raise Cut
+
+    def check_numbers(self) -> None:
+        """A folder that is numbered anew is closed to whoever has it open."""
+        if self.selected not in {None, self.script.uidvalidity}:
             raise Cut
 
     def say(self, line: str | bytes) -> None:
@@ -200,8 +215,9 @@ class Talk(socketserver.StreamRequestHandler):
     def do_select(self, rest: str) -> str:
         if self.script.select_answer:
             return self.script.select_answer
+        self.selected = self.script.uidvalidity
         self.say(f"* {len(self.script.mails)} EXISTS")
-        self.say(f"* OK [UIDVALIDITY {self.script.uidvalidity}] yes")
+        self.say(f"* OK [UIDVALIDITY {self.selected}] yes")
         self.say(f"* OK [UIDNEXT {self.script.uidnext}] yes")
         self.say(f"* OK [PERMANENTFLAGS ({self.script.permanent_flags})] yes")
         return "OK [READ-WRITE] done"
@@ -266,6 +282,7 @@ class Talk(socketserver.StreamRequestHandler):
             header = "HEADER" in items
             content = stored.raw.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" if header else stored.raw
             said.append(b"BODY[%s] {%d}\r\n%s" % (b"HEADER" if header else b"", len(content), content))
+        self.check_numbers()
         self.cuttable(b"* %d FETCH (%s)\r\n" % (sorted(self.script.mails).index(uid) + 1, b" ".join(said)))
 
     def cuttable(self, content: bytes) -> None:
@@ -282,6 +299,7 @@ class Talk(socketserver.StreamRequestHandler):
         else:
             self.script.cut_after = None
             self.wfile.write(content[:room])
+            self.script.moment("cut")
             self.cut()
 
     def do_store(self, rest: str) -> str:

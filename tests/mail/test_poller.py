@@ -10,17 +10,20 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import select
 
 from app.entry.mail_poller import Poller
 from app.intake import outcomes
 from app.intake.rules.states import MailboxState, MailState
 from app.intake.watch import Watch
+from app.outbox.models import Letter
 from app.tickets import actions as tickets
 from app.tickets.models import Ticket
 from tests.mail.conftest import Desk
@@ -135,11 +138,24 @@ def test_a_database_that_goes_and_comes_back_costs_nothing(desk: Desk, peer: Ser
     until(poller, lambda: peer.flagged(r"\Seen"))
     with psycopg.connect(desk.database.dsn, autocommit=True) as c:
         others = "datname = current_database() AND pid <> pg_backend_pid()"
-        c.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+        c.execute(f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE {others}")
     uids = peer.add(letter(2))
     until(poller, lambda: peer.flagged(r"\Seen") >= set(uids))
     assert desk.count(Ticket) == 2
     assert desk.mailbox().failing_since is None
+
+
+def test_it_looks_for_silence_in_each_mailbox(desk: Desk, peer: Server, request: pytest.FixtureRequest) -> None:
+    desk.boot()
+    desk.pretend(last_ok_at=desk.mailbox().created_at, created_at=desk.mailbox().created_at - timedelta(hours=7))
+
+    request.getfixturevalue("poller")
+
+    def sent() -> int:
+        with desk.database.transaction() as s:
+            return len(s.scalars(select(Letter).where(Letter.to_address == USER)).all())
+
+    eventually(lambda: sent() == 1)
 
 
 class TestTheProcess:

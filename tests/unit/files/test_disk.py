@@ -51,3 +51,14 @@ def test_what_the_disk_refuses_leaves_nothing_behind(tmp_path: Path, monkeypatch
     with pytest.raises(OSError, match="No space"):
         Blobs(tmp_path).put(b"a picture")
     assert list(tmp_path.rglob("*")) == []
+
+
+def test_what_is_there_already_may_be_of_somebody_who_was_killed_before_it_was_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs = Blobs(tmp_path / "blobs")
+    path = blobs.path(blobs.put(b"a picture"))
+    synced: list[Path] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(Path(f"/proc/self/fd/{handle}").readlink()))
+    blobs.put(b"a picture")
+    assert synced == [path.parent, path.parent.parent, blobs.root]

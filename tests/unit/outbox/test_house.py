@@ -87,3 +87,12 @@ def test_a_link_to_follow_no_more_is_one_persons_and_one_tickets(ticket: int, pe
 @given(st.text())
 def test_any_text_may_stand_where_such_a_link_was_expected(text: str) -> None:
     assert HOUSE.following_of(text) is None
+
+
+@given(st.integers(1, 10**17), st.integers(1, 10**17))
+def test_a_mark_of_a_mail_to_ourselves_survives_what_relays_add_and_is_nobody_elses_to_make(mailbox: int, number: int) -> None:
+    mark = HOUSE.probe(mailbox, number)
+    assert HOUSE.probe_in(f"[EXTERNAL] Does mail come in? [{mark.upper()}]") == (mailbox, number)
+    assert OTHER.probe_in(mark) is None
+    assert HOUSE.probe_in(mark.replace(f".{number}.", f".{number + 1}.")) is None
+    assert HOUSE.probe_in("Does mail come in?") is None
