@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, LiteralString
 
 import psycopg
-from psycopg.errors import DeadlockDetected, LockNotAvailable, QueryCanceled
+from psycopg.errors import DeadlockDetected, LockNotAvailable, ProgramLimitExceeded, QueryCanceled, StatementTooComplex
 from pydantic_core import from_json
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.exc import DisconnectionError, OperationalError
@@ -135,11 +135,17 @@ def _still_there(connection: Any, record: Any, proxy: Any) -> None:  # noqa: ARG
 
 @contextmanager
 def plainly() -> Iterator[None]:
-    """Say it in our words when the database can't be reached, or has us wait for too long: DatabaseGone, InUse, TookTooLong."""
+    """Say it in our words when the database can't be reached, or has us wait for too long: DatabaseGone, InUse, TookTooLong.
+
+    A value that is too much for it is too much at the next try as well: that stays as it is.
+    """
     try:
         yield
     except (OperationalError, psycopg.OperationalError, PoolTimeout) as wrong:
-        raise _kind(getattr(wrong, "orig", wrong)) from wrong
+        cause = getattr(wrong, "orig", wrong)
+        if isinstance(cause, ProgramLimitExceeded | StatementTooComplex):
+            raise
+        raise _kind(cause) from wrong
 
 
 def _kind(wrong: object) -> type[DatabaseGone]:

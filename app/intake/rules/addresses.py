@@ -9,6 +9,7 @@ from app.intake.rules.headers import words
 from app.intake.rules.mail import Address
 
 MOST = 500
+MOST_OF_ID = 1_000  # bytes of a Message-ID: no line may be longer (RFC 5322 section 2.1.1), and an index of ours takes 2,700
 
 _PLAIN = re.compile(r'=\?[^?\s]{1,60}\?[bBqQ]\?[^?]{0,900}\?=|[^"(<>,;:=]+|=')
 _UNTIL_QUOTE = re.compile(r'[^"\\]*')
@@ -28,14 +29,13 @@ def addresses(raw: str) -> tuple[Address, ...]:
 
 def mail_ids(raw: str) -> tuple[str, ...]:
     """Every Message-ID in a field, angle brackets and all, in order, each once; of a great many, the last ones."""
-    return tuple(dict.fromkeys(f"<{inside}>" for inside in _MAIL_ID.findall(raw)))[-200:]
+    found = (f"<{inside}>" for inside in _MAIL_ID.findall(raw))
+    return tuple(dict.fromkeys(id for id in found if len(id.encode()) <= MOST_OF_ID))[-200:]
 
 
 def first_mail_id(raw: str) -> str | None:
     """The field's Message-ID; one that was sent without its brackets gets them."""
-    found = mail_ids(raw)
-    bare = raw.strip().strip("<>")
-    return found[0] if found else (f"<{bare}>" if re.fullmatch(r"[^<>\s\x00-\x1f\x7f]{1,900}", bare) else None)
+    return next(iter(mail_ids(raw) or mail_ids(f"<{raw.strip().strip('<>')}>")), None)
 
 
 @dataclass
