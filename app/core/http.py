@@ -65,7 +65,7 @@ class Guard:
             found = self._ask(url, most, until, accept)
             if isinstance(found, bytes):
                 return found
-            url = urljoin(url, found)
+            url = _onward(url, found)
         raise Refused("it sends us on too often")
 
     def _ask(self, url: str, most: int, until: float, accept: str) -> bytes | str:
@@ -155,6 +155,13 @@ class _Connection(http.client.HTTPConnection):
     def _end(self) -> None:
         with contextlib.suppress(OSError):
             socket.socket.shutdown(self._line, socket.SHUT_RDWR)  # past TLS, which might wait for the other side
+
+
+def _onward(url: str, place: str) -> str:
+    try:
+        return urljoin(url, place)
+    except ValueError:
+        raise Refused("it sends us on to what is no address") from None
 
 
 def _parts(url: str) -> tuple[SplitResult, str, int]:

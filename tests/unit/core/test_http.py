@@ -165,6 +165,12 @@ def test_a_redirect_into_a_house_is_refused(place: str) -> None:
         fetched(f"http://{HERE}:{port}/", port)
 
 
+@pytest.mark.parametrize("place", ["http://[::1", "//[x", "http://a]b/", "http://" + "a" * 70, "http://\u2488..x/", "x:" * 999])
+def test_a_redirect_to_what_is_no_address_is_refused_like_any_other(place: str) -> None:
+    with serving(says(b"", "302 Found", Location=place)) as (port, _), pytest.raises(Refused):
+        fetched(f"http://{HERE}:{port}/", port)
+
+
 def test_three_redirects_are_followed_and_no_fourth() -> None:
     def answer(line: socket.socket) -> None:
         step = int(asked[-1].split(b" ")[1].strip(b"/"))
