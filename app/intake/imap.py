@@ -14,6 +14,7 @@ from app.intake.rules import oauth
 from app.intake.rules.states import FailureClass
 from app.intake.wire import Client, OutOfBounds
 
+ILLEGAL = 2**32  # stands for a UIDVALIDITY of 0, which no server may have, and which what comes by SMTP has here (BY_SMTP)
 _ABOUT_SIGNING_IN = re.compile(r"auth|log[- ]?in|password|credential", re.IGNORECASE)
 
 
@@ -105,7 +106,7 @@ def _selected(client: Client, account: Account) -> Folder:
         with failures():
             uidnext = max(client.search("ALL"), default=0) + 1
     permanent = answer.get(b"PERMANENTFLAGS", ())
-    return Folder(client, answer[b"UIDVALIDITY"], uidnext, keeps_keywords=rb"\*" in permanent)
+    return Folder(client, answer[b"UIDVALIDITY"] or ILLEGAL, uidnext, keeps_keywords=rb"\*" in permanent)
 
 
 def _leave(client: Client) -> None:
