@@ -16,8 +16,7 @@ from app.intake.models import InboundMail, Mailbox
 from app.intake.rules.states import MailState
 from tests.db.intake.conftest import a_mailbox
 from tests.mail.conftest import Desk
-from tests.mail.imap_server import Server
-from tests.mail.test_poison import until
+from tests.mail.imap_server import Server, eventually
 from tests.unit.intake.letters import mail, multipart, part
 
 _letters = random.Random(7)
@@ -60,8 +59,12 @@ def test_whatever_the_database_would_refuse_becomes_a_ticket_and_stops_nobody(de
         with desk.database.transaction() as s:
             return list(s.scalars(select(InboundMail.state).order_by(InboundMail.id)))
 
+    def through() -> bool:
+        poller.once()
+        return len(found := outcomes()) == len(ODD) + 1 and MailState.NEW not in found
+
     try:
-        until(poller, lambda: len(found := outcomes()) == len(ODD) + 1 and MailState.NEW not in found, within=60)
+        eventually(through, within=60)
     finally:
         poller.close()
     assert outcomes() == [MailState.DONE] * (len(ODD) + 1)
