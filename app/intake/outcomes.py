@@ -171,7 +171,7 @@ def _deliver(
 ) -> InboundMail:
     sender, verified = _sender(s, mail, now), row.verdict is Verdict.PASS
     if not mail.automatic:
-        suppression.lift(s, sender.email, mail=row.id, now=now)
+        suppression.heard_from(s, sender.email, mail=row.id, verified=verified, now=now)
     arrived = Arrived(row, sender, _body(row, mail), files, auto=bool(mail.automatic), late=landing.is_late(row, now))
     place = joining.place_of(s, mail, sender, house, mailbox_id=row.mailbox_id, verified=verified)
     if place and place.issued_to:

@@ -98,7 +98,8 @@ def _apply(s: Session, letter: Letter, told: Told, mail: Mail, *, sure: bool, id
     words = _in_words(told, mail)
     perhaps = mail.report.kind is ReportKind.PERHAPS
     if mail.report.kind is ReportKind.COMPLAINT:
-        if told.action in COMPLAINTS:
+        alone = letter.message_id is None  # nobody in copy has its Message-ID
+        if told.action in COMPLAINTS and (sure or alone):
             suppression.complained(s, letter, now=now)
     elif told.action == "failed":
         reason = words if perhaps else told.words

@@ -1,14 +1,14 @@
 """Addresses that get no more mail from us: where nobody is, and where mail has failed for days. Those whose readers complained
 get only what a person wrote.
 
-It ends when a mail comes from there that no machine sent, or by hand. One-time links always go: whoever asked for one waits for
-it now.
+It ends when a mail comes from there that no machine sent (after a complaint: one that is verified), or by hand. One-time links
+always go: whoever asked for one waits for it now.
 """
 
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Delete, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.audit import actions as audit
@@ -37,10 +37,11 @@ def refusal(mailed: Mailed, cause: str, since: str, reason: str) -> str | None:
     """Why this letter to a suppressed address is not sent, and how that ends; None where it is sent all the same."""
     if mailed.link is not None or (cause == Cause.COMPLAINT and mailed.kind is Kind.REPLY):
         return None
-    what = "no automatic mail" if cause == Cause.COMPLAINT else "no mail"
+    complained = cause == Cause.COMPLAINT
+    what, ends = ("no automatic mail", "a verified mail comes") if complained else ("no mail", "somebody writes to us")
     address = text.address(mailed.to_address)
     return (
-        f"{what} is sent to {address} since {since}: {reason}. It is sent again as soon as somebody writes to us from there, "
+        f"{what} is sent to {address} since {since}: {reason}. It is sent again as soon as {ends} from there, "
         f"or after: atum mail unsuppress {address}"
     )
 
@@ -60,16 +61,27 @@ def complained(s: Session, letter: Letter, *, now: datetime) -> None:
     _suppress(s, _row(s, letter.to_address, COMPLAINED), Cause.COMPLAINT, COMPLAINED, letter, now)
 
 
-def lift(s: Session, address: str, *, by: tuple[int, str] | None = None, mail: int | None = None, now: datetime) -> bool:
-    """Mail goes to this address again, by somebody's hand or because a mail (of this id) came from there; what failed before is
-    forgotten. False where it went anyway.
+def lift(s: Session, address: str, *, by: tuple[int, str] | None = None, now: datetime) -> bool:
+    """Mail goes to this address again, by somebody's hand; what failed before is forgotten. False where it went anyway."""
+    return _lifted(s, delete(Suppression).where(Suppression.address == text.address(address)), by=by, mail=None, now=now)
+
+
+def heard_from(s: Session, address: str, *, mail: int, verified: bool, now: datetime) -> bool:
+    """The same, because a mail (of this id) came from there. A complaint ends only where it is known that it did: else whoever
+    makes the desk write to strangers in their name would end it too.
     """
-    address = text.address(address)
-    gone = delete(Suppression).where(Suppression.address == address)
-    found = s.execute(gone.returning(Suppression.since, Suppression.cause, Suppression.reason)).one_or_none()
+    gone = delete(Suppression).where(Suppression.address == text.address(address))
+    if not verified:
+        gone = gone.where(Suppression.cause != Cause.COMPLAINT)
+    return _lifted(s, gone, by=None, mail=mail, now=now)
+
+
+def _lifted(s: Session, gone: Delete, *, by: tuple[int, str] | None, mail: int | None, now: datetime) -> bool:
+    columns = (Suppression.address, Suppression.since, Suppression.cause, Suppression.reason)
+    found = s.execute(gone.returning(*columns)).one_or_none()
     if found is None or found.since is None:
         return False
-    told = {"to": address, "cause": found.cause.value, "reason": found.reason, "mail": mail}
+    told = {"to": found.address, "cause": found.cause.value, "reason": found.reason, "mail": mail}
     audit.record(s, Event.MAIL_UNSUPPRESSED, now=now, by=by, **told)
     return True
 

@@ -6,6 +6,7 @@ import pytest
 
 from app.audit.models import Event
 from app.db.session import Session
+from app.intake.rules.authentication import Verdict
 from app.intake.rules.states import MailState
 from app.outbox import queries as outbox
 from app.outbox import suppression
@@ -192,19 +193,38 @@ def test_what_shows_no_sign_of_ours_is_an_ordinary_mail(desk: Desk, letters: dic
 def complaint(desk: Desk, mail_id: str, *, kind: str = "abuse", fields: str = "") -> None:
     inside = part(f"Feedback-Type: {kind}\r\n{fields}", "message/feedback-report")
     back = part(f"Message-ID: {mail_id}\r\n", "message/rfc822")
-    sender = {"sender": "fbl@provider.example", "mail_id": f"<{kind}.{len(fields)}@provider.example>"}
+    desk.uid += 1
+    sender = {"sender": "fbl@provider.example", "mail_id": f"<{desk.uid}@provider.example>"}
     desk.deliver(multipart(part("A complaint."), inside, back, kind="report; report-type=feedback-report", **sender))
 
 
 def test_a_complaint_stops_what_machines_write_to_who_complains(desk: Desk, letters: dict[str, Letter]) -> None:
-    mail_id = desk.house.mail_id(letters[BOSS].mail_id)
-    complaint(desk, mail_id)  # which of the two complains is not said
-    complaint(desk, mail_id, kind="not-spam", fields=f"Original-Rcpt-To: {BOSS}\r\n")
-    complaint(desk, NOWHERE, fields=f"Original-Rcpt-To: {BOSS}\r\n")
+    to, path = f"Original-Rcpt-To: {BOSS}\r\n", f"Original-Mail-From: <{desk.house.return_address(letters[BOSS].id)}>\r\n"
+    complaint(desk, NOWHERE, kind="not-spam", fields=to + path)
+    complaint(desk, NOWHERE, fields=to)
     assert suppressed(desk) == []
-    complaint(desk, mail_id, fields=f"Original-Rcpt-To: {BOSS}\r\n")
+    complaint(desk, NOWHERE, fields=to + path)
     assert suppressed(desk) == [(BOSS, Cause.COMPLAINT)]
     assert letters[BOSS].state is State.SENT
+
+
+def test_nobody_in_copy_complains_in_anothers_name(desk: Desk, letters: dict[str, Letter]) -> None:
+    """Our Message-ID is in the hands of everybody in copy; that of a letter to one person alone is not."""
+    complaint(desk, desk.house.mail_id(letters[BOSS].mail_id), fields=f"Original-Rcpt-To: {BOSS}\r\n")
+    assert suppressed(desk) == []
+    receipt = desk.s.query(Letter).where(Letter.kind == Kind.ACKNOWLEDGEMENT).one()
+    complaint(desk, desk.house.mail_id(receipt.mail_id))
+    assert suppressed(desk) == [(receipt.to_address, Cause.COMPLAINT)]
+
+
+def test_only_a_verified_mail_ends_a_complaint(desk: Desk, letters: dict[str, Letter]) -> None:
+    """Else whoever makes the desk write to a stranger in their name could go on after they complained."""
+    receipt = desk.s.query(Letter).where(Letter.kind == Kind.ACKNOWLEDGEMENT).one()
+    suppression.complained(desk.s, receipt, now=desk.now)
+    desk.deliver(mail("A new matter.", mail_id="<forged@evil.example>"))
+    assert suppressed(desk) == [(CAROL, Cause.COMPLAINT)]
+    desk.deliver(mail("Another.", mail_id="<real@acme.example>"), verdict=Verdict.PASS)
+    assert suppressed(desk) == []
 
 
 def test_a_letter_of_no_ticket_is_found_too(desk: Desk, letters: dict[str, Letter]) -> None:
