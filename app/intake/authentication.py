@@ -15,7 +15,7 @@ from dkim.util import InvalidTagValueList, parse_tag_value
 from app.core import text
 from app.intake.dns import Lookup, Unanswered
 from app.intake.rules import authentication
-from app.intake.rules.authentication import Checked, Policy, Result, Verdict
+from app.intake.rules.authentication import Checked, Policy, Record, Result, Verdict
 from app.intake.rules.mail import Mail
 from app.outbox.rules import wire_domain
 
@@ -71,21 +71,34 @@ def _reckoned(mail: Mail, domain: str, raw: bytes | Path, who: str, found: Colle
     record = partial(_policy, txt)
     asked, policy = authentication.asked_of(domain, record)
     strict_spf, strict_dkim = (policy.strict_spf, policy.strict_dkim) if policy else (False, False)
-    for result in found:
-        vouches, strict, how = {
-            "spf": (result.domain("smtp.mailfrom"), strict_spf, "SPF"),
-            "dkim": (result.domain("header.d", "header.i"), strict_dkim, "DKIM"),
-        }.get(result.method, ("", True, ""))
-        if result.value == "pass" and vouches and authentication.aligned(domain, vouches, record, strict=strict):
-            return Checked(Verdict.PASS, f"{how} for {vouches}, says {who}")
+    said = [*_vouched(domain, found, record, strict_spf=strict_spf, strict_dkim=strict_dkim)]
+    for value, how in said:
+        if value == "pass":
+            return Checked(Verdict.PASS, f"{how}, says {who}")
     signer = next(
         (d for d in _signers(mail, domain, raw, txt) if authentication.aligned(domain, d, record, strict=strict_dkim)), None
     )
     if signer:
         return Checked(Verdict.PASS, f"DKIM for {signer}")
+    for value, how in said:
+        if value == "temperror":
+            return Checked(Verdict.TEMPERROR, f"{who} got no answer about {how}")
     if asked in {"quarantine", "reject"}:
         return Checked(Verdict.FAIL, f"no valid signature of {domain}, which asks to {asked} such mail (DMARC)")
     return Checked(Verdict.NONE, f"no valid signature of {domain}, which asks for none")
+
+
+def _vouched(
+    domain: str, found: Collection[Result], record: Record, *, strict_spf: bool, strict_dkim: bool
+) -> Iterator[tuple[str, str]]:
+    """What a trusted server found of whoever may vouch for `domain`: the result, and of what."""
+    for result in found:
+        vouches, strict, how = {
+            "spf": (result.domain("smtp.mailfrom"), strict_spf, "SPF"),
+            "dkim": (result.domain("header.d", "header.i"), strict_dkim, "DKIM"),
+        }.get(result.method, ("", True, ""))
+        if result.value in {"pass", "temperror"} and vouches and authentication.aligned(domain, vouches, record, strict=strict):
+            yield result.value, f"{how} for {vouches}"
 
 
 def _policy(txt: Lookup, domain: str) -> Policy | None:
