@@ -140,15 +140,23 @@ class Poller:
                 self._mailboxes[id].start()
 
     def _process(self) -> None:
-        """Each mail that waits, once: one that failed has its next try in the next round."""
-        last = 0
+        """Each mail that waits, once: one that failed has its next try in the next round.
+
+        One whose bytes the disk doesn't give, or whose files it doesn't take, waits; the others go on. Raises its OSError.
+        """
+        last, refused = 0, None
         while waiting := self._processor.waiting(after=last):
             for last in waiting:
                 if self._stop.is_set():
                     return
-                self._process_one(last)
+                try:
+                    self._process_one(last)
+                except OSError as wrong:
+                    refused = wrong
             for mailbox in self._mailboxes.values():
                 mailbox.watch.settled.set()
+        if refused:
+            raise refused
 
     def _redo(self, redoing: Redoing) -> None:
         """A few old mails, while no new one waits. Done once it is done: only another version of ours has another policy."""
@@ -173,7 +181,7 @@ class Poller:
         try:
             self._processor.process(id)
         except (DatabaseGone, OSError):
-            raise  # no mail's fault: the whole round is tried again
+            raise  # no mail's fault: it is tried again in another round
         except Exception as wrong:  # one mail must not stop the others
             log.exception("processing a mail failed", extra={"mail": id})
             self._set_aside(id, f"{type(wrong).__name__}: {wrong}")
