@@ -45,7 +45,7 @@ def place_of(s: Session, mail: Mail, sender: Person, house: House, *, mailbox_id
         if ticket is None:
             continue
         hand = _hand(s, ticket, sender)
-        worth = signs.worth(sign, hand, verified=verified)
+        worth = signs.worth(sign, hand, verified=verified, in_from=mail.sender_field == "from")
         if worth is not Worth.NOTHING and (best is None or _ORDER[worth] < _ORDER[best[3]]):
             best = (ticket, sign, hand, worth, issued_to)
             if worth is Worth.JOIN:

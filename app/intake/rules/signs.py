@@ -51,8 +51,9 @@ _WORTH = {
 _OTHERWISE = {Hand.REQUESTER: Worth.JOIN, Hand.IN_COPY: Worth.SUGGEST, Hand.STAFF: Worth.HOLD, Hand.OUTSIDER: Worth.SUGGEST}
 
 
-def worth(sign: Sign, hand: Hand, *, verified: bool) -> Worth:
-    """What this sign is worth. `verified`: whether it is known that the mail is from the address it names.
+def worth(sign: Sign, hand: Hand, *, verified: bool, in_from: bool = True) -> Worth:
+    """What this sign is worth. `verified`: whether it is known that the mail is from the address it names. `in_from`: whether
+    From names it; no domain says who may name an address elsewhere, so there only what was issued to that very address counts.
 
     A participant whose mail is verified may show anything; else only what nobody but they can know. Who works here speaks by
     mail only to the address issued to them, verified, and then to colleagues alone.
@@ -61,7 +62,8 @@ def worth(sign: Sign, hand: Hand, *, verified: bool) -> Worth:
         return Worth.JOIN
     if verified and hand is Hand.STAFF and sign is Sign.ISSUED:
         return Worth.NOTE
-    return _WORTH[hand].get(sign, _OTHERWISE[hand])
+    found = _WORTH[hand].get(sign, _OTHERWISE[hand])
+    return Worth.SUGGEST if found is Worth.JOIN and not in_from and sign is not Sign.ISSUED else found
 
 
 def tagged(subject: str) -> list[int]:

@@ -1,5 +1,7 @@
 """Which ticket a mail goes on: its requester's own mail only, by falling certainty."""
 
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -73,6 +75,24 @@ def test_the_requester_s_answer_lands_on_the_ticket(desk: Desk, ticket: int, sig
     row = desk.deliver(mail("second", mail_id="<second@acme.example>", **Signs(desk, ticket).all()[sign]))
     assert row.ticket == ticket
     assert [m.text for m in desk.messages(ticket)] == ["first", "second"]
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"sender": "no-reply@evil.example", "Reply_To": CAROL},
+        {"sender": "Carol via Evil <list@evil.example>", "X_Original_From": CAROL},
+        {"sender": None, "Sender": CAROL},
+    ],
+)
+def test_whom_another_field_than_from_names_joins_by_what_was_issued_to_them_alone(
+    desk: Desk, ticket: int, sign: str, named: dict[str, Any]
+) -> None:
+    """A domain that disowns what others write in its name (DMARC) is asked about From only."""
+    desk.deliver(mail("second", mail_id="<second@x>", **named, **Signs(desk, ticket).all()[sign]))
+    joined = sign.startswith("address")
+    assert [m.text for m in desk.messages(ticket)] == (["first", "second"] if joined else ["first"])
 
 
 @pytest.mark.parametrize("verdict", [Verdict.NONE, Verdict.PASS])
