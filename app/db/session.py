@@ -17,7 +17,7 @@ from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session as Session  # re-exported: every action takes one first
 
-from app.core.errors import DeskError, Unavailable
+from app.core.errors import DeskError, Invalid, Unavailable
 
 # The role without rights to change the audit, once it is there, usable, and was given its rights here (ops/roles.py).
 _BECOME = """
@@ -27,6 +27,9 @@ WHERE r.rolname = session_user || '_app'
   AND pg_has_role(r.oid, CASE WHEN current_setting('server_version_num')::int < 160000 THEN 'MEMBER' ELSE 'SET' END)
   AND has_table_privilege(r.oid, to_regclass('audit_event'), 'INSERT')
 """
+
+
+TOO_MUCH = "Something in this is longer than the database takes; nothing was changed. Make it shorter."
 
 
 class DatabaseGone(Unavailable):
@@ -137,14 +140,14 @@ def _still_there(connection: Any, record: Any, proxy: Any) -> None:  # noqa: ARG
 def plainly() -> Iterator[None]:
     """Say it in our words when the database can't be reached, or has us wait for too long: DatabaseGone, InUse, TookTooLong.
 
-    A value that is too much for it is too much at the next try as well: that stays as it is.
+    A value that is too much for it is too much at the next try as well: Invalid.
     """
     try:
         yield
     except (OperationalError, psycopg.OperationalError, PoolTimeout) as wrong:
         cause = getattr(wrong, "orig", wrong)
         if isinstance(cause, ProgramLimitExceeded | StatementTooComplex):
-            raise
+            raise Invalid(TOO_MUCH) from wrong
         raise _kind(cause) from wrong
 
 

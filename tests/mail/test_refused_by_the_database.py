@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, update
-from sqlalchemy.exc import OperationalError
 
+from app.core.errors import Invalid
 from app.db.session import Database
 from app.db.session import now as database_now
 from app.entry.mail_poller import Poller
@@ -75,5 +75,5 @@ def test_a_value_that_is_too_much_is_no_database_that_is_gone(database: Database
     with database.transaction() as s:
         a_mailbox(s, database_now(s))
     longer = update(Mailbox).values(name=rare(890), host=rare(890))
-    with pytest.raises(OperationalError, match="index row size"), database.transaction() as s:
+    with pytest.raises(Invalid, match="longer than the database takes"), database.transaction() as s:
         s.execute(longer)
