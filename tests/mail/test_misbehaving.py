@@ -16,7 +16,9 @@ import pytest
 
 from app.db.locks import Keeper
 from app.db.session import DatabaseGone
-from app.intake import imap, wire
+from app.db.session import now as database_now
+from app.files.disk import Blobs
+from app.intake import by_smtp, imap, wire
 from app.intake import watch as watches
 from app.intake.failure import MailboxFailure
 from app.intake.rules import patience
@@ -381,3 +383,14 @@ def test_a_wrong_password_for_a_day_of_faked_time_is_few_tries_and_few_lines(
     with desk.watching(renewed):
         eventually(lambda: desk.mailbox().state is MailboxState.OK)
     assert peer.logins == tries + 1
+
+
+def test_a_server_that_numbers_like_nobody_may_hides_no_mail_behind_what_came_by_smtp(desk: Desk, peer: Server) -> None:
+    desk.boot()
+    with desk.database.transaction() as s:
+        brought = by_smtp.kept([mail("By SMTP.")], size=100, large=Blobs(desk.folder))
+        by_smtp.take(s, {desk.mailbox().id: brought}, now=database_now(s))
+    peer.uidvalidity = 0
+    assert desk.ledger()[0].uid == peer.add(mail("By IMAP."))[0]
+    with desk.watching(desk.settings()):
+        eventually(lambda: len(desk.ledger()) == 2)

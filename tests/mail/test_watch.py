@@ -7,9 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.db.session import now as database_now
-from app.files.disk import Blobs
-from app.intake import by_smtp, managed
+from app.intake import managed
 from app.intake import watch as watches
 from app.intake.models import Mailbox
 from app.intake.rules import patience
@@ -33,16 +31,6 @@ def test_the_first_look_takes_what_nobody_has_read_of_the_last_day(desk: Desk, p
         eventually(lambda: desk.mailbox().last_ok_at)
     assert [row.uid for row in desk.ledger()] == [fresh]
     assert desk.mailbox().last_uid == fresh
-
-
-def test_a_server_that_numbers_like_nobody_may_hides_no_mail_behind_what_came_by_smtp(desk: Desk, peer: Server) -> None:
-    desk.boot()
-    with desk.database.transaction() as s:
-        by_smtp.take(s, {desk.mailbox().id: by_smtp.kept([letter(1)], size=100, large=Blobs(desk.folder))}, now=database_now(s))
-    peer.uidvalidity = 0
-    assert desk.ledger()[0].uid == peer.add(letter(2))[0]
-    with desk.watching(desk.settings()):
-        eventually(lambda: len(desk.ledger()) == 2)
 
 
 def test_mail_that_comes_later_is_taken_whatever_its_date_or_flags(desk: Desk, peer: Server) -> None:
