@@ -139,7 +139,7 @@ class Trial:
         others = select(Person).where(Person.organization_id == ticket.organization_id, Person.id != ticket.requester_id)
         colleague = s.scalars(others.limit(1)).first() if ticket.organization_id and self.chance.random() < 0.3 else None
         if colleague:
-            s.add(Watcher(ticket=ticket.number, person=colleague, kind=WatcherKind.CC, added_at=datetime.now(UTC)))
+            s.merge(Watcher(ticket=ticket.number, person_id=colleague.id, kind=WatcherKind.CC, added_at=datetime.now(UTC)))
         return Known(ticket.number, ticket.requester.email, mail_id, letter, colleague.email if colleague else None)
 
     def signed(self, raw: bytes, mail: Mail, known: list[Known], reader: Reader) -> tuple[bytes, Mail]:
