@@ -101,10 +101,11 @@ class Poller:
         self._ear.start()
         canaries = Canaries(database, worker.settings)
         self._canaries = Turning("canaries", canaries.turn, "looking for silence failed", threading.Event())
-        self._canaries.start()
 
     def once(self) -> float:
         """Look after the threads, process what waits, then wait a second for more."""
+        if self._canaries.ident is None:  # not before the database is as this version needs it
+            self._canaries.start()
         if time.monotonic() - self._looked_at >= LOOK_AROUND:
             self._look_after_mailboxes()
             self._arrived.set()

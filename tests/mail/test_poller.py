@@ -69,6 +69,13 @@ def test_what_an_earlier_process_left_is_processed_first_of_all(desk: Desk, peer
     until(poller, lambda: desk.ledger()[0].state is MailState.DONE)
 
 
+def test_nobody_looks_for_silence_before_the_desk_is_ready(poller: Poller) -> None:
+    """Until then the database may be of an older version: what is read of it there is an error in the log."""
+    assert not poller._canaries.is_alive()
+    poller.once()
+    assert poller._canaries.is_alive()
+
+
 def test_a_thread_that_died_is_replaced(desk: Desk, peer: Server, poller: Poller, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.entry.mail_poller.LOOK_AROUND", 0.0)
     poller.once()
