@@ -6,7 +6,8 @@ from urllib.parse import quote, unquote
 
 import nh3
 
-POLICY = 2
+from app.core.html_policy import POLICY as POLICY
+
 MOST_BYTES = 1_000_000
 MOST_LINKS = 5_000
 NONE: Mapping[str, str] = {}

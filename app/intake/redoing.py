@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import select, update
 
 from app.config import Settings
-from app.core import html, ids
+from app.core import ids
 from app.core.errors import DeskError
+from app.core.html_policy import POLICY
 from app.db.session import Database, DatabaseGone, Session
 from app.files.models import Attachment
 from app.intake import actions
@@ -33,7 +34,7 @@ class Redoing:
     def waiting(self, limit: int = AT_ONCE) -> Sequence[tuple[int, int]]:
         """The next messages, each with its mail's number in the ledger."""
         older = select(Message.id, Message.inbound_mail_id).where(
-            Message.html_policy < html.POLICY, Message.inbound_mail_id.is_not(None)
+            Message.html_policy < POLICY, Message.inbound_mail_id.is_not(None)
         )
         with self._database.reading() as c:
             rows = c.execute(older.order_by(Message.html_policy, Message.id).limit(limit))
@@ -67,7 +68,7 @@ class Redoing:
 
 def _replace(s: Session, id: int, read: Mail, found: Sequence[Found]) -> None:
     message = s.get(Message, id, with_for_update={"of": Message})
-    if message is None or message.html_policy is None or message.html_policy >= html.POLICY:
+    if message is None or message.html_policy is None or message.html_policy >= POLICY:
         return
     message.html, message.html_policy = read.html, read.html_policy
     if message.text == read.text:

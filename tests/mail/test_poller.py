@@ -156,7 +156,7 @@ def test_it_looks_for_silence_in_each_mailbox(desk: Desk, peer: Server, request:
     desk.boot()
     desk.pretend(last_ok_at=desk.mailbox().created_at, created_at=desk.mailbox().created_at - timedelta(hours=7))
 
-    request.getfixturevalue("poller")
+    request.getfixturevalue("poller").once()
 
     def sent() -> int:
         with desk.database.transaction() as s:
