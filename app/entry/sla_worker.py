@@ -7,8 +7,10 @@ import logging
 import time
 from dataclasses import asdict
 
+from app.core.errors import Unavailable
 from app.db.bell import Bell
 from app.db.session import Database
+from app.db.session import now as database_now
 from app.entry.loop import Worker, worker
 from app.ops.notary import Notary
 from app.sla import actions, queries
@@ -78,11 +80,26 @@ class Watch:
                 done = deadlines.process_due(s)
             with self._db.transaction() as s:
                 done += snooze.wake_due(s)
-            done += planned.process_one(self._db)
+            done += self._send_planned()
             with self._db.transaction() as s:
                 nearest = (actions.seconds_until_next(s), snooze.seconds_until_next(s), planned.seconds_until_next(s))
             self._me.beat()
         return min((seconds for seconds in nearest if seconds is not None), default=LONGEST)
+
+    def _send_planned(self) -> bool:
+        """An answer that trips over a mistake of ours is put off, and told of: no deadline waits for it."""
+        begun: list[int] = []
+        try:
+            return planned.process_one(self._db, begun.append)
+        except Unavailable:
+            raise
+        except Exception:  # one answer must not stop the deadlines
+            if not begun:
+                raise
+            log.exception("an answer could not be sent; it is tried again in an hour", extra={"planned": begun[0]})
+            with self._db.transaction() as s:
+                planned.put_off(s, begun[0], now=database_now(s))
+            return True
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ ordinary answer of its author's, in one transaction that takes the plan away. An
 due. One that can't be given any more is kept, says why, and goes out by nobody but a person.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,6 +32,11 @@ UNDO = timedelta(seconds=10)  # what a page waits
 LONGEST = timedelta(days=60)
 MOST = 20  # on one ticket
 AGAIN = 0.05  # seconds
+PUT_OFF = timedelta(hours=1)  # for one that trips over a mistake of ours
+
+
+def _nobody(_: int) -> None:
+    """Who is told which one is being sent, where nobody wants to know."""
 
 
 def plan(
@@ -111,13 +116,17 @@ def send(s: Session, ticket: Ticket, planned: PlannedAnswer, *, now: datetime) -
     return message
 
 
-def process_one(db: Database) -> bool:
-    """Send the next one that is due by the database's clock; False when there is none, or somebody is changing its ticket."""
+def process_one(db: Database, begun: Callable[[int], None] = _nobody) -> bool:
+    """Send the next one that is due by the database's clock; False when there is none, or somebody is changing its ticket.
+
+    `begun` is told which one it is, before anything can go wrong with it.
+    """
     due = None
     try:
         with db.transaction() as s:
             due = _due(s)
             if due is not None:
+                begun(due[1].id)
                 send(s, *due, now=database_now(s))
     except Unavailable:
         raise
@@ -126,6 +135,13 @@ def process_one(db: Database) -> bool:
         with db.transaction() as s:
             _hold(s, due[1].id, refusal.message)
     return due is not None
+
+
+def put_off(s: Session, id: int, *, now: datetime) -> None:
+    """Let the others go first: this one is tried again in an hour."""
+    planned = s.get(PlannedAnswer, id, with_for_update={"of": PlannedAnswer})
+    if planned is not None and planned.due_at is not None:
+        planned.due_at = now + PUT_OFF
 
 
 def seconds_until_next(s: Session) -> float | None:
