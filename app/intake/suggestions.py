@@ -30,7 +30,7 @@ from app.tickets.rules import CustomerAnswer
 MOST_ON_ONE = 20  # that wait at once: the next ones are tickets of their own
 _WORDS = {
     Sign.ISSUED: "wrote to an address that was given to them, but takes no part any more",
-    Sign.OURS: "answers a mail of ours, but takes no part",
+    Sign.OURS: "answers a mail of ours, but is not known to take part",
     Sign.TAG: "takes part, but it can't be told whether this is from them",
 }
 
@@ -69,7 +69,7 @@ def suggest(s: Session, mail: Arrived, place: Place, *, now: datetime) -> Inboun
 
 def why(sign: Sign, issued_to: str | None) -> str:
     """What somebody has to decide about, after the sender's name."""
-    return f"wrote to an address that was given to {issued_to}" if issued_to else _WORDS.get(sign, "takes no part")
+    return f"wrote to an address that was given to {issued_to}" if issued_to else _WORDS.get(sign, "is not known to take part")
 
 
 def waiting(c: Connection | Session, ticket: int) -> list[dict[str, Any]]:
