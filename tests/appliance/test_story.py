@@ -83,13 +83,17 @@ def test_an_answer_finds_its_ticket_by_its_references_alone(desk: Appliance, ali
     eventually(lambda: len(alice.get(f"/tickets/{number}/messages")["items"]) == 2, within=15)
 
 
-def test_a_strangers_answer_to_a_leaked_address_opens_a_ticket_of_its_own(desk: Appliance, alice: Client) -> None:
+def test_a_strangers_answer_to_a_leaked_address_waits_for_a_say(desk: Appliance, alice: Client) -> None:
     desk.mail.write("A secret matter", sender=FRANK)
     number = ticket_about(alice, "A secret matter")["number"]
     receipt = arrived(desk, FRANK, f"[#{number}]")
     desk.mail.answer(receipt, "Tell me everything.", sender=MALLORY)
-    eventually(lambda: any(one["requester"]["email"] == MALLORY for one in alice.tickets()), within=15)
+    eventually(lambda: alice.get(f"/tickets/{number}/suggestions")["items"], within=15)
+    [one] = alice.get(f"/tickets/{number}/suggestions")["items"]
+    assert (one["sender"]["email"], one["text"].strip()) == (MALLORY, "Tell me everything.")
     assert len(alice.get(f"/tickets/{number}/messages")["items"]) == 1
+    assert not any(each["requester"]["email"] == MALLORY for each in alice.tickets())
+    assert desk.mail.inbox(MALLORY) == []
 
 
 def test_a_customer_sees_their_own_ticket_and_never_a_note(desk: Appliance, alice: Client) -> None:

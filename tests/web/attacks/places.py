@@ -31,6 +31,8 @@ HARMLESS_NAMES = {  # how much and in which order, plain words, one's own secret
     "limit", "sort", "zone", "expand", "area", "period", "position", "days", "snooze_minutes", "targets", "shortcut",
     "key", "label", "title", "name", "description", "notes", "reason", "choices[]", "username", "password", "old",
     "new", "again", "otp", "grant_type", "next", "then", "accept", "kind", "files", "files[]", "csrf", "status", "send_at",
+    "put_in_copy", "part",
+    "host", "port", "folder", "processed_folder", "client_id", "client_secret", "tenant", "trusts[]", "mailbox_id",  # managers' own
 }  # fmt: skip
 HARMLESS_PATHS = ("relation", "role", "area")
 
@@ -101,7 +103,11 @@ def _of_path(name: str, before: str, parts: list[str]) -> str:
         return HARMLESS
     if name == "name":
         return before
-    return {"setup": HARMLESS}.get(before, KINDS.get(name, UNKNOWN)) if name != "id" else before
+    return (
+        {"setup": HARMLESS}.get(before, KINDS.get(name, HARMLESS if name in HARMLESS_NAMES else UNKNOWN))
+        if name != "id"
+        else before
+    )
 
 
 def _kind(name: str, found: list[tuple[str, Json]]) -> str:

@@ -23,8 +23,6 @@ def process(web: Web, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes],
     """The API as its program runs it, and its port."""
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "ready").write_text("")
-    (tmp_path / "secrets").mkdir()
-    (tmp_path / "secrets" / "secret_key").write_text("ab" * 32)
     environ = {"DATABASE_URL": web.desk.db.dsn, "REDIS_URL": NO_REDIS, "DATA_DIR": str(tmp_path), "RUN_DIR": str(tmp_path)}
     with socket.socket() as door:
         door.bind(("127.0.0.1", 0))
