@@ -32,7 +32,7 @@ HARMLESS_NAMES = {  # how much and in which order, plain words, one's own secret
     "key", "label", "title", "name", "description", "notes", "reason", "choices[]", "username", "password", "old",
     "new", "again", "otp", "grant_type", "next", "then", "accept", "kind", "files", "files[]", "csrf", "status", "send_at",
     "put_in_copy", "part",
-    "host", "port", "folder", "processed_folder", "client_id", "client_secret", "tenant", "trusts[]", "mailbox_id",  # managers' own
+    "host", "port", "folder", "processed_folder", "client_id", "client_secret", "tenant", "trusts[]", "mailbox_id",  # managers
 }  # fmt: skip
 HARMLESS_PATHS = ("relation", "role", "area")
 
