@@ -112,7 +112,7 @@ def prove(desk: Desk, peer: Server, *, good: int, poison: dict[str, int], hostil
             return done.fetchone() == (good,)
 
         seconds = until(poller, through, within=within)
-        until(poller, lambda: len(peer.flagged(r"\Seen")) == len(mails), within=within)
+        until(poller, lambda: len(peer.flagged(r"\Seen")) == len(mails), within=4 * within)
         poller.close()
         for thread in poller._mailboxes.values():
             thread.join()
