@@ -103,8 +103,9 @@ def open_the_door(settings: Settings) -> None:
     with db.transaction() as s:
         link = seed.setup_link(s, settings, now=database_now(s))
     db.close()
-    tell(settings, "unhealthy", "The desk does not answer right now", "it is being restarted; try again in a few seconds")
     _write(settings, "ready", migrate.head())
+    # Only now: nginx tells this as long as there is no mark, and a desk that starts is not unhealthy.
+    tell(settings, "unhealthy", "The desk does not answer right now", "it is being restarted; try again in a few seconds")
     log.info("ATUM Desk %s is ready at %s", __version__, settings.atum_url)
     if unprotected:
         log.warning(unprotected)

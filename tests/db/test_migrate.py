@@ -88,7 +88,17 @@ def test_booting_leaves_the_mark_and_a_page_for_later(
     database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Counters, "alive", lambda _: True)
+    told: list[str] = []
+    real = boot.tell
+
+    def tell(settings: Settings, status: str, title: str, words: str) -> None:
+        marked = (settings.app_run / "ready").exists()
+        told.append(f"{status} {'after' if marked else 'before'} the mark")
+        real(settings, status, title, words)
+
+    monkeypatch.setattr(boot, "tell", tell)
     boot.boot(settings)
+    assert told == ["starting before the mark"] * 4 + ["unhealthy after the mark"]
     assert (settings.app_run / "ready").read_text() == migrate.head()
     assert json.loads((settings.app_run / "maintenance" / "status.json").read_text())["status"] == "unhealthy"
 
