@@ -20,7 +20,7 @@ from app.intake import queries
 from app.intake.actions import IN_THE_ROW
 from app.intake.models import BY_SMTP, InboundMail, Mailbox, smtp_in_uid
 from app.intake.rules.recipients import Recipients
-from app.intake.rules.states import MailboxState, MailState
+from app.intake.rules.states import MailState
 
 WAKE = "mail_wake"  # the channel of NOTIFY
 
@@ -56,12 +56,7 @@ def add(s: Session, address: str, *, now: datetime) -> Mailbox:
         username=address,
         folder="",
         smtp_only=True,
-        credentials="",
         created_at=now,
-        last_uid=0,
-        lease_epoch=0,
-        state=MailboxState.OK,
-        failures=0,
     )
     made.removed_at = made.paused_at = None
     s.add(made)

@@ -153,12 +153,7 @@ def _new(s: Session, settings: Settings, now: datetime) -> Mailbox:
         tls=settings.imap_ssl,
         username=user,
         folder=settings.imap_folder,
-        credentials="",
         created_at=now,
-        last_uid=0,
-        lease_epoch=0,
-        state=MailboxState.OK,
-        failures=0,
     )
     s.add(made)
     s.flush()

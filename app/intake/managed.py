@@ -23,7 +23,6 @@ from app.intake import by_smtp, grants, imap, mailboxes, queries
 from app.intake.grants import Offer
 from app.intake.imap import Account
 from app.intake.models import Mailbox
-from app.intake.rules.states import MailboxState
 
 _SERVER = re.compile(r"[a-z0-9._-]{1,253}")
 OAUTH_NEEDS_TLS = "A token is worth as much as a password, so it goes nowhere in the clear: a mailbox with OAuth needs TLS."
@@ -177,12 +176,7 @@ def _new(account: Account, now: datetime) -> Mailbox:
         host=account.host,
         username=account.username,
         folder=account.folder,
-        credentials="",
         created_at=now,
-        last_uid=0,
-        lease_epoch=0,
-        state=MailboxState.OK,
-        failures=0,
     )
 
 

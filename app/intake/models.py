@@ -45,7 +45,7 @@ class Mailbox(Table):
     username: Mapped[str]
     folder: Mapped[str]
     smtp_only: Mapped[bool] = mapped_column(default=False, server_default=false())
-    credentials: Mapped[str]
+    credentials: Mapped[str] = mapped_column(default="")
     password: Mapped[bytes | None]
     team_id: Mapped[int | None] = mapped_column(ForeignKey("team.id"))
     priority: Mapped[Priority] = mapped_column(words(Priority, "priority"), default=Priority.MEDIUM, server_default="medium")
@@ -59,12 +59,12 @@ class Mailbox(Table):
     removed_at: Mapped[datetime | None]
 
     uidvalidity: Mapped[int | None]
-    last_uid: Mapped[int]
-    lease_epoch: Mapped[int]
+    last_uid: Mapped[int] = mapped_column(default=0)
+    lease_epoch: Mapped[int] = mapped_column(default=0)
 
-    state: Mapped[MailboxState] = mapped_column(words(MailboxState, "state"))
+    state: Mapped[MailboxState] = mapped_column(words(MailboxState, "state"), default=MailboxState.OK)
     failure_class: Mapped[FailureClass | None] = mapped_column(words(FailureClass, "failure_class"))
-    failures: Mapped[int]
+    failures: Mapped[int] = mapped_column(default=0)
     failing_since: Mapped[datetime | None]
     reason: Mapped[str | None]
     next_try_at: Mapped[datetime | None]
