@@ -125,6 +125,7 @@ class Talk(socketserver.StreamRequestHandler):
 
     script: Server
     selected: int | None = None
+    told = 0  # mails that this client was last told of
 
     def handle(self) -> None:
         try:
@@ -155,10 +156,11 @@ class Talk(socketserver.StreamRequestHandler):
         self.script.moment(f"{name} came")
         reply = getattr(self, f"do_{verb.lower()}", lambda _: "BAD what?")(rest)
         self.check_numbers()
+        self.told = min(self.told, len(self.script.mails))
         self.script.moment(f"{name} done")
         if late := self.script.late.pop(verb.upper(), b""):
             self.script.add(late)
-            self.say(f"* {len(self.script.mails)} EXISTS")
+            self.tell()
         if reply != ANSWERED:
             self.say(f"{tag} {reply or 'OK done'}")
         self.script.moment(f"{name} told")
@@ -216,7 +218,7 @@ class Talk(socketserver.StreamRequestHandler):
         if self.script.select_answer:
             return self.script.select_answer
         self.selected = self.script.uidvalidity
-        self.say(f"* {len(self.script.mails)} EXISTS")
+        self.tell()
         self.say(f"* OK [UIDVALIDITY {self.selected}] yes")
         self.say(f"* OK [UIDNEXT {self.script.uidnext}] yes")
         self.say(f"* OK [PERMANENTFLAGS ({self.script.permanent_flags})] yes")
@@ -342,18 +344,20 @@ class Talk(socketserver.StreamRequestHandler):
         if self.script.idle_cuts:
             self.script.idle_cuts = False
             self.cut()
-        known = len(self.script.mails)
         self.connection.settimeout(0.02)
         try:
             while True:
                 try:
                     return "" if self.connection.recv(100).upper().startswith(b"DONE") else "BAD what?"
                 except TimeoutError:
-                    if len(self.script.mails) > known:
-                        known = len(self.script.mails)
-                        self.say(f"* {known} EXISTS")
+                    if len(self.script.mails) > self.told:
+                        self.tell()
         finally:
             self.connection.settimeout(None)
+
+    def tell(self) -> None:
+        self.told = len(self.script.mails)
+        self.say(f"* {self.told} EXISTS")
 
 
 class _Threads(socketserver.ThreadingTCPServer):
