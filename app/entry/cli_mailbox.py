@@ -19,6 +19,7 @@ from app.intake.failure import MailboxFailure
 from app.intake.grants import Offer
 from app.intake.imap import Account
 from app.intake.models import Mailbox
+from app.intake.rules.states import SenderFrom
 
 
 def add_to(mailbox: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
@@ -51,13 +52,18 @@ def add_to(mailbox: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
     for parser in (adding, changing):
         parser.add_argument("--team", help="the team that gets what comes in; '' for none")
         parser.add_argument("--priority", choices=[priority.value for priority in Priority])
+        parser.add_argument(
+            "--sender-from",
+            choices=[field.value for field in SenderFrom],
+            help="the field that says who wrote; reply_to for forms that write everything in their own name",
+        )
         parser.add_argument("--processed-folder", metavar="NAME", help="move what was taken there; '' to leave it where it is")
         parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
     changing.add_argument("--password", action="store_true", help="ask for a new password")
     changing.add_argument("--sign-in-again", action="store_true", help="allow it once more, where it signs in by OAuth")
     changing.add_argument("--client-secret", action="store_true", help="ask for another secret of the application (OAuth)")
     changing.add_argument("--refresh-token", action="store_true", help="ask for another refresh token (OAuth)")
-    verb("test", test, "Sign in to a mailbox's server now, and say what it says.", mailbox).add_argument("name")
+    verb("test", test, "Sign in to a mailbox's server now, and say what it says; if it works, it is read at once.", mailbox).add_argument("name")
     verb("pause", pause, "Leave a mailbox's server in peace; its mail waits there.", mailbox).add_argument("name")
     verb("resume", resume, "Read a mailbox again, at once.", mailbox).add_argument("name")
     verb("remove", remove, "Read a mailbox no more. Its mails and tickets stay.", mailbox).add_argument("name")
@@ -83,7 +89,7 @@ def add(settings: Settings, given: argparse.Namespace) -> Answer:
     with closing(database(settings)) as db, db.transaction() as s:
         priority = Priority(given.priority or Priority.MEDIUM)
         more: dict[str, Any] = {"team": given.team, "priority": priority, "import_since": given.import_since, "offer": offer}
-        more["processed_folder"] = given.processed_folder
+        more |= {"processed_folder": given.processed_folder, "sender_from": _sender_from(given)}
         made = managed.add(s, settings, account, address=given.address, **more, now=now(s))
         told = {"id": made.id, "name": made.name, "unread": unread}
     which = f"what came since {given.import_since:%Y-%m-%d}" if given.import_since else "what is unread of the last day"
@@ -93,7 +99,8 @@ def add(settings: Settings, given: argparse.Namespace) -> Answer:
 def _add_by_smtp(settings: Settings, given: argparse.Namespace) -> Answer:
     with closing(database(settings)) as db, db.transaction() as s:
         priority = Priority(given.priority or Priority.MEDIUM)
-        made = managed.add_by_smtp(s, settings, given.address, team=given.team, priority=priority, now=now(s))
+        more: dict[str, Any] = {"team": given.team, "priority": priority, "sender_from": _sender_from(given)}
+        made = managed.add_by_smtp(s, settings, given.address, **more, now=now(s))
         told = {"id": made.id, "name": made.name}
     return 0, told if given.json else f"Mail to {told['name']} is taken by SMTP from now on."
 
@@ -105,10 +112,11 @@ def change(settings: Settings, given: argparse.Namespace) -> Answer:
     what |= {
         "import_since": given.import_since,
         "processed_folder": given.processed_folder,
+        "sender_from": SenderFrom(given.sender_from) if given.sender_from else None,
         "offer": _offered_again(settings, given),
     }
     if all(value is None for value in what.values()):
-        raise Invalid("Say what to change: --password, --sign-in-again, --team, --priority, --processed-folder or --trusts.")
+        raise Invalid("Say what to change: --password, --sign-in-again, --team, --priority, --processed-folder, --sender-from or --trusts.")
     return _done(settings, given, lambda s, box: managed.change(s, settings, box, **what, now=now(s)), "is changed.")
 
 
@@ -121,6 +129,8 @@ def test(settings: Settings, given: argparse.Namespace) -> Answer:
         except MailboxFailure as failure:
             raise Invalid(f"{failure}. It stays as it is.") from failure
     unread = _tried(account, "It stays as it is.")
+    with closing(database(settings)) as db, db.transaction() as s:
+        managed.let_in(s, mailbox.id)
     told = {"name": mailbox.name, "unread": unread}
     return 0, told if given.json else f"{mailbox.name}: signed in, opened {mailbox.folder}; {unread} unread."
 
@@ -184,6 +194,10 @@ def _in_words(settings: Settings, one: dict[str, Any]) -> str:
     goes_to = f" (to {one['team']})" if one["team"] else ""
     by_smtp = (", by SMTP" if settings.smtp_in else ", takes nothing: SMTP_IN is off") if one["smtp_only"] else ""
     return f"{one['name']}{goes_to}: {one['state']}{by_smtp}{' - ' + one['reason'] if one['reason'] else ''}"
+
+
+def _sender_from(given: argparse.Namespace) -> SenderFrom:
+    return SenderFrom(given.sender_from or SenderFrom.FROM)
 
 
 def _day(said: str) -> datetime:

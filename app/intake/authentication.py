@@ -37,11 +37,11 @@ _unheard.disabled = True
 
 
 def check(mail: Mail, raw: bytes | Path, *, trusts: Collection[str], txt: Lookup) -> Checked:
-    """The verdict on a mail. `trusts` are the names of the servers whose Authentication-Results are believed."""
-    if mail.sender is None or mail.sender_field != "from" or not mail.from_field:
+    """Whether a mail is from whom its From names. `trusts` are the names of the servers whose Authentication-Results are believed."""
+    if mail.wrote is None or not mail.from_field:
         return Checked(Verdict.NONE, "it does not name one sender in one From")
     try:
-        domain = text.mail_domain(wire_domain(mail.sender.address))
+        domain = text.mail_domain(wire_domain(mail.wrote.address))
     except ValueError:
         return Checked(Verdict.NONE, "its sender has no address that mail can come from")
     who, found = authentication.trusted(mail.results, trusts)

@@ -23,6 +23,7 @@ from app.intake import by_smtp, grants, imap, mailboxes, queries
 from app.intake.grants import Offer
 from app.intake.imap import Account
 from app.intake.models import Mailbox
+from app.intake.rules.states import SenderFrom
 
 _SERVER = re.compile(r"[a-z0-9._-]{1,253}")
 OAUTH_NEEDS_TLS = "A token is worth as much as a password, so it goes nowhere in the clear: a mailbox with OAuth needs TLS."
@@ -39,6 +40,7 @@ def add(
     priority: Priority = Priority.MEDIUM,
     import_since: datetime | None = None,
     processed_folder: str | None = None,
+    sender_from: SenderFrom = SenderFrom.FROM,
     offer: Offer | None = None,
     by: tuple[int, str] | None = None,
     now: datetime,
@@ -58,7 +60,7 @@ def add(
     if account.folder.upper() != "INBOX":
         made.name = f"{made.address} ({account.folder})"
     made.port, made.tls, made.removed_at, made.paused_at = account.port, account.tls, None, None
-    made.import_since, made.priority, made.team_id = import_since, priority, _team(s, team)
+    made.import_since, made.priority, made.team_id, made.sender_from = import_since, priority, _team(s, team), sender_from
     made.anywhere, made.revision = account.anywhere, (made.revision or 0) + 1
     s.add(made)
     _put_away(s, made, processed_folder)
@@ -68,7 +70,14 @@ def add(
 
 
 def add_by_smtp(
-    s: Session, settings: Settings, address: str, *, team: str | None = None, priority: Priority = Priority.MEDIUM, now: datetime
+    s: Session,
+    settings: Settings,
+    address: str,
+    *,
+    team: str | None = None,
+    priority: Priority = Priority.MEDIUM,
+    sender_from: SenderFrom = SenderFrom.FROM,
+    now: datetime,
 ) -> Mailbox:
     """Take mail to this address by SMTP from now on. Raises Invalid and Conflict."""
     domain = text.address(address).rpartition("@")[2]
@@ -77,7 +86,7 @@ def add_by_smtp(
     if domain not in settings.smtp_in_domains:
         raise Invalid(f"SMTP_IN_DOMAINS does not name {domain!r}, so no mail for {address} would be taken. Add it there.")
     made = by_smtp.add(s, address, now=now)
-    made.priority, made.team_id = priority, _team(s, team)
+    made.priority, made.team_id, made.sender_from = priority, _team(s, team), sender_from
     return made
 
 
@@ -91,6 +100,7 @@ def change(
     priority: Priority | None = None,
     trusts: Sequence[str] | None = None,
     processed_folder: str | None = None,
+    sender_from: SenderFrom | None = None,
     import_since: datetime | None = None,
     offer: Offer | None = None,
     by: tuple[int, str] | None = None,
@@ -98,7 +108,8 @@ def change(
 ) -> None:
     """Give it another password, or what is offered instead of one; another team, priority or processed folder ("" for none).
 
-    `trusts` are the servers that are believed when they say who a mail is from. `import_since` begins with the folder anew, and
+    `trusts` are the servers that are believed when they say who a mail is from, `sender_from` is the field that names them.
+    `import_since` begins with the folder anew, and
     takes what came since then and is not in the ledger. A new way in is tried at once. Raises Invalid and Conflict.
     """
     changed: dict[str, Any] = {}
@@ -118,6 +129,9 @@ def change(
     if trusts is not None:
         mailbox.trusts = _server_names(trusts)
         changed["trusts"] = mailbox.trusts
+    if sender_from is not None:
+        mailbox.sender_from = sender_from
+        changed["sender_from"] = sender_from.value
     if import_since is not None:
         mailbox.import_since, mailbox.uidvalidity, mailbox.last_uid, mailbox.next_try_at = import_since, None, 0, None
         mailbox.lease_epoch += 1  # whoever reads it has another cursor in mind
@@ -138,6 +152,13 @@ def resume(s: Session, mailbox: Mailbox, *, by: tuple[int, str] | None = None, n
     if mailbox.paused_at is not None:
         _changed(s, mailbox, by, now, paused=False)
     mailbox.paused_at = mailbox.next_try_at = None
+
+
+def let_in(s: Session, id: int) -> None:
+    """Its server lets us in, as somebody has just tried: ask it at once, however long it was to be left in peace."""
+    mailbox = s.get(Mailbox, id, with_for_update=True)
+    if mailbox is not None:
+        mailbox.failures, mailbox.next_try_at = 0, None
 
 
 def remove(s: Session, mailbox: Mailbox, *, by: tuple[int, str] | None = None, now: datetime) -> None:

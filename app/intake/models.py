@@ -12,7 +12,7 @@ from app.core.priority import Priority
 from app.db.types import Table, words
 from app.intake.rules.authentication import Verdict
 from app.intake.rules.signs import Sign
-from app.intake.rules.states import FailureClass, MailboxState, MailState
+from app.intake.rules.states import FailureClass, MailboxState, MailState, SenderFrom
 from app.tickets.models import Message, Ticket
 
 BY_SMTP = 0  # the UIDVALIDITY of what came by SMTP; no IMAP server may have it (RFC 3501 section 9, nz-number)
@@ -31,7 +31,7 @@ class Mailbox(Table):
     What comes in is given to the team, at the priority, and answered from `address`. The first look takes everything since
     `import_since`, or where that is None what is unread of the last day. What has its outcome is moved to `processed_folder`,
     where there is one. `trusts` are the names of the mail servers before it whose Authentication-Results are believed.
-    `anywhere` is False where the host may not be this machine: somebody named it from afar. `revision` rises with everything
+    `sender_from` is the field that says who wrote. `anywhere` is False where the host may not be this machine: somebody named it from afar. `revision` rises with everything
     that somebody changes.
     """
 
@@ -51,6 +51,9 @@ class Mailbox(Table):
     priority: Mapped[Priority] = mapped_column(words(Priority, "priority"), default=Priority.MEDIUM, server_default="medium")
     import_since: Mapped[datetime | None]
     trusts: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}", default=list)
+    sender_from: Mapped[SenderFrom] = mapped_column(
+        words(SenderFrom, "sender_from"), default=SenderFrom.FROM, server_default="from"
+    )
     processed_folder: Mapped[str | None]
     anywhere: Mapped[bool] = mapped_column(default=True, server_default=true())
     revision: Mapped[int] = mapped_column(default=1, server_default="1")

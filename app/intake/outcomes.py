@@ -18,7 +18,7 @@ from app.core.errors import Conflict, Invalid, TooMany
 from app.db import locks
 from app.db.session import Session
 from app.files.actions import File
-from app.intake import canary, floods, joining, landing, reports, suggestions
+from app.intake import canary, floods, joining, landing, reports, senders, suggestions
 from app.intake.authentication import NOT_CHECKED
 from app.intake.joining import Place
 from app.intake.landing import Arrived
@@ -55,11 +55,12 @@ def settle(
 ) -> InboundMail | None:
     """Give a mail its one outcome; None where another has done so. Files lie in the store already.
 
-    `checked` says whether it is from the address it names.
+    `checked` says whether it is from the address that its From names.
     """
     row = _mine(s, id)
     if row is None:
         return None
+    mail, checked = senders.named(s, mail, checked, by=row.mailbox.sender_from, house=house)
     row.content_key, row.mail_id, row.subject = mail.content_key, mail.message_id, mail.subject or None
     row.sender = mail.sender.address if mail.sender else None
     row.charset = text.one_line(mail.charset, most=100) or None

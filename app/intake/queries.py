@@ -33,6 +33,7 @@ def mailbox_states(c: Connection | Session) -> list[dict[str, Any]]:
         Mailbox.priority,
         Mailbox.smtp_only,
         Mailbox.trusts,
+        Mailbox.sender_from,
         Mailbox.failing_since.label("since"),
         Mailbox.reason,
         case((Mailbox.state != MailboxState.NEEDS_REAUTH, Mailbox.next_try_at)).label("next_try_at"),

@@ -47,6 +47,7 @@ def _told(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
         "address",
         "processed_folder",
         "trusts",
+        "sender_from",
         "priority",
         "import_since",
         "paused_at",

@@ -105,6 +105,10 @@ class TestSignatures:
     def test_somebody_else_s_signature_says_nothing(self, zone: names.Server, signed: Signer) -> None:
         assert checked(zone, signed(letter(), "evil.org")).verdict is Verdict.NONE
 
+    def test_what_its_domain_disowns_is_that_whomever_another_field_names(self, zone: names.Server) -> None:
+        raw = LOOKED_AT + mail("Pay.", sender=f"noreply@{DOMAIN}", Reply_To="eve@evil.org")
+        assert checked(zone, raw, trusts=(MX,)).verdict is Verdict.FAIL
+
     def test_of_several_signatures_one_is_enough(self, zone: names.Server, signed: Signer) -> None:
         raw = signed(letter(), "evil.org")
         assert checked(zone, b"DKIM-Signature: nonsense\r\n" + signed(raw)).verdict is Verdict.PASS

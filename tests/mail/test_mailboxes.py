@@ -19,7 +19,7 @@ from app.entry import cli
 from app.intake import mailboxes, managed, queries, wire
 from app.intake.failure import MailboxFailure
 from app.intake.models import Mailbox
-from app.intake.rules.states import MailboxState
+from app.intake.rules.states import MailboxState, SenderFrom
 from app.tickets.models import Ticket
 from tests.mail.conftest import Desk
 from tests.mail.imap_server import PASSWORD, USER, Server, eventually, running
@@ -174,6 +174,23 @@ def test_trying_tells_what_the_server_says(atum: Atum, added: Server) -> None:
         atum("test", SALES)
 
 
+def test_a_try_that_works_ends_the_wait_and_one_that_does_not_leaves_it(
+    desk: Desk, added: Server, poller: Any, atum: Atum
+) -> None:
+    """The password was mended at the server, which nobody can tell the desk of but by this."""
+    added.password = "another"
+    until(poller, lambda: box(desk).failures > 0)
+    later = datetime.now(UTC) + timedelta(hours=6)
+    desk.pretend(failures=6, state=MailboxState.BLOCKED, next_try_at=later)
+    with pytest.raises(Invalid):
+        atum("test", SALES)
+    assert (box(desk).next_try_at, box(desk).failures) == (later, 6)
+    added.password = PASSWORD
+    atum("test", SALES)
+    assert box(desk).next_try_at is None
+    until(poller, lambda: box(desk).state is MailboxState.OK and box(desk).last_ok_at)
+
+
 def test_trying_and_saving_leave_no_trace_at_the_server(atum: Atum, added: Server) -> None:
     atum("test", SALES)
     assert not any(word in asked for asked in added.asked for word in ("STORE", "BODY[", "EXPUNGE", "MOVE"))
@@ -241,6 +258,15 @@ def test_which_servers_are_trusted_is_said_by_name(atum: Atum, desk: Desk) -> No
         atum("set", USER, "--trusts", "mx example")
     atum("set", USER, "--trusts", "")
     assert desk.mailbox().trusts == []
+
+
+def test_which_field_says_who_wrote_is_chosen(atum: Atum, desk: Desk, second: Server) -> None:
+    assert "is changed" in atum("set", USER, "--sender-from", "reply_to")
+    assert desk.mailbox().sender_from is SenderFrom.REPLY_TO
+    atum("add", SALES, "--host", "127.0.0.1", "--port", str(second.port), "--no-tls", "--sender-from", "reply_to")
+    assert box(desk).sender_from is SenderFrom.REPLY_TO
+    atum("set", SALES, "--sender-from", "from")
+    assert box(desk).sender_from is SenderFrom.FROM
 
 
 def test_no_mailbox_reads_where_another_puts_what_it_took(atum: Atum, added: Server) -> None:

@@ -5,6 +5,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from app.audit.models import Entry
+from app.core import clock
 from app.db.locks import Keeper
 from app.intake import grants, wire
 from app.intake.models import Grant, Mailbox
 from app.intake.rules import hosts
 from app.intake.rules import oauth as rules
+from app.intake.rules.states import MailboxState
 from app.web.api import mailboxes
 from tests.appliance import certificates
 from tests.mail.imap_server import PASSWORD, Server, running
@@ -117,6 +120,19 @@ def test_it_is_tried_again_when_somebody_asks(root: TestClient, peer: Server) ->
     assert answer["reason"].endswith("[AUTHENTICATIONFAILED] Wrong password.")
 
 
+def test_a_try_that_works_ends_the_wait(web: Web, root: TestClient, peer: Server) -> None:
+    box = made(root, peer)
+    with web.desk.db.transaction() as s:
+        kept = s.get_one(Mailbox, box["id"])
+        kept.state, kept.failures, kept.next_try_at = MailboxState.BLOCKED, 6, clock.now() + timedelta(hours=6)
+    peer.password = "another"
+    root.post(f"{BOXES}/{box['id']}/test")
+    assert root.get(f"{BOXES}/{box['id']}").json()["next_try_at"] is not None
+    peer.password = PASSWORD
+    root.post(f"{BOXES}/{box['id']}/test")
+    assert root.get(f"{BOXES}/{box['id']}").json()["next_try_at"] is None
+
+
 def test_a_server_that_says_nothing_keeps_nobody_longer_than_it_may(
     root: TestClient, peer: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,10 +151,11 @@ def test_it_is_changed_by_whoever_saw_it_last(root: TestClient, peer: Server) ->
     tag = root.get(f"{BOXES}/{box['id']}").headers["ETag"]
     changed = root.patch(
         f"{BOXES}/{box['id']}",
-        json={"priority": "low", "processed_folder": "Done", "trusts": ["mx.a.example"]},
+        json={"priority": "low", "processed_folder": "Done", "trusts": ["mx.a.example"], "sender_from": "reply_to"},
         headers={"If-Match": tag},
     )
     assert (changed.status_code, changed.json()["priority"], changed.json()["processed_folder"]) == (200, "low", "Done")
+    assert (box["sender_from"], changed.json()["sender_from"]) == ("from", "reply_to")
     assert root.patch(f"{BOXES}/{box['id']}", json={"priority": "high"}, headers={"If-Match": tag}).status_code == 412
     cleared = root.patch(f"{BOXES}/{box['id']}", json={"processed_folder": None}).json()
     assert (cleared["processed_folder"], cleared["priority"], cleared["revision"]) == (None, "low", box["revision"] + 2)

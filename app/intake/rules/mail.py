@@ -83,7 +83,7 @@ class Mail:
     by the policy `html_policy`. `folds` are the parts of the text that pages fold (`quotes`). `sender_field` is where the
     sender is named: what a server attests to holds for "from" only. `results` are the Authentication-Results as they stand.
     `from_field` is From as it stands, on one line, where it is the only one and names one address, and empty otherwise.
-    `date` is the sender's own, in ISO 8601, and may be any nonsense. `charset` is how the text was read: the charset, and
+    `wrote` and `reply_to` are whom From and Reply-To name, where that is one. `date` is the sender's own, in ISO 8601, and may be any nonsense. `charset` is how the text was read: the charset, and
     what spoke for it.
     """
 
@@ -108,6 +108,8 @@ class Mail:
     cards: tuple[Card, ...] = ()
     results: tuple[str, ...] = ()
     from_field: str = ""
+    wrote: Address | None = None
+    reply_to: Address | None = None
 
     @property
     def recipients(self) -> tuple[str, ...]:
@@ -148,11 +150,11 @@ def to_json(mail: Mail) -> dict[str, Any]:
 
 def from_json(plain: dict[str, Any]) -> Mail:
     """The mail again. Raises TypeError or KeyError where `plain` was no mail."""
-    sender, report = plain["sender"], plain["report"]
+    report = plain["report"]
     return Mail(
         **{
             **plain,
-            "sender": Address(**sender) if sender else None,
+            **{name: Address(**plain[name]) if plain[name] else None for name in ("sender", "wrote", "reply_to")},
             "to": tuple(Address(**a) for a in plain["to"]),
             "cc": tuple(Address(**a) for a in plain["cc"]),
             "folds": tuple((begin, end, why) for begin, end, why in plain["folds"]),

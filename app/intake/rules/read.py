@@ -74,6 +74,8 @@ def _described(whole: parts.Part, subject: str, plain: str, folds: tuple[Fold, .
         content_key=_content_key(whole),
         results=tuple(value[:MOST_OF_ONE] for value in h.all("authentication-results")[:20]),
         from_field=_only_from(h),
+        wrote=_one(h, "from"),
+        reply_to=_one(h, "reply-to"),
     )
 
 
@@ -91,6 +93,11 @@ def _sender(h: Headers) -> tuple[Address | None, str]:
         if named and (name not in instead or len(named) == 1):
             return named[0], name
     return None, "from"
+
+
+def _one(h: Headers, name: str) -> Address | None:
+    named = _every(h, name)
+    return named[0] if len({one.address for one in named}) == 1 else None
 
 
 def _is_nobody(one: Address) -> bool:

@@ -15,6 +15,13 @@ class MailboxState(StrEnum):
     NEEDS_REAUTH = "needs_reauth"
 
 
+class SenderFrom(StrEnum):
+    """Which field of a mailbox's mails says who wrote: From, or Reply-To, where forms write everything in their own name."""
+
+    FROM = "from"
+    REPLY_TO = "reply_to"
+
+
 class FailureClass(StrEnum):
     """Why a mailbox can't be read: who has to do something about it, and how patiently we ask again."""
 

@@ -63,6 +63,7 @@ def add(me: Admin, s: Tx, now: Now, house: House, body: shapes.NewMailbox) -> Js
         priority=body.priority,
         import_since=body.import_since,
         processed_folder=body.processed_folder,
+        sender_from=body.sender_from,
         offer=offer,
         by=(me.id, me.name),
         now=now,
@@ -79,7 +80,7 @@ def show(id: Key, me: AdminAsker, c: Reader) -> Json:
 
 @router.patch("/{id}", responses=answers(shapes.Mailbox, 404, 409, 412))
 def change(id: Key, me: Admin, s: Tx, now: Now, house: House, match: Match, body: shapes.MailboxChange) -> Json:
-    """Change a mailbox's way in, team, priority, processed folder (null: none) or the mail servers it trusts."""
+    """Change a mailbox's way in, team, priority, processed folder (null: none), who wrote its mails, or the mail servers it trusts."""
     mailbox = _held(s, id, match)
     offer = _offered(body.oauth, tried=not body.untested)
     if (body.password or offer) and not body.untested:
@@ -96,6 +97,7 @@ def change(id: Key, me: Admin, s: Tx, now: Now, house: House, match: Match, body
         team=(body.team_id or "") if "team_id" in given else None,
         priority=body.priority,
         trusts=body.trusts,
+        sender_from=body.sender_from,
         processed_folder=(body.processed_folder or "") if "processed_folder" in given else None,
         by=(me.id, me.name),
         now=now,
@@ -128,13 +130,17 @@ def resume(id: Key, me: Admin, s: Tx, now: Now, match: Match) -> Json:
 
 @router.post("/{id}/test", responses=answers(shapes.Trial, 404, 409))
 def test(id: Key, me: AdminAsker, c: Reader, house: House) -> Json:
-    """Sign in to a mailbox's server now, and say what it says. Nothing is changed there."""
+    """Sign in to a mailbox's server now, and say what it says. Nothing is changed there; if it works, the mailbox is read at once,
+    however long its server was to be left in peace.
+    """
     with Session(c, autoflush=False) as s:
         mailbox = _found(s, id)
         try:
             unread = _within(lambda: _tried(house, mailbox))
         except MailboxFailure as failure:
             return Json({"works": False, "unread": None, "reason": str(failure)})
+    with house.db.transaction() as writing:
+        managed.let_in(writing, id)
     return Json({"works": True, "unread": unread, "reason": None})
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AwareDatetime, Field, model_validator
 
 from app.core.priority import Priority
+from app.intake.rules.states import SenderFrom
 from app.web.shapes import Address, Answer, Named, Shape, example
 from app.web.shapes.people import Number
 
@@ -46,6 +47,7 @@ class NewMailbox(Shape):
     priority: Priority = Priority.MEDIUM
     import_since: AwareDatetime | None = None
     processed_folder: Line | None = None
+    sender_from: SenderFrom = SenderFrom.FROM
     untested: bool = False
 
     @model_validator(mode="after")
@@ -65,6 +67,7 @@ class MailboxChange(Shape):
     priority: Priority | None = None
     processed_folder: Line | None = None
     trusts: list[Line] | None = Field(default=None, max_length=20)
+    sender_from: SenderFrom | None = None
     untested: bool = False
 
     @model_validator(mode="after")
@@ -87,7 +90,8 @@ class Server(Answer):
 class Mailbox(Answer):
     """A mailbox and how it is. `server` is null where its mail comes by SMTP alone. `quarantined` of its mails wait for a person.
 
-    `trusts` are the mail servers that are believed when they say who a mail is from. One that is `of_settings` is named by the
+    `trusts` are the mail servers that are believed when they say who a mail is from. `sender_from` is the field that names who
+    wrote: `reply_to` is for forms that write everything in their own name, and nobody who is named there is believed to be. One that is `of_settings` is named by the
     desk's settings, and its way in is changed there.
     """
 
@@ -102,6 +106,7 @@ class Mailbox(Answer):
     import_since: datetime | None
     processed_folder: str | None
     trusts: list[str]
+    sender_from: SenderFrom
     state: Literal["ok", "failing", "blocked", "needs_reauth", "paused"]
     reason: str | None
     failing_since: datetime | None

@@ -149,6 +149,14 @@ class TestSender:
         assert described(mail(X_Original_From="dave@acme.example")).sender == Address("Carol", "carol@acme.example")
         assert described(mail(sender=via, Reply_To="dave@acme.example")).sender_field == "from"
 
+    @pytest.mark.parametrize(
+        ("reply", "named"),
+        [("Dave <dave@acme.example>", Address("Dave", "dave@acme.example")), ("a@b.example, c@d.example", None), ("", None)],
+    )
+    def test_whom_each_field_names_is_kept_for_mailboxes_that_go_by_it(self, reply: str, named: Address | None) -> None:
+        found = described(mail(Reply_To=reply))
+        assert (found.wrote, found.reply_to) == (Address("Carol", "carol@acme.example"), named)
+
     def test_a_sender_s_domain_has_one_form_whichever_way_it_is_written(self) -> None:
         one, other = described(mail(sender="J@BÜCHER.example")), described(mail(sender="j@xn--bcher-kva.example"))
         assert one.sender == other.sender == Address("", "j@bücher.example")
