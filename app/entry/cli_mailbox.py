@@ -63,7 +63,9 @@ def add_to(mailbox: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
     changing.add_argument("--sign-in-again", action="store_true", help="allow it once more, where it signs in by OAuth")
     changing.add_argument("--client-secret", action="store_true", help="ask for another secret of the application (OAuth)")
     changing.add_argument("--refresh-token", action="store_true", help="ask for another refresh token (OAuth)")
-    verb("test", test, "Sign in to a mailbox's server now, and say what it says; if it works, it is read at once.", mailbox).add_argument("name")
+    verb(
+        "test", test, "Sign in to a mailbox's server now, and say what it says; if it works, it is read at once.", mailbox
+    ).add_argument("name")
     verb("pause", pause, "Leave a mailbox's server in peace; its mail waits there.", mailbox).add_argument("name")
     verb("resume", resume, "Read a mailbox again, at once.", mailbox).add_argument("name")
     verb("remove", remove, "Read a mailbox no more. Its mails and tickets stay.", mailbox).add_argument("name")
@@ -116,7 +118,9 @@ def change(settings: Settings, given: argparse.Namespace) -> Answer:
         "offer": _offered_again(settings, given),
     }
     if all(value is None for value in what.values()):
-        raise Invalid("Say what to change: --password, --sign-in-again, --team, --priority, --processed-folder, --sender-from or --trusts.")
+        raise Invalid(
+            "Say what to change: --password, --sign-in-again, --team, --priority, --processed-folder, --sender-from or --trusts."
+        )
     return _done(settings, given, lambda s, box: managed.change(s, settings, box, **what, now=now(s)), "is changed.")
 
 

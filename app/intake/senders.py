@@ -26,7 +26,9 @@ def named(s: Session, mail: Mail, checked: Checked, *, by: SenderFrom, house: Ho
         mail = replace(mail, sender=None if ours else mail.wrote, sender_field="from")
     if checked.verdict is Verdict.FAIL or (mail.sender and mail.sender_field == "from"):
         return mail, checked
-    words = f"its sender is named by {mail.sender_field.title()}, which anybody can write" if mail.sender else "it names no sender"
+    words = f"its sender is named by {mail.sender_field.title()}, which anybody can write"
+    if mail.sender is None:
+        words = "it names no sender"
     return mail, Checked(Verdict.NONE, words)
 
 

@@ -219,8 +219,7 @@ class Talk(socketserver.StreamRequestHandler):
             return self.script.select_answer
         self.selected = self.script.uidvalidity
         self.tell()
-        self.say(f"* OK [UIDVALIDITY {self.selected}] yes")
-        self.say(f"* OK [UIDNEXT {self.script.uidnext}] yes")
+        self.say(f"* OK [UIDVALIDITY {self.selected}] yes\r\n* OK [UIDNEXT {self.script.uidnext}] yes")
         self.say(f"* OK [PERMANENTFLAGS ({self.script.permanent_flags})] yes")
         return "OK [READ-WRITE] done"
 

@@ -1,5 +1,7 @@
 """A mailbox of forms: Reply-To says who wrote. Whoever is named there gets nothing that their say-so alone doesn't give."""
 
+from typing import Any
+
 import pytest
 
 from app.config import load
@@ -88,7 +90,7 @@ def test_a_person_who_writes_themselves_and_names_themselves_is_attested_as_ever
 
 @pytest.mark.parametrize("sign", ["our id", "own earlier id", "tag", "somebody else's address"])
 def test_mallory_joins_no_ticket_by_naming_its_requester(forms: Desk, ticket: Ticket, sign: str) -> None:
-    signs = {
+    signs: dict[str, dict[str, Any]] = {
         "our id": {"In_Reply_To": forms.house.mail_id(outbox.new_mail_id(ticket.number, 1))},
         "own earlier id": {"In_Reply_To": "<first@acme.example>"},
         "tag": {"subject": f"Re: Help [#{ticket.number}]"},
