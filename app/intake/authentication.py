@@ -37,7 +37,7 @@ _unheard.disabled = True
 
 
 def check(mail: Mail, raw: bytes | Path, *, trusts: Collection[str], txt: Lookup) -> Checked:
-    """Whether a mail is from whom its From names. `trusts` are the names of the servers whose Authentication-Results are believed."""
+    """Whether a mail is from whom its From names. `trusts` are the servers whose Authentication-Results are believed."""
     if mail.wrote is None or not mail.from_field:
         return Checked(Verdict.NONE, "it does not name one sender in one From")
     try:

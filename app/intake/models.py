@@ -31,8 +31,8 @@ class Mailbox(Table):
     What comes in is given to the team, at the priority, and answered from `address`. The first look takes everything since
     `import_since`, or where that is None what is unread of the last day. What has its outcome is moved to `processed_folder`,
     where there is one. `trusts` are the names of the mail servers before it whose Authentication-Results are believed.
-    `sender_from` is the field that says who wrote. `anywhere` is False where the host may not be this machine: somebody named it from afar. `revision` rises with everything
-    that somebody changes.
+    `sender_from` is the field that says who wrote. `anywhere` is False where the host may not be this machine: somebody named it
+    from afar. `revision` rises with everything that somebody changes.
     """
 
     __tablename__ = "mailbox"

@@ -83,8 +83,8 @@ class Mail:
     by the policy `html_policy`. `folds` are the parts of the text that pages fold (`quotes`). `sender_field` is where the
     sender is named: what a server attests to holds for "from" only. `results` are the Authentication-Results as they stand.
     `from_field` is From as it stands, on one line, where it is the only one and names one address, and empty otherwise.
-    `wrote` and `reply_to` are whom From and Reply-To name, where that is one. `date` is the sender's own, in ISO 8601, and may be any nonsense. `charset` is how the text was read: the charset, and
-    what spoke for it.
+    `wrote` and `reply_to` are whom From and Reply-To name, where that is one. `date` is the sender's own, in ISO 8601, and may
+    be any nonsense. `charset` is how the text was read: the charset, and what spoke for it.
     """
 
     sender: Address | None

@@ -80,7 +80,7 @@ def show(id: Key, me: AdminAsker, c: Reader) -> Json:
 
 @router.patch("/{id}", responses=answers(shapes.Mailbox, 404, 409, 412))
 def change(id: Key, me: Admin, s: Tx, now: Now, house: House, match: Match, body: shapes.MailboxChange) -> Json:
-    """Change a mailbox's way in, team, priority, processed folder (null: none), who wrote its mails, or the mail servers it trusts."""
+    """Change a mailbox's way in, team, priority, processed folder (null: none), sender field, or the mail servers it trusts."""
     mailbox = _held(s, id, match)
     offer = _offered(body.oauth, tried=not body.untested)
     if (body.password or offer) and not body.untested:
@@ -130,8 +130,8 @@ def resume(id: Key, me: Admin, s: Tx, now: Now, match: Match) -> Json:
 
 @router.post("/{id}/test", responses=answers(shapes.Trial, 404, 409))
 def test(id: Key, me: AdminAsker, c: Reader, house: House) -> Json:
-    """Sign in to a mailbox's server now, and say what it says. Nothing is changed there; if it works, the mailbox is read at once,
-    however long its server was to be left in peace.
+    """Sign in to a mailbox's server now, and say what it says. Nothing is changed there. If it works, the mailbox is read at
+    once, however long its server was to be left in peace.
     """
     with Session(c, autoflush=False) as s:
         mailbox = _found(s, id)

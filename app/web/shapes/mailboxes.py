@@ -91,8 +91,8 @@ class Mailbox(Answer):
     """A mailbox and how it is. `server` is null where its mail comes by SMTP alone. `quarantined` of its mails wait for a person.
 
     `trusts` are the mail servers that are believed when they say who a mail is from. `sender_from` is the field that names who
-    wrote: `reply_to` is for forms that write everything in their own name, and nobody who is named there is believed to be. One that is `of_settings` is named by the
-    desk's settings, and its way in is changed there.
+    wrote: `reply_to` is for forms that write everything in their own name. One that is `of_settings` is named by the desk's
+    settings, and its way in is changed there.
     """
 
     id: int
