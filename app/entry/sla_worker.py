@@ -13,11 +13,11 @@ from app.db.session import Database
 from app.db.session import now as database_now
 from app.entry.loop import Worker, worker
 from app.ops.notary import Notary
-from app.sla import actions, queries
+from app.ops.timekeeper import Timekeeper
+from app.sla import actions, queries, rechecking
 from app.tickets import deadlines, planned, snooze
 
 SHORTEST, LONGEST = 0.002, 1.0  # seconds to listen
-CHUNK = 500  # clocks that one step of the re-check replays
 
 log = logging.getLogger(__name__)
 
@@ -37,10 +37,12 @@ class Recheck:
         if self._after is None and time.monotonic() < self._next:
             return False
         with self._db.transaction() as s:
-            drifts, self._after = queries.drifts(s, after=self._after or 0, limit=CHUNK)
+            drifts, self._after = queries.drifts(s, after=self._after or 0, limit=rechecking.CHUNK)
+            self._found.update(drifts)
+            if self._after is None:
+                rechecking.keep(s, self._found)
         for drift in set(drifts) - self._reported:
             log.error("a clock differs from its replay", extra=asdict(drift))
-        self._found.update(drifts)
         if self._after is None:
             self._next = time.monotonic() + self._interval
             self._reported, self._found = self._found, set()
@@ -57,10 +59,12 @@ class Watch:
         self._bell = Bell(dsn, actions.WAKE, name=f"{me.name} bell")
         self._recheck = Recheck(self._db, me.settings.sla_check_interval)
         self._notary = Notary(self._db, me.settings)
+        self._timekeeper = Timekeeper(self._db)
 
     def round(self) -> float:
         """Answers no rest: the waiting is done here, where a notification ends it."""
         self._bell.hang()
+        self._timekeeper.step()
         seconds = self._all_due()
         more = self._recheck.step()
         self._notary.step()

@@ -20,6 +20,7 @@ from app.db.session import Database
 from app.intake import queries as intake
 from app.ops import roles
 from app.outbox import queries as outbox
+from app.sla import rechecking, timekeeping
 
 OK, DEGRADED, DOWN = "ok", "degraded", "down"
 BEAT_MOST = 10  # seconds
@@ -105,6 +106,7 @@ class Watch:
                 "audit": audit(c),
                 "migrations": migrations(c, self._settings.app_run / "ready"),
                 "mailboxes": mailboxes(c),
+                "sla": promises(c),
                 "outbox": letters(c, configured=self._settings.smtp_host is not None),
             }
 
@@ -211,6 +213,20 @@ def audit(c: Connection) -> Part:
     if last and clock.now().date() - last > CHECKPOINT_MOST:
         return Part(DEGRADED, f"The audit was last signed on {last}; the SLA worker does that every day.", figures)
     return Part(OK, standing.problem, figures)
+
+
+def promises(c: Connection) -> Part:
+    """Whether the time that deadlines go by is to be trusted, and each clock's row is what its history says."""
+    time, check = timekeeping.standing(c), rechecking.last(c) or {}
+    amiss = []
+    if time.behind:
+        amiss.append(f"The database's clock is {time.behind} behind a time it has already had: deadlines wait until then.")
+    elif time.lately and time.stepped_by:
+        way = "forward" if time.stepped_by > timedelta(0) else "back"
+        amiss.append(f"The database's clock was put {way} by {abs(time.stepped_by)} at {time.stepped_at:%Y-%m-%d %H:%M:%S} UTC.")
+    if check.get("differences"):
+        amiss.append(f"{check['differences']} clocks differ from their replay: see atum sla verify.")
+    return Part(DEGRADED if amiss else OK, " ".join(amiss) or None, {"re_check": check or None})
 
 
 def mailboxes(c: Connection) -> Part:

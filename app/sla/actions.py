@@ -6,7 +6,7 @@ that nobody holds.
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,7 +23,7 @@ from app.db.session import Session
 from app.db.session import now as database_now
 from app.hours import actions as hours
 from app.hours.models import Calendar
-from app.sla import defaults, queries, rules
+from app.sla import defaults, queries, rules, timekeeping
 from app.sla.models import Clock, Happening, Policy, Segment, Target
 from app.sla.queries import seconds_until_next
 from app.sla.rules import Dealt, Kind, Metric, Moment, Start
@@ -104,9 +104,15 @@ def fire_due(s: Session, *, limit: int = 200) -> list[Fired]:
             row.next_at = now + PUT_OFF
             continue
         _write(s, row, clock, known.segments)
-        found += [(row, clock, one) for one in dealt]
+        found += [(row, clock, _still_worth_telling(s, one)) for one in dealt]
     s.flush()
     return [_tell(s, row, clock, one, now) for row, clock, one in _fresh(s, found, now) if one.kind is not Kind.SKIPPED]
+
+
+def _still_worth_telling(s: Session, one: Dealt) -> Dealt:
+    """What was missed is told however late; a warning that nobody was there to see is not."""
+    skipped = one.kind is Kind.WARNING and timekeeping.stale(s, one.at)
+    return replace(one, kind=Kind.SKIPPED) if skipped else one
 
 
 def ensure_defaults(s: Session, *, now: datetime) -> None:

@@ -15,7 +15,7 @@ from app.db.types import Table, words
 from app.hours.models import Calendar, CalendarVersion
 from app.sla.rules import Kind, Metric, Outcome, Start, State, Stretch
 
-__all__ = ["Calendar", "CalendarVersion", "Clock", "Happening", "Policy", "Segment", "Target"]
+__all__ = ["Calendar", "CalendarVersion", "Clock", "Happening", "HighWater", "Policy", "Recheck", "Segment", "Target"]
 
 
 class Policy(Table):
@@ -121,3 +121,29 @@ class Happening(Table):
     detail: Mapped[dict[str, Any]]
 
     __table_args__ = (UniqueConstraint("clock_id", "cycle", "kind", "threshold", "rearm"),)
+
+
+class HighWater(Table):
+    """The latest time the database has had, to the minute: one row.
+
+    Between `away_from` and `away_until` nobody looked at the clocks, the last time that this was so for long. `stepped_at` is when
+    the database's clock was put last, `stepped_by` by how much.
+    """
+
+    __tablename__ = "sla_hwm"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    away_from: Mapped[datetime | None]
+    away_until: Mapped[datetime | None]
+    stepped_at: Mapped[datetime | None]
+    stepped_by: Mapped[timedelta | None]
+
+
+class Recheck(Table):
+    """What the last full replay of all open clocks found: one row. `differing` is some of them, in words."""
+
+    __tablename__ = "sla_recheck"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    finished_at: Mapped[datetime]
+    differences: Mapped[int]
+    differing: Mapped[list[Any]]

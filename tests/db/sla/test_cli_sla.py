@@ -1,0 +1,72 @@
+"""`atum sla`: as an administrator types it."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+
+from app.core.priority import Priority
+from app.db.session import Database
+from app.db.session import now as database_now
+from app.entry.cli import main
+from app.entry.sla_worker import Recheck
+from app.ops import health
+from app.sla import actions
+from app.sla.models import Clock
+from app.sla.rules import Moment
+
+HOUR = timedelta(hours=1)
+
+pytestmark = pytest.mark.db
+
+
+@pytest.fixture
+def running(desk: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
+    """Three tickets that were accepted, one of them waiting for its customer."""
+    for name, value in {"DATABASE_URL": desk.dsn, "DATA_DIR": str(tmp_path), "RUN_DIR": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    with desk.transaction() as s:
+        for ticket in (1, 2, 3):
+            actions.happened(s, ticket, Moment.ACCEPTED, at=database_now(s) - ticket * HOUR, priority=Priority.LOW)
+        actions.happened(s, 3, Moment.PAUSED, at=database_now(s), priority=Priority.LOW)
+    return desk
+
+
+def spoil(desk: Database) -> None:
+    """One clock's row is changed behind the desk's back."""
+    with desk.transaction() as s:
+        s.execute(update(Clock).where(Clock.ticket == 2, Clock.metric == "resolution").values(consumed=5 * HOUR))
+
+
+def test_clocks_that_are_what_their_history_says_are_exit_code_0(running: Database, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sla", "verify"]) == 0
+    assert capsys.readouterr().out.strip() == "0 differences among 6 open clocks"
+
+
+def test_a_clock_that_differs_is_named_and_left_as_it_is(running: Database, capsys: pytest.CaptureFixture[str]) -> None:
+    spoil(running)
+    assert main(["sla", "verify"]) == 1
+    said = capsys.readouterr().out
+    assert "ticket 2, resolution 1: consumed is 5:00:00 and should be 0:00:00" in said
+    assert said.strip().endswith("1 difference among 6 open clocks")
+    assert main(["sla", "verify", "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["open_clocks"], [each["ticket"] for each in told["differences"]]) == (6, [2])
+    with running.transaction() as s:
+        assert s.scalar(select(Clock.consumed).where(Clock.ticket == 2, Clock.metric == "resolution")) == 5 * HOUR
+
+
+def test_what_the_re_check_found_is_in_health_until_it_is_right_again(running: Database) -> None:
+    spoil(running)
+    Recheck(running, 0).step()
+    with running.reading() as c:
+        part = health.promises(c)
+    assert (part.status, part.reason) == ("degraded", "1 clocks differ from their replay: see atum sla verify.")
+    assert "ticket 2, resolution 1" in str(part.told())
+    with running.transaction() as s:
+        s.execute(update(Clock).where(Clock.ticket == 2, Clock.metric == "resolution").values(consumed=timedelta(0)))
+    Recheck(running, 0).step()
+    with running.reading() as c:
+        assert health.promises(c).status == "ok"
