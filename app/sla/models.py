@@ -126,8 +126,8 @@ class Happening(Table):
 class HighWater(Table):
     """The latest time the database has had, to the minute: one row.
 
-    Between `away_from` and `away_until` nobody looked at the clocks, the last time that this was so for long. `stepped_at` is when
-    the database's clock was put last, `stepped_by` by how much.
+    Between `away_from` and `away_until` nobody looked at the clocks, the last time that this was so for long. `stepped_at` is
+    when the database's clock was put last, `stepped_by` by how much.
     """
 
     __tablename__ = "sla_hwm"
