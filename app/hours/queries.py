@@ -23,4 +23,4 @@ def of(spec: Mapping[str, Any]) -> rules.Hours:
 @lru_cache(maxsize=64)
 def _worked_out(spec: str) -> rules.Hours:
     said = json.loads(spec)
-    return rules.hours(ZoneInfo(said["zone"]), said["week"])
+    return rules.hours(ZoneInfo(said["zone"]), said["week"], said.get("closed", ()), said.get("instead", ()))
