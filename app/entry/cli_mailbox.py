@@ -57,6 +57,9 @@ def add_to(mailbox: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
             choices=[field.value for field in SenderFrom],
             help="the field that says who wrote; reply_to for forms that write everything in their own name",
         )
+        parser.add_argument(
+            "--tell-too-large", choices=["yes", "no"], help="answer who sends a mail that is too large that it is; no unless said"
+        )
         parser.add_argument("--processed-folder", metavar="NAME", help="move what was taken there; '' to leave it where it is")
         parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
     changing.add_argument("--password", action="store_true", help="ask for a new password")
@@ -92,6 +95,7 @@ def add(settings: Settings, given: argparse.Namespace) -> Answer:
         priority = Priority(given.priority or Priority.MEDIUM)
         more: dict[str, Any] = {"team": given.team, "priority": priority, "import_since": given.import_since, "offer": offer}
         more |= {"processed_folder": given.processed_folder, "sender_from": _sender_from(given)}
+        more["tells_too_large"] = given.tell_too_large == "yes"
         made = managed.add(s, settings, account, address=given.address, **more, now=now(s))
         told = {"id": made.id, "name": made.name, "unread": unread}
     which = f"what came since {given.import_since:%Y-%m-%d}" if given.import_since else "what is unread of the last day"
@@ -115,11 +119,13 @@ def change(settings: Settings, given: argparse.Namespace) -> Answer:
         "import_since": given.import_since,
         "processed_folder": given.processed_folder,
         "sender_from": SenderFrom(given.sender_from) if given.sender_from else None,
+        "tells_too_large": given.tell_too_large == "yes" if given.tell_too_large else None,
         "offer": _offered_again(settings, given),
     }
     if all(value is None for value in what.values()):
         raise Invalid(
-            "Say what to change: --password, --sign-in-again, --team, --priority, --processed-folder, --sender-from or --trusts."
+            "Say what to change: --password, --sign-in-again, --team, --priority, --processed-folder, --sender-from,"
+            " --tell-too-large or --trusts."
         )
     return _done(settings, given, lambda s, box: managed.change(s, settings, box, **what, now=now(s)), "is changed.")
 

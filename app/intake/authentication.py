@@ -36,8 +36,10 @@ _unheard = logging.getLogger("dkim")  # what it says would be strangers' words i
 _unheard.disabled = True
 
 
-def check(mail: Mail, raw: bytes | Path, *, trusts: Collection[str], txt: Lookup) -> Checked:
-    """Whether a mail is from whom its From names. `trusts` are the servers whose Authentication-Results are believed."""
+def check(mail: Mail, raw: bytes | Path, *, trusts: Collection[str], txt: Lookup, whole: bool = True) -> Checked:
+    """Whether a mail is from whom its From names. `trusts` are the servers whose Authentication-Results are believed. Of one that
+    was not fetched `whole` no signature can be checked, which is no fault of its sender's.
+    """
     if mail.wrote is None or not mail.from_field:
         return Checked(Verdict.NONE, "it does not name one sender in one From")
     try:
@@ -46,7 +48,7 @@ def check(mail: Mail, raw: bytes | Path, *, trusts: Collection[str], txt: Lookup
         return Checked(Verdict.NONE, "its sender has no address that mail can come from")
     who, found = authentication.trusted(mail.results, trusts)
     try:
-        return _by_servers(domain, who, found, txt) or _reckoned(mail, domain, raw, who, found, txt)
+        return _by_servers(domain, who, found, txt) or _reckoned(mail, domain, raw if whole else b"", who, found, txt)
     except Unanswered as silent:
         return Checked(Verdict.TEMPERROR, f"DNS did not answer for {silent}")
 
@@ -83,6 +85,8 @@ def _reckoned(mail: Mail, domain: str, raw: bytes | Path, who: str, found: Colle
     for value, how in said:
         if value == "temperror":
             return Checked(Verdict.TEMPERROR, f"{who} got no answer about {how}")
+    if not raw:
+        return Checked(Verdict.NONE, "it was not fetched whole, so that no signature could be checked")
     if asked not in {"quarantine", "reject"}:
         return Checked(Verdict.NONE, f"no valid signature of {domain}, which asks for none")
     if not found:  # SPF may vouch for it, and a gateway of ours may have broken the signature

@@ -32,6 +32,13 @@ class Refused(MailboxFailure):
         super().__init__(kind_of(words), words)
 
 
+class Garbled(MailboxFailure):
+    """The server answered what isn't IMAP."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(FailureClass.TRANSPORT, f"the server answered what isn't IMAP: {words}")
+
+
 def kind_of(words: str) -> FailureClass:
     """Whether the server is only busy, by what it says."""
     return FailureClass.OVERLOAD if _OVERLOAD.search(words) else FailureClass.TRANSPORT
@@ -50,7 +57,7 @@ def failures() -> Iterator[None]:
         words = said(wrong)
         raise MailboxFailure(kind_of(words), f"the connection was lost: {words}") from wrong
     except (ProtocolError, ValueError, TypeError, LookupError) as wrong:  # what the library trips over is the server's doing
-        raise MailboxFailure(FailureClass.TRANSPORT, f"the server answered what isn't IMAP: {said(wrong)}") from wrong
+        raise Garbled(said(wrong)) from wrong
     except IMAPClientError as wrong:
         raise Refused(said(wrong)) from wrong
 

@@ -13,10 +13,12 @@ from email.parser import HeaderParser
 from email.policy import compat32
 from email.utils import parsedate_to_datetime
 
-from app.intake.failure import MailboxFailure, Refused, failures
+from app.intake.failure import Garbled, MailboxFailure, Refused, failures
+from app.intake.rules import structure
 from app.intake.rules.states import FailureClass
 from app.intake.wire import Client
 
+MOST_STRUCTURE = 500_000  # bytes that a server says about what a mail is made of
 GLANCE = 0.5  # seconds between looks at whether to stop waiting
 KEYWORD = "$AtumDesk"
 SEEN = "\\Seen"
@@ -30,7 +32,8 @@ _GONE = re.compile(r"no longer exist|\[(?:NONEXISTENT|EXPUNGEISSUED)\]", re.IGNO
 
 @dataclass(frozen=True)
 class Fetched:
-    """One mail as the server gave it. `size` is what the server says; `header_only` where the rest was not asked for.
+    """One mail as the server gave it. `size` is what the server says; `header_only` where nothing else was asked for, but perhaps
+    what it says.
 
     `refusal` is why it was not given whole, in the server's words, where it was asked for in vain.
     """
@@ -105,15 +108,50 @@ class Folder:
             if batch:
                 yield batch
 
-    def fetch(self, batch: Sequence[tuple[int, int]], *, largest: int) -> list[Fetched]:
-        """These mails, in order; of one beyond `largest` bytes the header alone. One that is gone by now is left out."""
+    def fetch(self, batch: Sequence[tuple[int, int]], *, largest: int, texts: bool = False) -> list[Fetched]:
+        """These mails, in order; of one beyond `largest` bytes the header alone, and with `texts` what it says too. One that is
+        gone by now is left out.
+        """
         sizes = dict(batch)
         whole = [uid for uid, size in batch if size <= largest]
         found = [*self._fetch(whole, sizes, "BODY.PEEK[]", b"BODY[]")]
         for uid in sizes.keys() - set(whole):
-            found += self._fetch([uid], sizes, "BODY.PEEK[HEADER]", b"BODY[HEADER]")
+            heads = self._fetch([uid], sizes, "BODY.PEEK[HEADER]", b"BODY[HEADER]")
+            found += [replace(f, raw=self._with_texts(uid, f.raw)) if texts else f for f in heads]
         self._check_gone(sizes.keys() - {f.uid for f in found})
         return sorted(found, key=lambda f: f.uid)
+
+    def _with_texts(self, uid: int, header: bytes) -> bytes:
+        """A mail of this header and the texts of that mail; the header alone where the server makes no sense of them."""
+        try:
+            with failures(), self._client.bounded(MOST_STRUCTURE):
+                told = self._client.fetch([uid], ["BODYSTRUCTURE"]).get(uid, {})
+            pieces: list[tuple[bytes, bytes]] = []
+            left = structure.MOST
+            for section in structure.texts(told.get(b"BODYSTRUCTURE")):
+                own, content = self._piece(uid, section, left)
+                pieces += [(own, content)] if content else []
+                left -= len(content)
+                if left <= 0:
+                    break
+        except Refused as refused:
+            if refused.kind is FailureClass.OVERLOAD:
+                raise
+            return header
+        except (Garbled, RecursionError):
+            return header
+        return structure.together(header, pieces)
+
+    def _piece(self, uid: int, section: str, most: int) -> tuple[bytes, bytes]:
+        """A text and before it its own header, which a mail without parts has none of."""
+        wanted = {section: most} if section == structure.WHOLE else {f"{section}.MIME": structure.MOST_OF_HEADER, section: most}
+        with failures(), self._client.bounded(2 * structure.MOST):
+            told = self._client.fetch([uid], [f"BODY.PEEK[{name}]<0.{count}>" for name, count in wanted.items()]).get(uid, {})
+        got = {
+            name: next((value or b"" for key, value in told.items() if key.startswith(b"BODY[%b]" % name.encode())), b"")[:count]
+            for name, count in wanted.items()
+        }
+        return got.get(f"{section}.MIME", b""), got[section]
 
     def _check_gone(self, missing: set[int]) -> None:
         """A mail that is listed but not given must not be passed over: the cursor would never come back to it."""

@@ -41,6 +41,7 @@ def add(
     import_since: datetime | None = None,
     processed_folder: str | None = None,
     sender_from: SenderFrom = SenderFrom.FROM,
+    tells_too_large: bool = False,
     offer: Offer | None = None,
     by: tuple[int, str] | None = None,
     now: datetime,
@@ -61,7 +62,7 @@ def add(
         made.name = f"{made.address} ({account.folder})"
     made.port, made.tls, made.removed_at, made.paused_at = account.port, account.tls, None, None
     made.import_since, made.priority, made.team_id, made.sender_from = import_since, priority, _team(s, team), sender_from
-    made.anywhere, made.revision = account.anywhere, (made.revision or 0) + 1
+    made.tells_too_large, made.anywhere, made.revision = tells_too_large, account.anywhere, (made.revision or 0) + 1
     s.add(made)
     _put_away(s, made, processed_folder)
     _let_in(s, made, settings, account.password, offer)
@@ -101,6 +102,7 @@ def change(
     trusts: Sequence[str] | None = None,
     processed_folder: str | None = None,
     sender_from: SenderFrom | None = None,
+    tells_too_large: bool | None = None,
     import_since: datetime | None = None,
     offer: Offer | None = None,
     by: tuple[int, str] | None = None,
@@ -132,6 +134,8 @@ def change(
     if sender_from is not None:
         mailbox.sender_from = sender_from
         changed["sender_from"] = sender_from.value
+    if tells_too_large is not None:
+        mailbox.tells_too_large = changed["tells_too_large"] = tells_too_large
     if import_since is not None:
         mailbox.import_since, mailbox.uidvalidity, mailbox.last_uid, mailbox.next_try_at = import_since, None, 0, None
         mailbox.lease_epoch += 1  # whoever reads it has another cursor in mind

@@ -31,8 +31,8 @@ class Mailbox(Table):
     What comes in is given to the team, at the priority, and answered from `address`. The first look takes everything since
     `import_since`, or where that is None what is unread of the last day. What has its outcome is moved to `processed_folder`,
     where there is one. `trusts` are the names of the mail servers before it whose Authentication-Results are believed.
-    `sender_from` is the field that says who wrote. `anywhere` is False where the host may not be this machine: somebody named it
-    from afar. `revision` rises with everything that somebody changes.
+    `sender_from` is the field that says who wrote; `tells_too_large`, whether senders hear of a mail that is. `anywhere` is False
+    where the host may not be this machine: somebody named it from afar. `revision` rises with everything that somebody changes.
     """
 
     __tablename__ = "mailbox"
@@ -54,6 +54,7 @@ class Mailbox(Table):
     sender_from: Mapped[SenderFrom] = mapped_column(
         words(SenderFrom, "sender_from"), default=SenderFrom.FROM, server_default="from"
     )
+    tells_too_large: Mapped[bool] = mapped_column(default=False, server_default=false())
     processed_folder: Mapped[str | None]
     anywhere: Mapped[bool] = mapped_column(default=True, server_default=true())
     revision: Mapped[int] = mapped_column(default=1, server_default="1")
@@ -101,8 +102,9 @@ class InboundMail(Table):
     """One mail as one server gave it to us once: its bytes for ever, and what became of it.
 
     What came by SMTP has `uidvalidity` BY_SMTP and the next number of a sequence for its `uid`: there is no server to tell.
-    The bytes are in `raw` up to 1 MB, else in the blob of this name under the mail folder. `header_only` marks one of which that
-    is all there is: it was too large to fetch whole, or the server did not give it, and then `refusal` says why. `size` is what
+    The bytes are in `raw` up to 1 MB, else in the blob of this name under the mail folder. `header_only` marks one of
+    which there is nothing but its header: it was too large to fetch whole, and then what it says may follow, or the server did
+    not give it, and then `refusal` says why. `size` is what
     the server says. `content_key` is the same for the same mail come twice. `server_acked_at` is when the server was told that
     the mail is ours; `received_at` is the server's own time, never in the future. `thread` are the Message-IDs that a mail of a
     person refers to. `verdict` is whether it is from the address it names, and `verdict_words` what that rests on. One with

@@ -18,7 +18,7 @@ from app.core.errors import Conflict, Invalid, TooMany
 from app.db import locks
 from app.db.session import Session
 from app.files.actions import File
-from app.intake import canary, floods, joining, landing, reports, senders, suggestions
+from app.intake import canary, floods, joining, landing, oversize, reports, senders, suggestions
 from app.intake.authentication import NOT_CHECKED
 from app.intake.joining import Place
 from app.intake.landing import Arrived
@@ -184,9 +184,11 @@ def _deliver(
         ticket = landing.customer_reply(s, arrived, flood, gate=gate, now=now)
         done = landing.landed(s, row, ticket.number, now, FLOOD)
     else:
-        acknowledge = mail.sender is not None and not mail.automatic and not mail.cards
+        acknowledge = mail.sender is not None and not mail.automatic and not mail.cards and not oversize.is_told(arrived)
         ticket = landing.own_ticket(s, arrived, acknowledge=acknowledge, gate=gate, now=now)
         done = landing.landed(s, row, ticket.number, now, mail.automatic or (None if mail.sender else "it names no sender"))
+    if ticket and oversize.is_told(arrived) and done.state is MailState.DONE:
+        oversize.tell(s, arrived, ticket, now=now)
     if verified and ticket and ticket.requester_id == sender.id:
         _copies(s, ticket, mail, sender, house, now)
     return done
@@ -266,11 +268,7 @@ def _sender(s: Session, mail: Mail, now: datetime) -> Person:
 def _body(row: InboundMail, mail: Mail) -> Body:
     said, folds = (mail.text, mail.folds) if mail.text.strip() else (NO_TEXT, ())
     if row.header_only:
-        folds = ()
-        said = (
-            f"[This mail is too large to be fetched ({row.size / 1e6:.0f} MB). It is still in the mailbox "
-            f"{row.mailbox.name}; only what its header says was taken.]"
-        )
+        return oversize.body(row, mail)
     return Body(said, mail.html or None, mail.html_policy, folds)
 
 

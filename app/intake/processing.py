@@ -74,10 +74,10 @@ class Processor:
     def _checked(self, id: int, mail: Mail, raw: bytes | Path) -> Checked:
         """Whether it is from the address it names. Our own SMTP server writes its result above everything else."""
         with self._database.reading() as c:
-            straight, trusts = queries.trusted_of(c, id)
+            straight, trusts, whole = queries.trusted_of(c, id)
         if straight:
             mail, trusts = replace(mail, results=mail.results[:1]), (self._settings.host,)
-        return authentication.check(mail, raw, trusts=trusts, txt=self._names())
+        return authentication.check(mail, raw, trusts=trusts, txt=self._names(), whole=whole)
 
     def failed(self, id: int, reason: str) -> None:
         """Count a failed try; after the last one show the mail to a person."""

@@ -34,6 +34,7 @@ def mailbox_states(c: Connection | Session) -> list[dict[str, Any]]:
         Mailbox.smtp_only,
         Mailbox.trusts,
         Mailbox.sender_from,
+        Mailbox.tells_too_large,
         Mailbox.failing_since.label("since"),
         Mailbox.reason,
         case((Mailbox.state != MailboxState.NEEDS_REAUTH, Mailbox.next_try_at)).label("next_try_at"),
@@ -96,11 +97,14 @@ def verdicts(s: Session, mails: Iterable[int | None]) -> dict[int | None, tuple[
     return {id: (verdict, words or "") for id, verdict, words in found if verdict}
 
 
-def trusted_of(c: Connection | Session, id: int) -> tuple[bool, Sequence[str]]:
-    """Whether a mail came straight to our own SMTP server, and the names of the servers trusted to say who a mail is from."""
-    query = select(InboundMail.uidvalidity, Mailbox.trusts).join(Mailbox, Mailbox.id == InboundMail.mailbox_id)
+def trusted_of(c: Connection | Session, id: int) -> tuple[bool, Sequence[str], bool]:
+    """Whether a mail came straight to our own SMTP server, the names of the servers trusted to say who a mail is from, and
+    whether all of it is here.
+    """
+    columns = select(InboundMail.uidvalidity, InboundMail.header_only, Mailbox.trusts)
+    query = columns.join(Mailbox, Mailbox.id == InboundMail.mailbox_id)
     found = c.execute(query.where(InboundMail.id == id)).one_or_none()
-    return (found.uidvalidity == BY_SMTP, found.trusts) if found else (False, ())
+    return (found.uidvalidity == BY_SMTP, found.trusts, not found.header_only) if found else (False, (), True)
 
 
 def waiting(c: Connection | Session, *, after: int, limit: int) -> Sequence[int]:

@@ -48,6 +48,7 @@ def _told(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
         "processed_folder",
         "trusts",
         "sender_from",
+        "tells_too_large",
         "priority",
         "import_since",
         "paused_at",

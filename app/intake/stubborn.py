@@ -13,7 +13,7 @@ from app.intake.folder import Fetched, Folder
 AT_ONCE = 20
 ROOM = 5_000_000  # bytes fetched at once
 LARGEST = 60_000_000  # bytes of one mail
-TRIES = 3  # whole, and as many for the header
+TRIES = 3  # whole, and as many for the header; what one says that is too large is asked for in all but the last of these
 
 
 class Stubborn:
@@ -42,7 +42,7 @@ class Stubborn:
         if failed >= 2 * TRIES:
             return [Fetched(first, b"", size, None, header_only=True, refusal=self._words[first])]
         try:
-            found = folder.fetch(batch, largest=LARGEST if failed < TRIES else -1)
+            found = folder.fetch(batch, largest=LARGEST if failed < TRIES else -1, texts=failed < TRIES - 1)
         except MailboxFailure as failure:
             self._alone = AT_ONCE
             if len(batch) == 1:

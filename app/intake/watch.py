@@ -186,7 +186,7 @@ class Watch:
             withheld = queries.withheld(c, mailbox, uidvalidity=folder.uidvalidity)
         for id, uid, size in withheld:
             with suppress(Refused):
-                for mail in folder.fetch([(uid, size)], largest=LARGEST):
+                for mail in folder.fetch([(uid, size)], largest=LARGEST, texts=True):
                     with self._database.transaction() as s:
                         actions.given(s, id, mail, large=actions.blobs(self._settings), now=database_now(s))
                     self._arrived.set()

@@ -10,6 +10,8 @@ import select
 import socket
 import ssl
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from imapclient import IMAPClient, SocketTimeout
@@ -35,6 +37,7 @@ class _Wire(imaplib.IMAP4):
     def __init__(self, host: str, port: int, tls: ssl.SSLContext | None, *, anywhere: bool) -> None:
         self._context, self._anywhere = tls, anywhere
         self._came = bytearray()
+        self.most = MOST
         self._begin()
         super().__init__(host, port)
 
@@ -60,7 +63,7 @@ class _Wire(imaplib.IMAP4):
 
     def read(self, size: int) -> bytes:
         """A literal. One that is too large is refused before it is read."""
-        if size > MOST - self._taken:
+        if size > self.most - self._taken:
             raise self.abort(f"it wants to send {size} bytes at once, and that is too much")
         whole = io.BytesIO()
         whole.write(self._cut(size))
@@ -100,8 +103,8 @@ class _Wire(imaplib.IMAP4):
         piece = self.sock.recv(_PIECE)
         self._came += piece
         self._taken += len(piece)
-        if self._taken > MOST:
-            raise self.abort(f"it sent more than {MOST} bytes at once")
+        if self._taken > self.most:
+            raise self.abort(f"it sent more than {self.most} bytes at once")
         if not piece and (bye := self.untagged_responses.get("BYE")):
             raise self.abort(str(bye[-1], "utf-8", "replace"))  # type: ignore[arg-type]
         return bool(piece)
@@ -117,6 +120,15 @@ class Client(IMAPClient):  # type: ignore[misc]
 
     def _create_IMAP4(self) -> _Wire:  # noqa: N802 (its name there)
         return _Wire(self.host, self.port, self.ssl_context, anywhere=self._anywhere)
+
+    @contextmanager
+    def bounded(self, most: int) -> Iterator[None]:
+        """Let each answer have this many bytes and no more."""
+        self._imap.most = most
+        try:
+            yield
+        finally:
+            self._imap.most = MOST
 
     def listen(self) -> bool:
         """Have the server tell of what happens (RFC 2177); False where it does not want to. `hush` ends it."""

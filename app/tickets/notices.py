@@ -13,6 +13,7 @@ from app.tickets.models import Message, Ticket
 
 MOST = 5_000  # characters of what was said that a notice repeats
 IN_COPY = "You get a copy of this because you are in copy on ticket {number}. What you answer by mail stands on it."
+NOT_YOU = "If you did not write to us, somebody used your address, and you can ignore this."
 _METRICS = {"first_response": "first response", "next_response": "next response", "resolution": "resolution"}
 
 
@@ -22,21 +23,35 @@ def acknowledgement(ticket: Ticket, received: Message) -> Draft:
 
     There is one in each hour of the clock, for each address and mailbox.
     """
+    said = f"We received your message. Its number is {ticket.number}.\n\nTo add something, answer this mail. {NOT_YOU}"
+    return _received(ticket, ticket.requester.email, received.mail_id, "We received your message", said, at=ticket.created_at)
+
+
+def too_large(ticket: Ticket, sender: Person, mail_id: str | None, *, most: int, now: datetime) -> Draft:
+    """To who wrote it, that a mail was too large to be taken whole, and how large one may be (in bytes): in the place of an
+    acknowledgement, and like one.
+    """
+    said = (
+        f"Your message was too large to be taken whole: a mail may have up to {most / 1e6:.0f} MB. What we have of it is number "
+        f"{ticket.number}; its files did not get there.\n\n"
+        f"To send them, answer this mail with fewer of them at a time, or with a link to where they are. {NOT_YOU}"
+    )
+    return _received(ticket, sender.email, mail_id, "Your message was too large", said, at=now)
+
+
+def _received(ticket: Ticket, to: str, mail_id: str | None, subject: str, said: str, *, at: datetime) -> Draft:
     return Draft(
         kind=Kind.ACKNOWLEDGEMENT,
-        dedupe_key=f"acknowledgement:{ticket.requester.email}:{ticket.desk_address or ''}:{ticket.created_at:%Y%m%dT%H}",
+        dedupe_key=f"acknowledgement:{to}:{ticket.desk_address or ''}:{at:%Y%m%dT%H}",
         ticket=ticket.number,
         message_id=None,
-        to_address=ticket.requester.email,
+        to_address=to,
         to_name="",
         from_name="",
-        subject=f"We received your message [#{ticket.number}]",
-        text=(
-            f"We received your message. Its number is {ticket.number}.\n\n"
-            "To add something, answer this mail. If you did not write to us, somebody used your address, and you can ignore this."
-        ),
-        in_reply_to=received.mail_id,
-        references=(received.mail_id,) if received.mail_id else (),
+        subject=f"{subject} [#{ticket.number}]",
+        text=said,
+        in_reply_to=mail_id,
+        references=(mail_id,) if mail_id else (),
         mail_id=outbox.new_mail_id(ticket.number, 0),
         from_address=ticket.desk_address,
     )

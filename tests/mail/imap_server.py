@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from app.intake.imap import Account
+from tests.mail import imap_structure
 
 USER, PASSWORD = "support@desk.example", "open sesame"
 ANSWERED = "answered"
@@ -63,6 +64,7 @@ class Server:
     withheld: set[int] = field(default_factory=set)
     stubborn: dict[int, str] = field(default_factory=dict)
     sizes: dict[int, int] = field(default_factory=dict)
+    structures: dict[int, bytes] = field(default_factory=dict)
     late: dict[str, bytes] = field(default_factory=dict)
     vanishing: set[int] = field(default_factory=set)
     cut_how: str = "close"
@@ -268,7 +270,8 @@ class Talk(socketserver.StreamRequestHandler):
         return ""
 
     def stubborn(self, uid: int, items: str) -> str:
-        how, _, header = self.script.stubborn.get(uid, "").partition(" ")
+        otherwise = "withheld header" if uid in self.script.withheld else ""
+        how, _, header = self.script.stubborn.get(uid, otherwise).partition(" ")
         return how if "BODY" in items and (header or "HEADER" not in items) else ""
 
     def give(self, uid: int, stored: Stored, items: str) -> None:
@@ -277,12 +280,9 @@ class Talk(socketserver.StreamRequestHandler):
             said.append(stored.at.strftime('INTERNALDATE "%d-%b-%Y %H:%M:%S +0000"').encode())
         if "RFC822.SIZE" in items:
             said.append(b"RFC822.SIZE %d" % self.script.sizes.get(uid, len(stored.raw)))
-        if "BODY" in items:
-            if uid in self.script.withheld:
-                return
-            header = "HEADER" in items
-            content = stored.raw.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" if header else stored.raw
-            said.append(b"BODY[%s] {%d}\r\n%s" % (b"HEADER" if header else b"", len(content), content))
+        if "BODYSTRUCTURE" in items:
+            said.append(b"BODYSTRUCTURE " + (self.script.structures.get(uid) or imap_structure.structure(stored.raw)))
+        said += imap_structure.sections(stored.raw, items)
         self.check_numbers()
         self.cuttable(b"* %d FETCH (%s)\r\n" % (sorted(self.script.mails).index(uid) + 1, b" ".join(said)))
 

@@ -3,6 +3,7 @@
 import base64
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import dkim
 import pytest
@@ -104,6 +105,17 @@ class TestSignatures:
 
     def test_somebody_else_s_signature_says_nothing(self, zone: names.Server, signed: Signer) -> None:
         assert checked(zone, signed(letter(), "evil.org")).verdict is Verdict.NONE
+
+    def test_one_that_was_not_fetched_whole_is_not_held_for_a_signature_that_can_not_be_checked(
+        self, zone: names.Server, signed: Signer
+    ) -> None:
+        raw = LOOKED_AT + signed(letter())[:-20]
+        found, _ = read.mail(raw)
+        ask = partial(authentication.check, found, raw, trusts=(MX,), txt=Names(zone.resolver()).for_a_mail())
+        assert (ask().verdict, ask(whole=False).verdict) == (Verdict.FAIL, Verdict.NONE)
+        failed = read.mail(raw.replace(b"spf=none", f"dmarc=fail header.from={DOMAIN}".encode()))[0]
+        said = authentication.check(failed, raw, trusts=(MX,), txt=Names(zone.resolver()).for_a_mail(), whole=False)
+        assert said.verdict is Verdict.FAIL
 
     def test_what_its_domain_disowns_is_that_whomever_another_field_names(self, zone: names.Server) -> None:
         raw = LOOKED_AT + mail("Pay.", sender=f"noreply@{DOMAIN}", Reply_To="eve@evil.org")

@@ -5,15 +5,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from app.config import Settings
-from app.intake import imap, mailboxes
+from app.intake import actions, imap, mailboxes, stubborn
 from app.intake.comparison import compare
+from app.intake.rules import structure
 from app.intake.rules.states import MailboxState, MailState
+from app.tickets.models import Message
 from scripts.load.mail import Server, dovecot
 from tests.mail.conftest import Desk
 from tests.mail.imap_server import eventually
 from tests.mail.test_watch import letter
+from tests.unit.intake.letters import mail, multipart, part
 
 USER = "support@desk.example"
 
@@ -73,3 +77,25 @@ def test_idle_move_and_a_folder_numbered_anew(desk: Desk, real: Server, settings
     compared = compare(desk.database, settings, desk.mailbox())
     assert (compared.on_server, list(compared.missing)) == (2, [])
     assert desk.mailbox().state is MailboxState.OK
+
+
+def test_of_mails_too_large_their_words(desk: Desk, real: Server, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stubborn, "LARGEST", 1_000_000)
+    rest = "x" * 2_000_000
+    real.put(
+        USER,
+        multipart(part("In words."), part(rest, "application/pdf"), mail_id="<plain@x>"),
+        multipart(part("<p>As a page.", "text/html"), part(rest, "text/csv; name=a.csv"), mail_id="<html@x>"),
+        multipart(part(mail("Within.") + rest.encode(), "message/rfc822"), part("Outside."), mail_id="<attached@x>"),
+        mail("a line of it\r\n" * 200_000, mail_id="<long@x>"),
+    )
+    with desk.watching(settings):
+        eventually(lambda: sum(row.header_only for row in desk.ledger()) == 4, within=30)
+        desk.process()
+    with desk.database.transaction() as s:
+        texts = [m.text.partition("]\n\n")[2] for m in s.scalars(select(Message).order_by(Message.id)) if "too large" in m.text]
+    assert texts[:3] == ["In words.", "As a page.", "Outside."]
+    assert texts[3].startswith("a line of it\na line of it")
+    with desk.database.reading() as c:
+        kept = len(actions.raw(c, settings, desk.ledger()[-1].id) or b"")
+    assert structure.MOST < kept < structure.MOST + 500

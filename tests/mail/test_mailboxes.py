@@ -269,6 +269,16 @@ def test_which_field_says_who_wrote_is_chosen(atum: Atum, desk: Desk, second: Se
     assert box(desk).sender_from is SenderFrom.FROM
 
 
+def test_whether_senders_hear_of_what_is_too_large_is_chosen(atum: Atum, desk: Desk) -> None:
+    assert desk.mailbox().tells_too_large is False
+    atum("set", USER, "--tell-too-large", "yes")
+    assert desk.mailbox().tells_too_large is True
+    atum("set", USER, "--priority", "low")
+    assert desk.mailbox().tells_too_large is True
+    atum("set", USER, "--tell-too-large", "no")
+    assert desk.mailbox().tells_too_large is False
+
+
 def test_no_mailbox_reads_where_another_puts_what_it_took(atum: Atum, added: Server) -> None:
     atum("set", SALES, "--processed-folder", "Done")
     add = ("add", SALES, "--host", "127.0.0.1", "--port", str(added.port), "--no-tls")

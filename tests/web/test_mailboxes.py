@@ -151,11 +151,18 @@ def test_it_is_changed_by_whoever_saw_it_last(root: TestClient, peer: Server) ->
     tag = root.get(f"{BOXES}/{box['id']}").headers["ETag"]
     changed = root.patch(
         f"{BOXES}/{box['id']}",
-        json={"priority": "low", "processed_folder": "Done", "trusts": ["mx.a.example"], "sender_from": "reply_to"},
+        json={
+            "priority": "low",
+            "processed_folder": "Done",
+            "trusts": ["mx.a.example"],
+            "sender_from": "reply_to",
+            "tells_too_large": True,
+        },
         headers={"If-Match": tag},
     )
     assert (changed.status_code, changed.json()["priority"], changed.json()["processed_folder"]) == (200, "low", "Done")
     assert (box["sender_from"], changed.json()["sender_from"]) == ("from", "reply_to")
+    assert (box["tells_too_large"], changed.json()["tells_too_large"]) == (False, True)
     assert root.patch(f"{BOXES}/{box['id']}", json={"priority": "high"}, headers={"If-Match": tag}).status_code == 412
     cleared = root.patch(f"{BOXES}/{box['id']}", json={"processed_folder": None}).json()
     assert (cleared["processed_folder"], cleared["priority"], cleared["revision"]) == (None, "low", box["revision"] + 2)

@@ -64,6 +64,7 @@ def add(me: Admin, s: Tx, now: Now, house: House, body: shapes.NewMailbox) -> Js
         import_since=body.import_since,
         processed_folder=body.processed_folder,
         sender_from=body.sender_from,
+        tells_too_large=body.tells_too_large,
         offer=offer,
         by=(me.id, me.name),
         now=now,
@@ -80,7 +81,7 @@ def show(id: Key, me: AdminAsker, c: Reader) -> Json:
 
 @router.patch("/{id}", responses=answers(shapes.Mailbox, 404, 409, 412))
 def change(id: Key, me: Admin, s: Tx, now: Now, house: House, match: Match, body: shapes.MailboxChange) -> Json:
-    """Change a mailbox's way in, team, priority, processed folder (null: none), sender field, or the mail servers it trusts."""
+    """Change a mailbox's way in, team, priority, processed folder (null: none), or how its mails are taken."""
     mailbox = _held(s, id, match)
     offer = _offered(body.oauth, tried=not body.untested)
     if (body.password or offer) and not body.untested:
@@ -98,6 +99,7 @@ def change(id: Key, me: Admin, s: Tx, now: Now, house: House, match: Match, body
         priority=body.priority,
         trusts=body.trusts,
         sender_from=body.sender_from,
+        tells_too_large=body.tells_too_large,
         processed_folder=(body.processed_folder or "") if "processed_folder" in given else None,
         by=(me.id, me.name),
         now=now,

@@ -48,6 +48,7 @@ class NewMailbox(Shape):
     import_since: AwareDatetime | None = None
     processed_folder: Line | None = None
     sender_from: SenderFrom = SenderFrom.FROM
+    tells_too_large: bool = False
     untested: bool = False
 
     @model_validator(mode="after")
@@ -68,6 +69,7 @@ class MailboxChange(Shape):
     processed_folder: Line | None = None
     trusts: list[Line] | None = Field(default=None, max_length=20)
     sender_from: SenderFrom | None = None
+    tells_too_large: bool | None = None
     untested: bool = False
 
     @model_validator(mode="after")
@@ -91,8 +93,9 @@ class Mailbox(Answer):
     """A mailbox and how it is. `server` is null where its mail comes by SMTP alone. `quarantined` of its mails wait for a person.
 
     `trusts` are the mail servers that are believed when they say who a mail is from. `sender_from` is the field that names who
-    wrote: `reply_to` is for forms that write everything in their own name. One that is `of_settings` is named by the desk's
-    settings, and its way in is changed there.
+    wrote: `reply_to` is for forms that write everything in their own name. Where it `tells_too_large`, who
+    sends a mail that is too large to be fetched hears of that. One that is `of_settings` is named by the desk's settings, and its
+    way in is changed there.
     """
 
     id: int
@@ -107,6 +110,7 @@ class Mailbox(Answer):
     processed_folder: str | None
     trusts: list[str]
     sender_from: SenderFrom
+    tells_too_large: bool
     state: Literal["ok", "failing", "blocked", "needs_reauth", "paused"]
     reason: str | None
     failing_since: datetime | None
