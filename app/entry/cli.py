@@ -82,8 +82,8 @@ def check_settings(settings: Settings, given: argparse.Namespace) -> Answer:
 
 
 def health(settings: Settings, given: argparse.Namespace) -> Answer:
-    db = database(settings)
-    report = Watch(settings, db, Counters(settings.redis_dsn)).report()
+    with database(settings) as db:
+        report = Watch(settings, db, Counters(settings.redis_dsn)).report()
     told = report.told(whole=True)
     if given.json:
         return int(report.status != "healthy"), told
@@ -95,13 +95,14 @@ def health(settings: Settings, given: argparse.Namespace) -> Answer:
 
 
 def setup_link(settings: Settings, given: argparse.Namespace) -> Answer:
-    with database(settings).transaction() as s:
+    with database(settings) as db, db.transaction() as s:
         url = f"{settings.atum_url}/setup/{accounts.make_setup_link(s, now=now(s))}"
     return 0, {"url": url} if given.json else f"Good for 15 minutes and one use: {url}"
 
 
 def fill_demo(settings: Settings, given: argparse.Namespace) -> Answer:
-    demo.fill(database(settings), settings)
+    with database(settings) as db:
+        demo.fill(db, settings)
     return 0, "The demo is in place; its sign-ins are printed above."
 
 
@@ -110,7 +111,8 @@ def run_dev(settings: Settings, given: argparse.Namespace) -> Answer:
 
 
 def migrate_status(settings: Settings, given: argparse.Namespace) -> Answer:
-    steps = migrate.pending(database(settings).engine)
+    with database(settings) as db:
+        steps = migrate.pending(db.engine)
     if given.json:
         return int(bool(steps)), {"pending": steps}
     return int(bool(steps)), f"Still to come: {', '.join(steps)}" if steps else "The database is at this version."

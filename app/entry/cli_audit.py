@@ -36,7 +36,7 @@ def verify(settings: Settings, given: argparse.Namespace) -> Answer:
         with given.file.open(encoding="utf-8") as source:
             checked, problem = verifying.file(iter(source), _key(given.key), kept=kept), None
     else:
-        with database(settings).reading() as c:
+        with database(settings) as db, db.reading() as c:
             problem = roles.standing(c).problem
             checked = verifying.database(c, _key(given.key) or notary.seal(settings).public, kept=kept)
     code = int(not checked.verdict.whole)
@@ -45,7 +45,7 @@ def verify(settings: Settings, given: argparse.Namespace) -> Answer:
 
 def checkpoint(settings: Settings, given: argparse.Namespace) -> Answer:
     seal = notary.seal(settings)
-    with database(settings).transaction() as s:
+    with database(settings) as db, db.transaction() as s:
         checkpoints.make(s, seal, now=now(s))
         last = checkpoints.every(s.connection())[-1]
     told = checkpoints.told(last) | {"public_key": seal.public.hex()}
@@ -53,16 +53,16 @@ def checkpoint(settings: Settings, given: argparse.Namespace) -> Answer:
 
 
 def export(settings: Settings, given: argparse.Namespace) -> Answer:
-    db = database(settings)
-    with db.transaction() as s:
-        audit.record(s, Event.EXPORTED, now=now(s), what="audit", form="jsonl")
-    with db.reading() as c:
-        lines = verifying.export(c, notary.seal(settings).public)
-        if given.to is None:
-            sys.stdout.writelines(f"{line}\n" for line in lines)
-            return 0, ""
-        with given.to.open("w", encoding="utf-8") as target:
-            count = sum(bool(target.write(f"{line}\n")) for line in lines)
+    with database(settings) as db:
+        with db.transaction() as s:
+            audit.record(s, Event.EXPORTED, now=now(s), what="audit", form="jsonl")
+        with db.reading() as c:
+            lines = verifying.export(c, notary.seal(settings).public)
+            if given.to is None:
+                sys.stdout.writelines(f"{line}\n" for line in lines)
+                return 0, ""
+            with given.to.open("w", encoding="utf-8") as target:
+                count = sum(bool(target.write(f"{line}\n")) for line in lines)
     return 0, {"lines": count, "file": str(given.to)} if given.json else f"Wrote {count} lines to {given.to}."
 
 

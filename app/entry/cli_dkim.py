@@ -1,7 +1,6 @@
 """`atum dkim`: what to publish in DNS so that letters are signed, and whether DNS shows it."""
 
 import argparse
-from contextlib import closing
 from typing import Any
 
 from app.config import Settings
@@ -22,7 +21,7 @@ _WORDS = {
 
 def listed(settings: Settings, given: argparse.Namespace) -> Answer:
     """Exit 1 where DNS shows something else than it should."""
-    with closing(database(settings)) as db, db.reading() as c:
+    with database(settings) as db, db.reading() as c:
         ours = house(settings, others=intake.addresses(c))
     key = dkim.known_or_new(dkim.key_file(settings))
     found = [_told(key, domain) for domain in sorted(ours.domains)]

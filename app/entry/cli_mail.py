@@ -1,8 +1,8 @@
 """`atum mail …`: what arrived, and what became of it."""
 
 import argparse
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from app.config import Settings
@@ -39,7 +39,7 @@ def add_to(mail: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def list_mail(settings: Settings, given: argparse.Namespace) -> Answer:
-    with closing(database(settings)) as db, db.reading() as c:
+    with database(settings) as db, db.reading() as c:
         rows = queries.ledger(c, state=given.state, limit=given.limit)
     if given.json:
         return 0, rows
@@ -50,7 +50,7 @@ def list_mail(settings: Settings, given: argparse.Namespace) -> Answer:
 
 
 def show_mail(settings: Settings, given: argparse.Namespace) -> Answer:
-    with closing(database(settings)) as db, db.transaction() as s:
+    with database(settings) as db, db.transaction() as s:
         raw = intake.raw(s, settings, given.id)
     if raw is None:
         raise NotFound(f"There is no mail {given.id} in the ledger. List them with: atum mail list")
@@ -58,25 +58,25 @@ def show_mail(settings: Settings, given: argparse.Namespace) -> Answer:
 
 
 def replay_mail(settings: Settings, given: argparse.Namespace) -> Answer:
-    with closing(database(settings)) as db, db.transaction() as s:
+    with database(settings) as db, db.transaction() as s:
         intake.replay(s, given.id, now=now(s))
     return 0, f"Mail {given.id} will be processed again within seconds."
 
 
 def release_mail(settings: Settings, given: argparse.Namespace) -> Answer:
-    with closing(database(settings)) as db, db.transaction() as s:
+    with database(settings) as db, db.transaction() as s:
         intake.release(s, given.id, now=now(s))
     return 0, f"Mail {given.id} is let through within seconds."
 
 
 def drop_mail(settings: Settings, given: argparse.Namespace) -> Answer:
-    with closing(database(settings)) as db, db.transaction() as s:
+    with database(settings) as db, db.transaction() as s:
         intake.drop(s, given.id, now=now(s))
     return 0, f"Mail {given.id} is dropped. To have it processed after all: atum mail replay {given.id}"
 
 
 def list_suppressed(settings: Settings, given: argparse.Namespace) -> Answer:
-    with closing(database(settings)) as db, db.reading() as c:
+    with database(settings) as db, db.reading() as c:
         rows = letters.suppressed(c, limit=given.limit)
     if given.json:
         return 0, rows
@@ -85,7 +85,7 @@ def list_suppressed(settings: Settings, given: argparse.Namespace) -> Answer:
 
 
 def unsuppress(settings: Settings, given: argparse.Namespace) -> Answer:
-    with closing(database(settings)) as db, db.transaction() as s:
+    with database(settings) as db, db.transaction() as s:
         for address in given.address:
             suppression.lift_by_hand(s, address, now=now(s))
     return 0, f"Mail is sent to {', '.join(given.address)} again. What failed before is not: answer again."
@@ -93,7 +93,7 @@ def unsuppress(settings: Settings, given: argparse.Namespace) -> Answer:
 
 def compare(settings: Settings, given: argparse.Namespace) -> Answer:
     """Exit 1 where something is missing, or a server can't be asked."""
-    with closing(database(settings)) as db:
+    with database(settings) as db:
         with db.transaction() as s:
             known = queries.named(s)
         found = [_compared(db, settings, mailbox) for mailbox in known]
@@ -126,6 +126,11 @@ def _in_words(one: dict[str, Any]) -> str:
     return f"{one['mailbox']}: {one['on_server']} on the server, {len(one['missing'])} missing{named}{withheld}{coming}{brought}"
 
 
-def database(settings: Settings) -> Database:
-    """A connection for one command, patient enough for a long one."""
-    return Database(settings.database_dsn, pool=2, patience=60, name="atum")
+@contextmanager
+def database(settings: Settings) -> Iterator[Database]:
+    """The database for one command, patient enough for a long one. Its connections end with the block."""
+    made = Database(settings.database_dsn, pool=2, patience=60, name="atum")
+    try:
+        yield made
+    finally:
+        made.close()

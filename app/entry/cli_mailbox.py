@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -75,7 +74,7 @@ def add_to(mailbox: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def listed(settings: Settings, given: argparse.Namespace) -> Answer:
-    with closing(database(settings)) as db, db.reading() as c:
+    with database(settings) as db, db.reading() as c:
         states = queries.mailbox_states(c)
     if given.json:
         return 0, states
@@ -91,7 +90,7 @@ def add(settings: Settings, given: argparse.Namespace) -> Answer:
     token = offer.tokens.access if offer and offer.tokens else None
     account = Account(given.host, given.port or (993 if tls else 143), tls, user, password, given.folder, token=token)
     unread = None if given.untested else _tried(account, "Nothing was saved. Save it all the same with --untested.")
-    with closing(database(settings)) as db, db.transaction() as s:
+    with database(settings) as db, db.transaction() as s:
         priority = Priority(given.priority or Priority.MEDIUM)
         more: dict[str, Any] = {"team": given.team, "priority": priority, "import_since": given.import_since, "offer": offer}
         more |= {"processed_folder": given.processed_folder, "sender_from": _sender_from(given)}
@@ -103,7 +102,7 @@ def add(settings: Settings, given: argparse.Namespace) -> Answer:
 
 
 def _add_by_smtp(settings: Settings, given: argparse.Namespace) -> Answer:
-    with closing(database(settings)) as db, db.transaction() as s:
+    with database(settings) as db, db.transaction() as s:
         priority = Priority(given.priority or Priority.MEDIUM)
         more: dict[str, Any] = {"team": given.team, "priority": priority, "sender_from": _sender_from(given)}
         made = managed.add_by_smtp(s, settings, given.address, **more, now=now(s))
@@ -131,7 +130,7 @@ def change(settings: Settings, given: argparse.Namespace) -> Answer:
 
 
 def test(settings: Settings, given: argparse.Namespace) -> Answer:
-    with closing(database(settings)) as db:
+    with database(settings) as db:
         with db.transaction() as s:
             mailbox = managed.named(s, given.name)
         try:
@@ -158,7 +157,7 @@ def remove(settings: Settings, given: argparse.Namespace) -> Answer:
 
 
 def _done(settings: Settings, given: argparse.Namespace, act: Callable[[Session, Mailbox], None], words: str) -> Answer:
-    with closing(database(settings)) as db, db.transaction() as s:
+    with database(settings) as db, db.transaction() as s:
         mailbox = managed.named(s, given.name)
         act(s, mailbox)
         name = mailbox.name
@@ -178,7 +177,7 @@ def _offered_again(settings: Settings, given: argparse.Namespace) -> Offer | Non
     """Another sign-in with what is known of the provider."""
     if not (given.sign_in_again or given.client_secret or given.refresh_token):
         return None
-    with closing(database(settings)) as db, db.transaction() as s:
+    with database(settings) as db, db.transaction() as s:
         mailbox = managed.named(s, given.name)
         known = grants.offered(s, settings, mailbox)
     secret = asking.unseen("Client secret") if given.client_secret else known.client.secret

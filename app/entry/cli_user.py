@@ -38,14 +38,14 @@ def add_to(user: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
 
 def add(settings: Settings, given: argparse.Namespace) -> Answer:
     password = asking.password(given)
-    with database(settings).transaction() as s:
+    with database(settings) as db, db.transaction() as s:
         made = accounts.add(s, email=given.email, name=given.name, role=Role(given.role), now=now(s), password=password)
         told = {"id": made.id, "email": made.email, "role": made.role.value}
     return 0, told if given.json else f"Added {told['email']} as {told['role']}."
 
 
 def invite(settings: Settings, given: argparse.Namespace) -> Answer:
-    with database(settings).transaction() as s:
+    with database(settings) as db, db.transaction() as s:
         role = Role(given.role)
         made = people.invite(s, house(settings), email=given.email, name=given.name, role=role, by=None, now=now(s))
         told = {"id": made.id, "email": made.email, "role": made.role.value}
@@ -54,32 +54,32 @@ def invite(settings: Settings, given: argparse.Namespace) -> Answer:
 
 
 def listed(settings: Settings, given: argparse.Namespace) -> Answer:
-    with database(settings).transaction() as s:
+    with database(settings) as db, db.transaction() as s:
         rows = [{"email": p.email, "name": p.name, "role": p.role.value} for p in queries.staff(s)]
     return 0, rows if given.json else "\n".join(f"{r['role']:<16}{r['email']:<40}{r['name']}" for r in rows) or "Nobody yet."
 
 
 def disable(settings: Settings, given: argparse.Namespace) -> Answer:
-    with database(settings).transaction() as s:
+    with database(settings) as db, db.transaction() as s:
         accounts.disable(s, _person(s, given.email), by=None, now=now(s))
     return 0, f"{given.email} is disabled and signed out everywhere."
 
 
 def enable(settings: Settings, given: argparse.Namespace) -> Answer:
-    with database(settings).transaction() as s:
+    with database(settings) as db, db.transaction() as s:
         accounts.enable(s, _person(s, given.email), by=None, now=now(s))
     return 0, f"{given.email} may sign in again."
 
 
 def forget_factors(settings: Settings, given: argparse.Namespace) -> Answer:
-    with database(settings).transaction() as s:
+    with database(settings) as db, db.transaction() as s:
         factors.forget_all(s, _person(s, given.email), by=None, now=now(s))
     return 0, f"{given.email} signs in with the password alone, and is signed out everywhere."
 
 
 def set_password(settings: Settings, given: argparse.Namespace) -> Answer:
     password = asking.password(given)
-    with database(settings).transaction() as s:
+    with database(settings) as db, db.transaction() as s:
         accounts.set_password(s, _person(s, given.email), password, by=None, now=now(s))
     return 0, f"{given.email} has a new password and is signed out everywhere."
 

@@ -392,7 +392,7 @@ def _numbers(given: str) -> list[int]:
     return found
 
 
-def eventually(true: Callable[[], object], *, within: float = 10.0) -> None:
+def eventually(true: Callable[[], object], *, within: float = 30.0) -> None:
     """Wait until it is so. Fails after `within` seconds."""
     until = time.monotonic() + within
     while not true():

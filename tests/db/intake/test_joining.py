@@ -171,6 +171,13 @@ def test_the_last_reference_counts_more_than_the_first(desk: Desk, ticket: int) 
     assert desk.deliver(mail("which?", mail_id="<3@acme.example>", References=references)).ticket == other
 
 
+def test_what_it_answers_counts_more_than_the_references(desk: Desk, ticket: int) -> None:
+    other = desk.deliver(mail("other", mail_id="<other@acme.example>")).ticket
+    assert other
+    answered = {"In_Reply_To": Signs(desk, ticket).ours, "References": Signs(desk, other).ours}
+    assert desk.deliver(mail("which?", mail_id="<3@acme.example>", **answered)).ticket == ticket
+
+
 def test_an_answer_to_a_resolved_ticket_reopens_it(desk: Desk, ticket: int) -> None:
     found = desk.tickets()[0]
     found.status, found.accepted_at, found.resolved_at = Status.RESOLVED, desk.now, desk.now

@@ -18,7 +18,7 @@ from tests.db.outbox.sink import Sink
 pytestmark = pytest.mark.db
 
 
-def eventually(true: Callable[[], object], *, within: float = 10.0) -> float:
+def eventually(true: Callable[[], object], *, within: float = 30.0) -> float:
     """Wait until it holds; the seconds that took."""
     start = time.monotonic()
     while not true():
