@@ -138,7 +138,7 @@ def test(settings: Settings, given: argparse.Namespace) -> Answer:
         except MailboxFailure as failure:
             raise Invalid(f"{failure}. It stays as it is.") from failure
     unread = _tried(account, "It stays as it is.")
-    with closing(database(settings)) as db, db.transaction() as s:
+    with database(settings) as db, db.transaction() as s:
         managed.let_in(s, mailbox.id)
     told = {"name": mailbox.name, "unread": unread}
     return 0, told if given.json else f"{mailbox.name}: signed in, opened {mailbox.folder}; {unread} unread."

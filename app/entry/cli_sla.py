@@ -16,10 +16,10 @@ def add_to(promises: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def verify(settings: Settings, given: argparse.Namespace) -> Answer:
-    db = database(settings)
-    found = list(rechecking.every(db))
-    with db.reading() as c:
-        clocks = rechecking.open_clocks(c)
+    with database(settings) as db:
+        found = list(rechecking.every(db))
+        with db.reading() as c:
+            clocks = rechecking.open_clocks(c)
     if given.json:
         return int(bool(found)), {"open_clocks": clocks, "differences": [asdict(drift) for drift in found]}
     total = f"{len(found)} difference{'' if len(found) == 1 else 's'} among {clocks} open clocks"

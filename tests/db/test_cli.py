@@ -9,7 +9,7 @@ from app.db.session import Database
 from app.entry.cli import main
 from tests.mail.imap_server import eventually
 
-COMMANDS = ["health", "setup-link", "migrate status", "audit verify", "audit checkpoint", "audit export"]
+COMMANDS = ["health", "setup-link", "migrate status", "audit verify", "audit checkpoint", "audit export", "sla verify"]
 COMMANDS += ["user list", "user disable nobody@acme.example", "mailbox list", "mail list", "mail suppressed", "mail ledger"]
 
 
