@@ -14,7 +14,7 @@ from app.db.session import now as database_now
 from app.entry.loop import Worker, worker
 from app.ops.notary import Notary
 from app.ops.timekeeper import Timekeeper
-from app.sla import actions, queries, rechecking
+from app.sla import actions, calendars, queries, rechecking
 from app.tickets import deadlines, planned, snooze
 
 SHORTEST, LONGEST = 0.002, 1.0  # seconds to listen
@@ -60,10 +60,12 @@ class Watch:
         self._recheck = Recheck(self._db, me.settings.sla_check_interval)
         self._notary = Notary(self._db, me.settings)
         self._timekeeper = Timekeeper(self._db)
+        self._zones_known = False
 
     def round(self) -> float:
         """Answers no rest: the waiting is done here, where a notification ends it."""
         self._bell.hang()
+        self._know_zones()
         self._timekeeper.step()
         seconds = self._all_due()
         more = self._recheck.step()
@@ -74,6 +76,15 @@ class Watch:
     def close(self) -> None:
         self._bell.take_down()
         self._db.close()
+
+    def _know_zones(self) -> None:
+        """Once, before anything is due: what is known of time zones is another thing only in another image."""
+        if not self._zones_known:
+            with self._db.transaction() as s:
+                renewed = calendars.renew_zones(s, now=database_now(s))
+            if renewed:
+                log.info("the rules of time zones changed; clocks are reckoned again", extra={"calendars": renewed})
+            self._zones_known = True
 
     def _all_due(self) -> float:
         """Seconds until the next one, when nothing is due any more."""

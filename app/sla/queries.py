@@ -13,8 +13,8 @@ from app.core.priority import Priority
 from app.db import plain
 from app.db.session import Session
 from app.hours import queries as hours
-from app.hours.models import CalendarVersion
-from app.sla import rules
+from app.hours.rules import Hours
+from app.sla import calendars, rules
 from app.sla.models import Clock, Policy, Segment, Target
 from app.sla.rules import Metric, Start
 
@@ -101,31 +101,30 @@ def targets(s: Session, policy: Policy) -> Sequence[Target]:
 
 
 _PROMISED = """
-SELECT p.id, p.version, p.starts, p.match, t.metric, t.seconds, t.thresholds, t.pauses, v.id, v.spec
+SELECT p.id, p.version, p.starts, p.match, t.metric, t.seconds, t.thresholds, t.pauses, v.id, v.hash
 FROM sla_policy p
 LEFT JOIN sla_target t ON t.policy_id = p.id AND t.version = p.version AND t.priority = %(priority)s
 LEFT JOIN LATERAL (
-    SELECT id, spec FROM calendar_version
-    WHERE calendar_id = t.calendar_id AND effective_from <= %(now)s ORDER BY effective_from DESC LIMIT 1
+    SELECT id, hash FROM calendar_version WHERE calendar_id = t.calendar_id ORDER BY id DESC LIMIT 1
 ) v ON true
 WHERE p.active ORDER BY p.position, p.id
 """
 
 
-def plan(s: Session, priority: Priority, *, now: datetime) -> rules.Plan:
-    """What the first policy that fits promises for this priority, by the calendars in force."""
+def plan(s: Session, priority: Priority, *, now: datetime) -> rules.Plan:  # noqa: ARG001 (calendars know since when they hold)
+    """What the first policy that fits promises for this priority, by all that the calendars say now."""
     s.flush()
-    found = plain.rows(s.connection(), _PROMISED, {"priority": priority.value, "now": now})
+    found = plain.rows(s.connection(), _PROMISED, {"priority": priority.value})
     first = next((row[0] for row in found if rules.fits(row[3], {"priority": priority})), None)
     if first is None:
         return rules.NO_PLAN
     promised = [row for row in found if row[0] == first]
-    goals = {Metric(row[4]): _promise(priority, row) for row in promised if row[4] is not None}
+    goals = {Metric(row[4]): _promise(s, priority, row) for row in promised if row[4] is not None}
     return rules.Plan(Start(promised[0][2]), goals)
 
 
-def _promise(priority: Priority, row: tuple[Any, ...]) -> rules.Goal:
-    policy, version, _, _, _, seconds, thresholds, pauses, calendar, spec = row
+def _promise(s: Session, priority: Priority, row: tuple[Any, ...]) -> rules.Goal:
+    policy, version, _, _, _, seconds, thresholds, pauses, calendar, said = row
     return rules.Goal(
         policy=policy,
         version=version,
@@ -134,7 +133,7 @@ def _promise(priority: Priority, row: tuple[Any, ...]) -> rules.Goal:
         target=timedelta(seconds=seconds),
         thresholds=tuple(thresholds),
         pauses=frozenset(pauses),
-        hours=hours.of(spec),
+        hours=hours.known(s, calendar, said),
     )
 
 
@@ -145,20 +144,25 @@ def values(s: Session, rows: Sequence[Clock]) -> list[rules.Clock]:
     written = {(row.policy_id, row.policy_version) for row in rows}
     found = s.scalars(select(Target).where(tuple_(Target.policy_id, Target.version).in_(written)))
     promised = {(t.policy_id, t.version, t.metric, t.priority): t for t in found}
-    versions = {id: s.get_one(CalendarVersion, id) for id in {row.calendar_version_id for row in rows}}
+    measured = hours.reckoned(s, {row.calendar_version_id for row in rows})
     past = _segments(s, [row.id for row in rows])
-    goals = (_goal(promised[r.policy_id, r.policy_version, r.metric, r.priority], versions[r.calendar_version_id]) for r in rows)
+    goals = [
+        _goal(
+            promised[r.policy_id, r.policy_version, r.metric, r.priority], r.calendar_version_id, measured[r.calendar_version_id]
+        )
+        for r in rows
+    ]
     return [_value(row, goal, past.get(row.id, ())) for row, goal in zip(rows, goals, strict=True)]
 
 
 def drifts(s: Session, *, after: int, limit: int) -> tuple[list[Drift], int | None]:
     """The next open clocks by id, replayed: those that differ from their rows, and the last id seen, None at the end.
 
-    What is still waiting to be reckoned by a changed policy is left out. Whatever seems to differ is looked at again
+    What is still waiting to be reckoned by a changed policy or calendar is left out. Whatever seems to differ is looked at again
     under its lock, because a ticket's event may have come between reading the clock and its segments.
     """
     current = and_(Policy.id == Clock.policy_id, Policy.version == Clock.policy_version)
-    chunk = select(Clock).join(Policy, current).where(Clock.outcome.is_(None), Clock.id > after)
+    chunk = select(Clock).join(Policy, current).where(Clock.outcome.is_(None), Clock.id > after, ~calendars.stale())
     rows = s.scalars(chunk.order_by(Clock.id).limit(limit)).all()
     suspects = [row.id for row, clock in zip(rows, values(s, rows), strict=True) if rules.replay(clock) != clock]
     held = select(Clock).where(Clock.id.in_(suspects)).with_for_update(skip_locked=True)
@@ -181,16 +185,16 @@ def _segments(s: Session, ids: Iterable[int]) -> dict[int, list[Segment]]:
     return found
 
 
-def _goal(target: Target, version: CalendarVersion) -> rules.Goal:
+def _goal(target: Target, calendar: int, its_hours: Hours) -> rules.Goal:
     return rules.Goal(
         policy=target.policy_id,
         version=target.version,
         priority=target.priority,
-        calendar=version.id,
+        calendar=calendar,
         target=timedelta(seconds=target.seconds),
         thresholds=tuple(target.thresholds),
         pauses=frozenset(target.pauses),
-        hours=hours.hours(version),
+        hours=its_hours,
     )
 
 

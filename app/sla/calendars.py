@@ -1,0 +1,93 @@
+"""Calendars that promises are measured by: what may be said of them, and which clocks have to be looked at again."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy.orm import aliased
+
+from app.core.errors import Conflict, Invalid
+from app.db.session import Session
+from app.hours import actions as hours
+from app.hours import queries as calendars
+from app.hours.actions import By
+from app.hours.models import Calendar, CalendarVersion
+from app.hours.rules import NeverReached
+from app.sla.models import Clock, Policy, Target
+
+WAKE = "sla_wake"
+
+
+class InUse(Conflict):
+    """A policy measures by this calendar. Give its targets another one first."""
+
+    slug = "calendar-in-use"
+
+
+def change(
+    s: Session,
+    calendar: Calendar,
+    spec: Mapping[str, Any],
+    *,
+    by: By,
+    now: datetime,
+    effective_from: datetime | None = None,
+    retroactive: bool = False,
+    why: str = "",
+) -> None:
+    """Say something else of a calendar. Raises Invalid where a promise could not be kept by it, or it can't be."""
+    if hours.change(s, calendar, spec, by=by, now=now, effective_from=effective_from, retroactive=retroactive, why=why):
+        _refuse_unreachable(s, calendar, effective_from or now)
+        calendars_changed(s, [calendar.id])
+
+
+def remove(s: Session, calendar: Calendar, *, by: By, now: datetime) -> None:
+    """Offer a calendar no more. Raises InUse while a policy's present targets are measured by it."""
+    if names := _measuring(s, calendar.id):
+        raise InUse(f"{', '.join(names)} measures by this calendar. Give its targets another one first.")
+    hours.remove(s, calendar, by=by, now=now)
+
+
+def renew_zones(s: Session, *, now: datetime) -> list[int]:
+    """What is to be done where the rules of time zones may have changed, so when a program starts."""
+    renewed = hours.renew_zones(s, now=now)
+    calendars_changed(s, renewed)
+    return renewed
+
+
+def calendars_changed(s: Session, ids: Collection[int]) -> None:
+    """Have every waiting clock under these calendars looked at now: it is reckoned again before anything is told of it."""
+    if not ids:
+        return
+    measured = select(Policy.id).join(Target, _present()).where(Target.calendar_id.in_(ids))
+    waiting = select(Clock.id).where(Clock.policy_id.in_(measured), Clock.next_at.is_not(None)).order_by(Clock.id)
+    s.execute(update(Clock).where(Clock.id.in_(waiting.with_for_update())).values(next_at=func.now()))
+    s.execute(select(func.pg_notify(WAKE, "")))
+
+
+def stale() -> ColumnElement[bool]:
+    """Whether a clock was last reckoned before its calendar said something else."""
+    this, newer = aliased(CalendarVersion), aliased(CalendarVersion)
+    later = and_(newer.calendar_id == this.calendar_id, newer.id > this.id)
+    return select(newer.id).join(this, later).where(this.id == Clock.calendar_version_id).exists()
+
+
+def _present() -> ColumnElement[bool]:
+    return and_(Target.policy_id == Policy.id, Target.version == Policy.version)
+
+
+def _measuring(s: Session, calendar: int) -> list[str]:
+    """The policies whose present targets are measured by a calendar."""
+    query = select(Policy.name).join(Target, _present()).where(Target.calendar_id == calendar).distinct()
+    return list(s.scalars(query.order_by(Policy.name)))
+
+
+def _refuse_unreachable(s: Session, calendar: Calendar, since: datetime) -> None:
+    longest = s.scalar(select(func.max(Target.seconds)).join(Policy, _present()).where(Target.calendar_id == calendar.id))
+    if longest is None:
+        return
+    try:
+        calendars.refuse_unreachable(s, calendar.id, since, longest)
+    except NeverReached as wrong:
+        raise Invalid(str(wrong)) from None
