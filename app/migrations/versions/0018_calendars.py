@@ -41,7 +41,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Of the versions that hold from one instant on, the newest stays: the others say nothing. Removed calendars get new names."""
+    """Of the versions that hold from one instant on, the newest stays: the others say nothing. Removed ones get other names."""
     op.drop_table("calendar_feed")
     op.drop_index("calendar_version_calendar_idx", "calendar_version")
     for column in ("actor_id", "why", "actor", "created_at"):
