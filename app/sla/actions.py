@@ -5,7 +5,7 @@ that nobody holds.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,13 +26,16 @@ from app.hours.models import Calendar
 from app.sla import defaults, queries, rules, timekeeping
 from app.sla.models import Clock, Happening, Policy, Segment, Target
 from app.sla.queries import seconds_until_next
-from app.sla.rules import Dealt, Kind, Metric, Moment, Start
+from app.sla.rules import Dealt, Facts, Kind, Metric, Moment, Start
+from app.sla.rules.policies import PRIORITY
 
-__all__ = ["Fired", "begin", "ensure_defaults", "fire_due", "happened", "seconds_until_next", "set_targets"]
+__all__ = ["FactsOf", "Fired", "begin", "ensure_defaults", "fire_due", "happened", "seconds_until_next", "set_targets"]
 
 WAKE = "sla_wake"  # the channel that workers listen on
 LONGEST = 10 * 365 * defaults.DAY  # seconds
 PUT_OFF = timedelta(hours=1)  # for a clock that can't be reckoned, so that it doesn't hold up the others
+
+FactsOf = Callable[[Session, Collection[int]], Mapping[int, Facts]]  # of tickets by number, read without locking them
 
 log = logging.getLogger(__name__)
 
@@ -46,21 +49,24 @@ class Fired:
     ticket: int
     metric: Metric
     kind: Kind
-    percent: int
+    threshold: str
     due_at: datetime
     at: datetime
     detected_at: datetime
     explanation: list[str]
 
 
-def happened(s: Session, ticket: int, moment: Moment, *, at: datetime, priority: Priority) -> None:
+def happened(s: Session, ticket: int, moment: Moment, *, at: datetime, facts: Facts) -> None:
     """Let a ticket's clocks know, in the ticket's own transaction. The caller holds the ticket's row locked.
 
-    What happened earlier is judged by the promises of now.
+    What happened earlier is judged by the promises of now, to a ticket of which these `facts` are true now.
     """
     rows = s.scalars(_latest(ticket)).all()
+    plan = queries.plan(s, facts)
+    if moment is Moment.FACTS_CHANGED and all(_keeps(row, plan) for row in rows):
+        return
     before = {clock.metric: clock for clock in queries.values(s, rows)}
-    after = rules.after(before, moment, at, queries.plan(s, priority, now=max(at, database_now(s))))
+    after = rules.after(before, moment, at, plan)
     by_metric = {row.metric: row for row in rows}
     for metric, clock in after.items():
         known = before.get(metric)
@@ -73,9 +79,9 @@ def happened(s: Session, ticket: int, moment: Moment, *, at: datetime, priority:
         _wake(s)
 
 
-def begin(s: Session, ticket: int, *moments: Moment, at: datetime, priority: Priority) -> None:
+def begin(s: Session, ticket: int, *moments: Moment, at: datetime, facts: Facts) -> None:
     """The same for a ticket that has no clocks yet, with all that happens to it at once."""
-    plan = queries.plan(s, priority, now=at)
+    plan = queries.plan(s, facts)
     clocks: dict[rules.Metric, rules.Clock] = {}
     for moment in moments:
         clocks = rules.after(clocks, moment, at, plan)
@@ -84,21 +90,22 @@ def begin(s: Session, ticket: int, *moments: Moment, at: datetime, priority: Pri
         plain.write(s, Clock, fresh, then="RETURNING id, pg_notify('sla_wake', '')")
 
 
-def fire_due(s: Session, *, limit: int = 200) -> list[Fired]:
+def fire_due(s: Session, facts: FactsOf, *, limit: int = 200) -> list[Fired]:
     """Deal with clocks whose next moment has come by the database's time, and answer what there is to tell.
 
-    A clock under an outdated promise is reckoned again before anything may be told of it.
+    A clock under an outdated promise is reckoned again before anything may be told of it. `facts` is asked about their tickets
+    where some policy depends on more than the priority.
     """
     claim = select(Clock).where(Clock.next_at <= func.now()).order_by(Clock.next_at).limit(limit)
     rows = s.scalars(claim.with_for_update(skip_locked=True).execution_options(populate_existing=True)).all()
     if not rows:
         return []
     now = database_now(s)
-    plans = {priority: queries.plan(s, priority, now=now) for priority in {row.priority for row in rows}}
+    plans = plans_of(s, rows, facts)
     found: list[tuple[Clock, rules.Clock, Dealt]] = []
     for row, known in zip(rows, queries.values(s, rows), strict=True):
         try:
-            clock, dealt = rules.fire(rules.retarget(known, plans[row.priority].goals.get(row.metric), now), now)
+            clock, dealt = rules.fire(rules.retarget(known, plans[row.ticket].goals.get(row.metric), now), now)
         except (ArithmeticError, LookupError, ValueError):
             log.exception("a clock can't be reckoned; put off for an hour", extra={"ticket": row.ticket, "clock": row.id})
             row.next_at = now + PUT_OFF
@@ -113,6 +120,15 @@ def _still_worth_telling(s: Session, one: Dealt) -> Dealt:
     """What was missed is told however late; a warning that nobody was there to see is not."""
     skipped = one.kind is Kind.WARNING and timekeeping.stale(s, one.at)
     return replace(one, kind=Kind.SKIPPED) if skipped else one
+
+
+def plans_of(s: Session, rows: Iterable[Clock], facts: FactsOf) -> dict[int, rules.Plan]:
+    """What is promised now to each of these clocks' tickets. The clocks are locked, so that nobody changes that meanwhile."""
+    priorities = {row.ticket: row.priority for row in rows}
+    offers = queries.offers(s, Priority)
+    asked = rules.asked(offers) - {PRIORITY}
+    known = facts(s, priorities) if asked else {}
+    return {n: rules.chosen(offers, known.get(n, {PRIORITY: (priority,)})) for n, priority in priorities.items()}
 
 
 def ensure_defaults(s: Session, *, now: datetime) -> None:
@@ -170,6 +186,15 @@ def set_targets(
     audit.record(s, Event.SLA_POLICY_CHANGED, now=now, by=by, **facts)
 
 
+def _keeps(row: Clock, plan: rules.Plan) -> bool:
+    """Whether this is what the clock is promised already, or it is over."""
+    goal = plan.goals.get(row.metric)
+    if row.outcome is not None:
+        return True
+    written = (row.policy_id, row.policy_version, row.priority, row.calendar_version_id)
+    return goal is not None and written == (goal.policy, goal.version, goal.priority, goal.calendar)
+
+
 def _latest(ticket: int) -> Select[Clock]:
     """The latest cycle of each metric, locked in one order."""
     other = aliased(Clock)
@@ -213,6 +238,7 @@ def _values(clock: rules.Clock) -> dict[str, Any]:
         "priority": goal.priority,
         "calendar_version_id": goal.calendar,
         "target_seconds": int(goal.target.total_seconds()),
+        "dealt": list(clock.dealt),
         **{name: getattr(clock, name) for name in _AS_THEY_ARE},
     }
 
@@ -243,7 +269,7 @@ def _fresh(s: Session, found: list[tuple[Clock, rules.Clock, Dealt]], now: datet
             "clock_id": row.id,
             "cycle": row.cycle,
             "kind": one.kind,
-            "threshold": one.percent,
+            "threshold": one.threshold,
             "rearm": 0,
             "at": one.at,
             "detected_at": now,
@@ -253,13 +279,18 @@ def _fresh(s: Session, found: list[tuple[Clock, rules.Clock, Dealt]], now: datet
     ]
     added = insert(Happening).on_conflict_do_nothing().returning(Happening.clock_id, Happening.kind, Happening.threshold)
     new = {tuple(key) for key in s.execute(added, rows)}
-    return [(row, clock, one) for row, clock, one in found if (row.id, one.kind, one.percent) in new]
+    return [(row, clock, one) for row, clock, one in found if (row.id, one.kind, one.threshold) in new]
 
 
 def _tell(s: Session, row: Clock, clock: rules.Clock, one: Dealt, now: datetime) -> Fired:
     due_at = clock.due_at or one.at
     event = Event.SLA_BREACHED if one.kind is Kind.BREACH else Event.SLA_WARNED
-    facts: dict[str, Any] = {"metric": row.metric.value, "cycle": row.cycle, "percent": one.percent, "due_at": due_at.isoformat()}
+    facts: dict[str, Any] = {
+        "metric": row.metric.value,
+        "cycle": row.cycle,
+        "threshold": one.threshold,
+        "due_at": due_at.isoformat(),
+    }
     audit.record(s, event, now=now, ticket=row.ticket, **facts)
     return Fired(
         clock_id=row.id,
@@ -267,7 +298,7 @@ def _tell(s: Session, row: Clock, clock: rules.Clock, one: Dealt, now: datetime)
         ticket=row.ticket,
         metric=row.metric,
         kind=one.kind,
-        percent=one.percent,
+        threshold=one.threshold,
         due_at=due_at,
         at=one.at,
         detected_at=now,

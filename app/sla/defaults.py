@@ -5,7 +5,7 @@ from app.sla.rules import WAITING, Metric
 
 CALENDAR = "Round the clock"
 POLICY = "Standard"
-THRESHOLDS = [75, 100]  # percent
+THRESHOLDS = ["75%"]  # and the breach
 PAUSES: dict[Metric, list[str]] = {Metric.RESOLUTION: [WAITING]}
 
 HOUR = 3600

@@ -7,13 +7,13 @@ the raw truth it can be recomputed from; they are only ever added.
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy import ARRAY, ForeignKey, ForeignKeyConstraint, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.priority import Priority
 from app.db.types import Table, words
 from app.hours.models import Calendar, CalendarVersion
-from app.sla.rules import Kind, Metric, Outcome, Start, State, Stretch
+from app.sla.rules import REOPEN_WINDOW, Kind, Merging, Metric, Outcome, Reopening, Start, State, Stretch
 
 __all__ = ["Calendar", "CalendarVersion", "Clock", "Happening", "HighWater", "Policy", "Recheck", "Segment", "Target"]
 
@@ -21,25 +21,36 @@ __all__ = ["Calendar", "CalendarVersion", "Clock", "Happening", "HighWater", "Po
 class Policy(Table):
     """A set of promises. Policies are tried by `position`; the first whose `match` fits the ticket is its policy.
 
-    `match` maps a fact's name to the values that fit; an empty one fits every ticket. An edit raises `version`.
+    `match` maps a fact's name to the words that fit (rules/policies); an empty one fits every ticket. An edit raises `version`.
+    A deleted one stays for the clocks that were promised something by it.
     """
 
     __tablename__ = "sla_policy"
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
     position: Mapped[int]
     match: Mapped[dict[str, Any]]
     starts: Mapped[Start] = mapped_column(words(Start, "starts"))
     version: Mapped[int]
     active: Mapped[bool]
+    reopening: Mapped[Reopening] = mapped_column(
+        words(Reopening, "reopening"), server_default=Reopening.RESUME, default=Reopening.RESUME
+    )
+    reopen_window: Mapped[timedelta] = mapped_column(server_default=text("'14 days'"), default=REOPEN_WINDOW)
+    merging: Mapped[Merging] = mapped_column(
+        words(Merging, "merging"), server_default=Merging.UNCHANGED, default=Merging.UNCHANGED
+    )
     changed_at: Mapped[datetime]
+    deleted_at: Mapped[datetime | None]
+
+    __table_args__ = (Index("sla_policy_name_key", "name", unique=True, postgresql_where=text("deleted_at IS NULL")),)
 
 
 class Target(Table):
     """What one version of a policy promises for one metric and priority; never updated.
 
-    `seconds` are business seconds of the calendar, `thresholds` percent of them, in rising order; `pauses` names the
-    ticket's statuses in which the clock stands still.
+    `seconds` are business seconds of the calendar, `thresholds` the names of what is told besides the breach (rules/thresholds);
+    `pauses` names the ticket's statuses in which the clock stands still.
     """
 
     __tablename__ = "sla_target"
@@ -58,7 +69,7 @@ class Clock(Table):
     in the trash (`merged`, `trashed`) nothing runs, and `state` is what it goes on with.
 
     `consumed` is the business time used up to `anchor_at`, where the present stretch began. `next_at` is the instant of
-    `next_threshold`, the next one not dealt with. `epoch` counts the changes of the row.
+    `next_threshold`, the next one not dealt with; `dealt` are those that were. `epoch` counts the changes of the row.
     """
 
     __tablename__ = "sla_clock"
@@ -77,7 +88,8 @@ class Clock(Table):
     consumed: Mapped[timedelta]
     due_at: Mapped[datetime | None]
     next_at: Mapped[datetime | None]
-    next_threshold: Mapped[int | None]
+    next_threshold: Mapped[str | None]
+    dealt: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}", default=list)
     fulfilled_at: Mapped[datetime | None]
     breached_at: Mapped[datetime | None]
     outcome: Mapped[Outcome | None] = mapped_column(words(Outcome, "outcome"))
@@ -114,7 +126,7 @@ class Happening(Table):
     clock_id: Mapped[int] = mapped_column(ForeignKey("sla_clock.id"))
     cycle: Mapped[int]
     kind: Mapped[Kind] = mapped_column(words(Kind, "kind"))
-    threshold: Mapped[int]
+    threshold: Mapped[str]
     rearm: Mapped[int] = mapped_column(default=0)
     at: Mapped[datetime]
     detected_at: Mapped[datetime]

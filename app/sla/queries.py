@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, TypedDict
 
 from sqlalchemy import Connection, Interval, and_, func, select, tuple_, type_coerce
@@ -16,7 +18,9 @@ from app.hours import queries as hours
 from app.hours.rules import Hours
 from app.sla import calendars, rules
 from app.sla.models import Clock, Policy, Segment, Target
-from app.sla.rules import Metric, Start
+from app.sla.rules import Facts, Metric, Start
+from app.sla.rules.policies import PRIORITY
+from app.sla.rules.thresholds import ordered
 
 
 class Due(TypedDict):
@@ -101,9 +105,9 @@ def targets(s: Session, policy: Policy) -> Sequence[Target]:
 
 
 _PROMISED = """
-SELECT p.id, p.version, p.starts, p.match, t.metric, t.seconds, t.thresholds, t.pauses, v.id, v.hash
+SELECT p.id, p.version, p.starts, p.match, t.metric, t.priority, t.seconds, t.thresholds, t.pauses, v.id, v.hash
 FROM sla_policy p
-LEFT JOIN sla_target t ON t.policy_id = p.id AND t.version = p.version AND t.priority = %(priority)s
+LEFT JOIN sla_target t ON t.policy_id = p.id AND t.version = p.version AND t.priority = ANY(%(priorities)s)
 LEFT JOIN LATERAL (
     SELECT id, hash FROM calendar_version WHERE calendar_id = t.calendar_id ORDER BY id DESC LIMIT 1
 ) v ON true
@@ -111,27 +115,38 @@ WHERE p.active ORDER BY p.position, p.id
 """
 
 
-def plan(s: Session, priority: Priority, *, now: datetime) -> rules.Plan:  # noqa: ARG001 (calendars know since when they hold)
-    """What the first policy that fits promises for this priority, by all that the calendars say now."""
+def plan(s: Session, facts: Facts) -> rules.Plan:
+    """What the first policy that fits promises a ticket of which this is true, by all that the calendars say now."""
+    return rules.chosen(offers(s, facts[PRIORITY]), facts)
+
+
+def offers(s: Session, priorities: Iterable[str]) -> list[rules.Offer]:
+    """What the active policies promise for these priorities, in the order in which they are tried, by one statement."""
     s.flush()
-    found = plain.rows(s.connection(), _PROMISED, {"priority": priority.value})
-    first = next((row[0] for row in found if rules.fits(row[3], {"priority": priority})), None)
-    if first is None:
-        return rules.NO_PLAN
-    promised = [row for row in found if row[0] == first]
-    goals = {Metric(row[4]): _promise(s, priority, row) for row in promised if row[4] is not None}
-    return rules.Plan(Start(promised[0][2]), goals)
+    wanted = [Priority(each) for each in priorities]
+    found = plain.rows(s.connection(), _PROMISED, {"priorities": [str(each) for each in wanted]})
+    return [_offer(s, list(group), wanted) for _, group in groupby(found, key=itemgetter(0))]
 
 
-def _promise(s: Session, priority: Priority, row: tuple[Any, ...]) -> rules.Goal:
-    policy, version, _, _, _, seconds, thresholds, pauses, calendar, said = row
+def _offer(s: Session, rows: list[tuple[Any, ...]], priorities: Sequence[Priority]) -> rules.Offer:
+    _, _, starts, match, *_ = rows[0]
+    goals: dict[Priority, dict[Metric, rules.Goal]] = {priority: {} for priority in priorities}
+    for row in rows:
+        if row[4] is not None:
+            goals[Priority(row[5])][Metric(row[4])] = _promise(s, row)
+    return rules.Offer(match, {priority: rules.Plan(Start(starts), promised) for priority, promised in goals.items()})
+
+
+def _promise(s: Session, row: tuple[Any, ...]) -> rules.Goal:
+    policy, version, _, _, _, priority, seconds, thresholds, pauses, calendar, said = row
+    target = timedelta(seconds=seconds)
     return rules.Goal(
         policy=policy,
         version=version,
-        priority=priority,
+        priority=Priority(priority),
         calendar=calendar,
-        target=timedelta(seconds=seconds),
-        thresholds=tuple(thresholds),
+        target=target,
+        thresholds=ordered(thresholds, target),
         pauses=frozenset(pauses),
         hours=hours.known(s, calendar, said),
     )
@@ -192,7 +207,7 @@ def _goal(target: Target, calendar: int, its_hours: Hours) -> rules.Goal:
         priority=target.priority,
         calendar=calendar,
         target=timedelta(seconds=target.seconds),
-        thresholds=tuple(target.thresholds),
+        thresholds=ordered(target.thresholds, timedelta(seconds=target.seconds)),
         pauses=frozenset(target.pauses),
         hours=its_hours,
     )
@@ -210,6 +225,7 @@ def _value(row: Clock, goal: rules.Goal, past: Iterable[Segment]) -> rules.Clock
         due_at=row.due_at,
         next_at=row.next_at,
         next_threshold=row.next_threshold,
+        dealt=tuple(row.dealt),
         fulfilled_at=row.fulfilled_at,
         breached_at=row.breached_at,
         outcome=row.outcome,

@@ -14,7 +14,7 @@ from app.files.actions import File
 from app.outbox import actions as outbox
 from app.sla import actions as sla
 from app.sla.rules import Moment
-from app.tickets import fields, followers, history, holding, mentions, notices, opening, rules, snooze, words
+from app.tickets import facts, fields, followers, history, holding, mentions, notices, opening, rules, snooze, words
 from app.tickets.history import begun
 from app.tickets.history import record as record  # every slice above says it this way
 from app.tickets.models import Message, Ticket
@@ -81,7 +81,7 @@ def open(
     first = unsaid(ticket, author=by or requester, body=body, source=source, attached=files, now=now)
     may_acknowledge = opening.write(s, ticket, first, files, now=now)
     begun(s, ticket, by=by or requester, now=now, message=first.id)
-    sla.begin(s, ticket.number, Moment.CREATED, *(() if gate else (Moment.ACCEPTED,)), at=now, priority=priority)
+    sla.begin(s, ticket.number, Moment.CREATED, *(() if gate else (Moment.ACCEPTED,)), at=now, facts=facts.of(ticket))
     if acknowledge and may_acknowledge and not source.auto and not source.late and requester.disabled_at is None:
         outbox.put(s, notices.acknowledgement(ticket, first), now=now)
     return ticket
@@ -93,7 +93,7 @@ def accept(s: Session, ticket: Ticket, *, by: Person | None, now: datetime) -> N
     _step(ticket, Status.ACCEPTED, now)
     ticket.accepted_at = now
     record(s, ticket, Event.TICKET_ACCEPTED, by=by, now=now)
-    sla.happened(s, ticket.number, Moment.ACCEPTED, at=now, priority=ticket.priority)
+    sla.happened(s, ticket.number, Moment.ACCEPTED, at=now, facts=facts.of(ticket))
 
 
 def assign(s: Session, ticket: Ticket, *, to: Person | None, by: Person, now: datetime) -> None:
@@ -120,6 +120,7 @@ def hand_over(s: Session, ticket: Ticket, *, to: Team | None, by: Person, now: d
     ticket.team, ticket.team_id, ticket.updated_at = to, to.id if to else None, now
     names = {"before": before.name if before else None, "to": to.name if to else None}
     record(s, ticket, Event.TICKET_TEAM_CHANGED, by=by, now=now, **names)
+    facts.changed(s, ticket, now=now)
     if ticket.assignee is not None and not may(ticket.assignee, Verb.WORK, ticket):
         assign(s, ticket, to=None, by=by, now=now)
 
@@ -131,7 +132,7 @@ def prioritise(s: Session, ticket: Ticket, *, to: Priority, by: Person, now: dat
         return
     record(s, ticket, Event.TICKET_PRIORITY_CHANGED, by=by, now=now, before=ticket.priority.value, after=to.value)
     ticket.priority, ticket.updated_at = to, now
-    sla.happened(s, ticket.number, Moment.PRIORITY_CHANGED, at=now, priority=to)
+    facts.changed(s, ticket, now=now)
 
 
 def retitle(s: Session, ticket: Ticket, *, to: str, by: Person, now: datetime) -> None:
@@ -164,7 +165,7 @@ def reply(
     s.flush()
     ticket.first_replied_at = ticket.first_replied_at or now
     record(s, ticket, Event.TICKET_REPLIED, by=by, now=now, message=message.id)
-    sla.happened(s, ticket.number, Moment.AGENT_ANSWERED, at=now, priority=ticket.priority)
+    sla.happened(s, ticket.number, Moment.AGENT_ANSWERED, at=now, facts=facts.of(ticket))
     followers.send_answer(s, ticket, message, now=now)
     if then is not None and then is not ticket.status:
         change_status(s, ticket, to=then, by=by, now=now)
@@ -227,7 +228,7 @@ def customer_reply(
         _reopen(s, ticket, by=by, now=now)
     elif effect is CustomerAnswer.RESUME:
         _move(s, ticket, Status.IN_PROGRESS, by=by, now=now)
-    sla.happened(s, ticket.number, Moment.CUSTOMER_SPOKE, at=now, priority=ticket.priority)
+    sla.happened(s, ticket.number, Moment.CUSTOMER_SPOKE, at=now, facts=facts.of(ticket))
     return ticket
 
 
@@ -295,7 +296,7 @@ def _move(s: Session, ticket: Ticket, to: Status, *, by: Person, now: datetime) 
     record(s, ticket, Event.TICKET_STATUS_CHANGED, by=by, now=now, before=before.value, after=to.value)
     moment = _MOMENTS.get(to) or (Moment.RESUMED if before is Status.WAITING_CUSTOMER else None)
     if moment:
-        sla.happened(s, ticket.number, moment, at=now, priority=ticket.priority)
+        sla.happened(s, ticket.number, moment, at=now, facts=facts.of(ticket))
 
 
 def _reopen(s: Session, ticket: Ticket, *, by: Person, now: datetime) -> None:
@@ -303,7 +304,7 @@ def _reopen(s: Session, ticket: Ticket, *, by: Person, now: datetime) -> None:
     _step(ticket, Status.IN_PROGRESS, now)
     ticket.resolved_at = ticket.closed_at = None
     record(s, ticket, Event.TICKET_REOPENED, by=by, now=now, before=before.value)
-    sla.happened(s, ticket.number, Moment.REOPENED, at=now, priority=ticket.priority)
+    sla.happened(s, ticket.number, Moment.REOPENED, at=now, facts=facts.of(ticket))
 
 
 def _step(ticket: Ticket, to: Status, now: datetime) -> None:

@@ -16,7 +16,7 @@ from app.core.priority import Priority
 from app.db.session import Session
 from app.sla import actions as sla
 from app.sla.rules import Moment
-from app.tickets import actions, holding, snooze, tags
+from app.tickets import actions, facts, holding, snooze, tags
 from app.tickets import fields as custom_fields
 from app.tickets.models import Ticket
 from app.tickets.rules import DONE, Status
@@ -140,7 +140,7 @@ def _put_status_back(s: Session, ticket: Ticket, before: Mapping[str, Any], *, b
         setattr(ticket, name, _time(name, before[name]))
     actions.record(s, ticket, Event.TICKET_STATUS_CHANGED, by=by, now=now, before=was.value, after=to.value, reverted=True)
     for moment in _moments_back(was, to):
-        sla.happened(s, ticket.number, moment, at=now, priority=ticket.priority)
+        sla.happened(s, ticket.number, moment, at=now, facts=facts.of(ticket))
 
 
 def _moments_back(was: Status, to: Status) -> list[Moment]:

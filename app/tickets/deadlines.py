@@ -7,7 +7,7 @@ from app.db.session import Session, now
 from app.outbox import actions as outbox
 from app.sla import actions as sla
 from app.sla.rules import Kind
-from app.tickets import notices
+from app.tickets import facts, notices
 from app.tickets.models import Ticket
 
 
@@ -16,7 +16,7 @@ def process_due(s: Session) -> int:
 
     Tickets are read and never locked here: whoever changes one holds its row and then wants its clocks.
     """
-    fired = sla.fire_due(s)
+    fired = sla.fire_due(s, facts.of_many)
     missed = [one for one in fired if one.kind is Kind.BREACH]
     if missed:
         managers = accounts.managers(s)

@@ -13,6 +13,7 @@ from app.accounts.models import Person
 from app.audit.models import Event
 from app.core.errors import Conflict
 from app.db.session import Session
+from app.tickets import facts
 from app.tickets.history import record
 from app.tickets.models import Field, Ticket
 from app.tickets.rules import FieldKind, Required, Status
@@ -63,6 +64,7 @@ def put(s: Session, ticket: Ticket, after: dict[str, Any], *, by: Person, now: d
     difference = {key: [before.get(key), after.get(key)] for key in changed}
     ticket.fields = after
     record(s, ticket, Event.TICKET_FIELDS_CHANGED, by=by, now=now, fields=difference)
+    facts.changed(s, ticket, now=now)
 
 
 def surviving(s: Session, values: Mapping[str, Any]) -> dict[str, Any]:

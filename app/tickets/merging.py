@@ -17,7 +17,7 @@ from app.db import locks
 from app.db.session import Session
 from app.sla import actions as sla
 from app.sla.rules import Moment
-from app.tickets import waiting, words
+from app.tickets import facts, waiting, words
 from app.tickets.brought import bring, withdraw
 from app.tickets.history import record
 from app.tickets.holding import end_of as end_of
@@ -70,7 +70,7 @@ def merge(s: Session, number: int, into: int, *, by: Person, now: datetime, reve
     words.refresh(s, source.number, target.number)
     record(s, source, Event.TICKET_MERGED, by=by, now=now, into=target.number)
     record(s, target, Event.TICKET_MERGED, by=by, now=now, source=source.number, followers=[int(person) for person in brought])
-    sla.happened(s, source.number, Moment.MERGED, at=now, priority=source.priority)
+    sla.happened(s, source.number, Moment.MERGED, at=now, facts=facts.of(source))
     waiting.asked(s, target, waits)
     return made
 
@@ -89,7 +89,7 @@ def unmerge(s: Session, number: int, *, by: Person, now: datetime) -> Merge:
     words.refresh(s, number, end.number)
     record(s, source, Event.TICKET_UNMERGED, by=by, now=now, out_of=undone.target)
     record(s, end, Event.TICKET_UNMERGED, by=by, now=now, source=number)
-    sla.happened(s, number, Moment.TAKEN_BACK, at=now, priority=source.priority)
+    sla.happened(s, number, Moment.TAKEN_BACK, at=now, facts=facts.of(source))
     waiting.moved_away(s, end, now=now)
     return undone
 

@@ -9,12 +9,13 @@ from app.outbox import actions as outbox
 from app.outbox.actions import Draft
 from app.outbox.models import Kind
 from app.sla.actions import Fired
+from app.sla.rules import Metric
 from app.tickets.models import Message, Ticket
 
 MOST = 5_000  # characters of what was said that a notice repeats
 IN_COPY = "You get a copy of this because you are in copy on ticket {number}. What you answer by mail stands on it."
 NOT_YOU = "If you did not write to us, somebody used your address, and you can ignore this."
-_METRICS = {"first_response": "first response", "next_response": "next response", "resolution": "resolution"}
+_METRICS = {metric.value: metric.value.replace("_", " ") for metric in Metric}
 
 
 def acknowledgement(ticket: Ticket, received: Message) -> Draft:
@@ -135,7 +136,7 @@ def deadline(ticket: Ticket, fired: Fired, to: Person) -> Draft:
     ]
     return Draft(
         kind=Kind.NOTICE,
-        dedupe_key=f"deadline:{fired.clock_id}:{fired.percent}:{fired.rearm}:{to.email}",
+        dedupe_key=f"deadline:{fired.clock_id}:{fired.threshold}:{fired.rearm}:{to.email}",
         ticket=ticket.number,
         message_id=None,
         to_address=to.email,

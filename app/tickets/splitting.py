@@ -11,7 +11,7 @@ from app.core.errors import Conflict, NotFound
 from app.db.session import Session
 from app.sla import actions as sla
 from app.sla.rules import Moment
-from app.tickets import waiting, words
+from app.tickets import facts, waiting, words
 from app.tickets.history import record
 from app.tickets.holding import for_work, hold, locked, refuse_merged
 from app.tickets.merging import one_customer, refuse_to_reveal
@@ -114,8 +114,8 @@ def _put(s: Session, message: Message, ticket: Ticket) -> None:
 
 def _begin(s: Session, fresh: Ticket, at: datetime, *, by: Person, now: datetime, accepted: bool) -> None:
     """Its clocks run since `at`. What was taken through the gate once does not go through it again."""
-    sla.happened(s, fresh.number, Moment.CREATED, at=at, priority=fresh.priority)
+    sla.happened(s, fresh.number, Moment.CREATED, at=at, facts=facts.of(fresh))
     if accepted:
         fresh.status, fresh.accepted_at = Status.ACCEPTED, now
         record(s, fresh, Event.TICKET_ACCEPTED, by=by, now=now)
-        sla.happened(s, fresh.number, Moment.ACCEPTED, at=at, priority=fresh.priority)
+        sla.happened(s, fresh.number, Moment.ACCEPTED, at=at, facts=facts.of(fresh))

@@ -18,7 +18,7 @@ from app.audit import actions as audit
 from app.audit.models import Event
 from app.core.errors import Conflict, Invalid, NotFound
 from app.db.session import Session
-from app.tickets import queries
+from app.tickets import facts, queries
 from app.tickets.history import record
 from app.tickets.models import Tag, Ticket
 
@@ -61,6 +61,7 @@ def put(s: Session, ticket: Ticket, *, add: Iterable[str] = (), remove: Iterable
     keep(s, added, now=now)
     ticket.tags = after
     record(s, ticket, Event.TICKET_TAGGED, by=by, now=now, added=added, removed=removed)
+    facts.changed(s, ticket, now=now)
 
 
 def keep(s: Session, names: Iterable[str], *, now: datetime) -> None:

@@ -9,7 +9,7 @@ from app.core.errors import Conflict, Invalid
 from app.db.session import Session
 from app.sla import actions as sla
 from app.sla.rules import Moment
-from app.tickets import holding
+from app.tickets import facts, holding
 from app.tickets.history import record
 from app.tickets.models import Ticket
 
@@ -30,7 +30,7 @@ def discard(s: Session, ticket: Ticket, *, reason: str, by: Person, now: datetim
         raise holding.InTrash
     ticket.trashed_at, ticket.trashed_by_id, ticket.trash_reason = now, by.id, why
     record(s, ticket, Event.TICKET_TRASHED, by=by, now=now, reason=why)
-    sla.happened(s, ticket.number, Moment.SET_ASIDE, at=now, priority=ticket.priority)
+    sla.happened(s, ticket.number, Moment.SET_ASIDE, at=now, facts=facts.of(ticket))
 
 
 def take_back(s: Session, ticket: Ticket, *, by: Person, now: datetime) -> None:
@@ -40,4 +40,4 @@ def take_back(s: Session, ticket: Ticket, *, by: Person, now: datetime) -> None:
     before = {"reason": ticket.trash_reason, "since": ticket.trashed_at.isoformat()}
     ticket.trashed_at = ticket.trashed_by_id = ticket.trash_reason = None
     record(s, ticket, Event.TICKET_UNDELETED, by=by, now=now, **before)
-    sla.happened(s, ticket.number, Moment.TAKEN_BACK, at=now, priority=ticket.priority)
+    sla.happened(s, ticket.number, Moment.TAKEN_BACK, at=now, facts=facts.of(ticket))

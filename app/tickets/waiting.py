@@ -8,6 +8,7 @@ from sqlalchemy.orm import aliased
 from app.db.session import Session
 from app.sla import actions as sla
 from app.sla.rules import Moment
+from app.tickets import facts
 from app.tickets.models import Message, Ticket
 from app.tickets.queries import conversation
 from app.tickets.rules import OPEN, Status
@@ -26,13 +27,13 @@ def unanswered(s: Session, message: Message) -> bool:
 def asked(s: Session, ticket: Ticket, at: datetime | None) -> None:
     """Somebody waits on this ticket since `at` (None: nobody does), and no clock may have known."""
     if at is not None and _lives(ticket):
-        sla.happened(s, ticket.number, Moment.CUSTOMER_SPOKE, at=at, priority=ticket.priority)
+        sla.happened(s, ticket.number, Moment.CUSTOMER_SPOKE, at=at, facts=facts.of(ticket))
 
 
 def moved_away(s: Session, ticket: Ticket, *, now: datetime) -> None:
     """Messages have left this ticket: where nobody waits any more, nothing is promised."""
     if _lives(ticket) and since(s, ticket.number) is None:
-        sla.happened(s, ticket.number, Moment.MOVED_AWAY, at=now, priority=ticket.priority)
+        sla.happened(s, ticket.number, Moment.MOVED_AWAY, at=now, facts=facts.of(ticket))
 
 
 def _lives(ticket: Ticket) -> bool:

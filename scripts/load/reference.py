@@ -135,7 +135,7 @@ async def create(request: Request) -> Response:
                 "INSERT INTO sla_clock (ticket, metric, cycle, state, policy_id, policy_version, priority, calendar_version_id,"
                 " target_seconds, started_at, anchor_at, consumed, due_at, next_at, next_threshold, epoch)"
                 " SELECT $1, metric, 1, 'running', policy_id, version, priority, (SELECT min(id) FROM calendar_version), seconds,"
-                " now(), now(), '0 s', now() + seconds * interval '1 s', now() + seconds * interval '0.75 s', 75, 0"
+                " now(), now(), '0 s', now() + seconds * interval '1 s', now() + seconds * interval '0.75 s', '75%', 0"
                 " FROM sla_target WHERE metric = $2 AND priority = 'medium' ORDER BY version DESC LIMIT 1",
                 [(number, "first_response"), (number, "resolution")],
             )

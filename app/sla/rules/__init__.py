@@ -1,27 +1,36 @@
 """What service levels mean: (policy, calendar, timeline, now) -> clocks, without asking anybody."""
 
-from app.sla.rules.clock import BREACH, Clock, Dealt, Goal, Segment, fire, replay, retarget
+from app.sla.rules.clock import REOPEN_WINDOW, Clock, Dealt, Goal, Segment, fire, replay, retarget
 from app.sla.rules.explanation import explain
-from app.sla.rules.timeline import NO_PLAN, WAITING, Plan, after, fits
-from app.sla.rules.words import Kind, Metric, Moment, Outcome, Start, State, Stretch
+from app.sla.rules.policies import Facts, Offer, asked, chosen, fits
+from app.sla.rules.thresholds import BREACH
+from app.sla.rules.timeline import NO_PLAN, WAITING, Plan, after
+from app.sla.rules.words import Kind, Merging, Metric, Moment, Outcome, Reopening, Start, State, Stretch
 
 __all__ = [
     "BREACH",
     "NO_PLAN",
+    "REOPEN_WINDOW",
     "WAITING",
     "Clock",
     "Dealt",
+    "Facts",
     "Goal",
     "Kind",
+    "Merging",
     "Metric",
     "Moment",
+    "Offer",
     "Outcome",
     "Plan",
+    "Reopening",
     "Segment",
     "Start",
     "State",
     "Stretch",
     "after",
+    "asked",
+    "chosen",
     "explain",
     "fire",
     "fits",

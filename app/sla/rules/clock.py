@@ -4,14 +4,15 @@ Stretches are half-open, [a, b): what is fulfilled at the very instant it is due
 that as `due_at` for good; one that stands still has none.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from app.core.priority import Priority
 from app.hours.rules import NOTHING, Hours
+from app.sla.rules.thresholds import BREACH, after_breach, point
 from app.sla.rules.words import Kind, Metric, Outcome, State, Stretch
 
-BREACH = 100  # percent
 COLLAPSE = timedelta(seconds=1)  # a warning so close to the breach would only double it
 REOPEN_WINDOW = timedelta(days=14)
 
@@ -21,7 +22,8 @@ _AWAY = frozenset({Outcome.MERGED, Outcome.TRASHED})
 
 @dataclass(frozen=True)
 class Goal:
-    """What is promised: `target` of working time in these `hours`, and the percents of it that are told (the last is 100).
+    """What is promised: `target` of working time in these `hours`, and the `thresholds` that are told, in the order in which they
+    fall; the breach is among them.
 
     `policy`, `version`, `priority` and `calendar` (a version's id) say where it stands written.
     """
@@ -31,13 +33,9 @@ class Goal:
     priority: Priority
     calendar: int
     target: timedelta
-    thresholds: tuple[int, ...]
+    thresholds: tuple[str, ...]
     pauses: frozenset[str]
     hours: Hours = field(compare=False, repr=False)
-
-    def from_threshold(self, percent: int) -> int | None:
-        """The first threshold that is not below `percent`."""
-        return next((p for p in self.thresholds if p >= percent), None)
 
 
 @dataclass(frozen=True)
@@ -53,8 +51,8 @@ class Segment:
 class Clock:
     """`consumed` is the working time used up to `anchor_at`, where the present stretch began.
 
-    `next_threshold` is the next percent not yet dealt with and `next_at` its instant, where there is one to wait for. While its
-    ticket is away it keeps its `state`, to go on with.
+    `next_threshold` is the next one not yet dealt with and `next_at` its instant, where there is one to wait for; `dealt` are
+    those that were, under whichever promise. While its ticket is away it keeps its `state`, to go on with.
     """
 
     metric: Metric
@@ -66,7 +64,8 @@ class Clock:
     consumed: timedelta = NOTHING
     due_at: datetime | None = None
     next_at: datetime | None = None
-    next_threshold: int | None = None
+    next_threshold: str | None = None
+    dealt: tuple[str, ...] = ()
     fulfilled_at: datetime | None = None
     breached_at: datetime | None = None
     outcome: Outcome | None = None
@@ -109,13 +108,13 @@ class Dealt:
     """A threshold that was dealt with, and the instant it fell on."""
 
     kind: Kind
-    percent: int
+    threshold: str
     at: datetime
 
 
 def start(metric: Metric, cycle: int, goal: Goal, at: datetime) -> Clock:
     """A clock that begins to run at `at`."""
-    return _timed(Clock(metric, cycle, goal, at, at, next_threshold=goal.thresholds[0]))
+    return _timed(Clock(metric, cycle, goal, at, at))
 
 
 def pause(clock: Clock, at: datetime) -> Clock:
@@ -176,31 +175,27 @@ def retarget(clock: Clock, goal: Goal | None, at: datetime) -> Clock:
     if goal == clock.goal or not clock.open:
         return clock
     if goal is None:
-        ended = end(clock, at, Outcome.NO_POLICY)
-        return replace(ended, state=State.CANCELLED, next_at=None, next_threshold=None)
-    untold = goal.from_threshold(clock.next_threshold or BREACH)
-    fresh = replay(replace(clock, goal=goal, next_threshold=untold))
-    still_missed = clock.next_threshold is None and fresh.due_at is not None and fresh.due_at <= at
-    return replay(replace(fresh, next_threshold=None)) if still_missed else fresh
+        return _timed(replace(_closed(clock, at), state=State.CANCELLED, outcome=Outcome.NO_POLICY))
+    fresh = replay(replace(clock, goal=goal, breached_at=None))
+    still_missed = clock.breached_at is not None and BREACH in clock.dealt and fresh.due_at is not None and fresh.due_at <= at
+    return replay(replace(fresh, breached_at=fresh.due_at)) if still_missed else fresh
 
 
 def fire(clock: Clock, now: datetime) -> tuple[Clock, list[Dealt]]:
-    """The clock after everything up to `now` was dealt with, and what that was. Of several thresholds the highest is told."""
-    if clock.next_at is None or clock.next_threshold is None:
+    """The clock after everything up to `now` was dealt with, and what that was.
+
+    Of several thresholds the highest is told, and the breach in any case.
+    """
+    if clock.next_at is None:
         return clock, []
-    untold = [p for p in clock.goal.thresholds if p >= clock.next_threshold]
-    passed = [(p, at) for p in untold if (at := _instant(clock, p)) <= now]
+    passed = [(name, at) for name in _untold(clock) if (at := _instant(clock, name)) <= now]
     if not passed:
         return _timed(clock), []
-    dealt = [Dealt(Kind.SKIPPED, percent, at) for percent, at in passed[:-1]]
-    percent, at = passed[-1]
-    if percent == BREACH:
-        dealt.append(Dealt(Kind.BREACH, percent, at))
-        state = State.BREACHED_OPEN if clock.open and clock.running else clock.state
-        return _timed(replace(clock, state=state, breached_at=at, next_threshold=None)), dealt
-    soon = _instant(clock, BREACH) - now < COLLAPSE
-    dealt.append(Dealt(Kind.SKIPPED if soon else Kind.WARNING, percent, at))
-    return _timed(replace(clock, next_threshold=clock.goal.from_threshold(percent + 1))), dealt
+    dealt = [Dealt(_kind(clock, name, now, highest=name == passed[-1][0]), name, at) for name, at in passed]
+    told = (*clock.dealt, *(name for name, _ in passed if name not in clock.dealt))
+    missed_at = dict(passed).get(BREACH, clock.breached_at)
+    state = State.BREACHED_OPEN if clock.running and missed_at else clock.state
+    return _timed(replace(clock, state=state, breached_at=missed_at, dealt=told)), dealt
 
 
 def replay(clock: Clock) -> Clock:
@@ -214,7 +209,7 @@ def replay(clock: Clock) -> Clock:
                 missed_at = due
             used += hours.elapsed(segment.from_at, segment.to_at)
         anchor = segment.to_at
-    if missed_at is None and clock.running and clock.next_threshold is None:
+    if missed_at is None and clock.running and clock.breached_at is not None and BREACH in clock.dealt:
         missed_at = hours.deadline(anchor, target - used)
     state = clock.state
     if clock.running:
@@ -245,10 +240,8 @@ def _timed(clock: Clock) -> Clock:
     due_at = clock.breached_at
     if due_at is None and clock.state is not State.PAUSED:
         due_at = clock.goal.hours.deadline(clock.anchor_at, clock.remaining)
-    next_threshold = clock.next_threshold
-    if next_threshold is None and clock.open and clock.breached_at is None:
-        next_threshold = BREACH  # a breach was taken back: the clock has to be looked at again
-    timed = replace(clock, due_at=due_at, next_threshold=next_threshold)
+    timed = replace(clock, due_at=due_at)
+    timed = replace(timed, next_threshold=next(_untold(timed), None))
     return replace(timed, next_at=_next_at(timed))
 
 
@@ -260,8 +253,32 @@ def _next_at(clock: Clock) -> datetime | None:
     return clock.breached_at  # standing still or ended after it was missed, which nobody has been told yet
 
 
-def _instant(clock: Clock, percent: int) -> datetime:
-    if percent == BREACH and clock.due_at:
+def _untold(clock: Clock) -> Iterator[str]:
+    """What is still to be dealt with, in order. A breach that was taken back has to be looked for again; after one nothing is
+    told of what lies before it, and nothing that lies after it where the clock doesn't run.
+    """
+    target, missed = clock.goal.target, clock.breached_at is not None
+    for name in clock.goal.thresholds if clock.state is not State.CANCELLED else ():
+        later = after_breach(name, target)
+        if name in clock.dealt and (missed or name != BREACH):
+            continue
+        if later and not clock.running:
+            continue
+        if later or not (missed and BREACH in clock.dealt):
+            yield name
+
+
+def _kind(clock: Clock, name: str, now: datetime, *, highest: bool) -> Kind:
+    if name == BREACH:
+        return Kind.BREACH
+    if not highest:
+        return Kind.SKIPPED
+    if after_breach(name, clock.goal.target):
+        return Kind.REMINDER
+    return Kind.SKIPPED if _instant(clock, BREACH) - now < COLLAPSE else Kind.WARNING
+
+
+def _instant(clock: Clock, name: str) -> datetime:
+    if name == BREACH and clock.due_at:
         return clock.due_at
-    share = clock.goal.target * percent / 100
-    return clock.goal.hours.deadline(clock.anchor_at, share - clock.consumed)
+    return clock.goal.hours.deadline(clock.anchor_at, point(name, clock.goal.target) - clock.consumed)

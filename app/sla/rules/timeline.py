@@ -3,7 +3,7 @@
 `clocks` holds the latest cycle of each metric; no other can be open. What comes back replaces it: changed, untouched and new.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,11 +25,6 @@ class Plan:
 
 
 NO_PLAN = Plan(Start.ACCEPTED, {})
-
-
-def fits(match: Mapping[str, Collection[str]], facts: Mapping[str, str]) -> bool:
-    """Whether a policy's conditions hold: each fact it names is one of the values it lists."""
-    return all(facts.get(name) in values for name, values in match.items())
 
 
 def after(clocks: Clocks, moment: Moment, at: datetime, plan: Plan) -> dict[Metric, Clock]:
@@ -110,7 +105,7 @@ def _taken_back(clocks: Clocks, at: datetime, plan: Plan) -> Clocks:
     return {m: rules.take_back(c, at, plan.goals.get(m)) for m, c in clocks.items()}
 
 
-def _priority_changed(clocks: Clocks, at: datetime, plan: Plan) -> Clocks:  # noqa: ARG001 (the promises of now are all it takes)
+def _facts_changed(clocks: Clocks, at: datetime, plan: Plan) -> Clocks:  # noqa: ARG001 (the promises of now are all it takes)
     return {}
 
 
@@ -130,7 +125,7 @@ _STEPS: dict[Moment, Callable[[Clocks, datetime, Plan], Clocks]] = {
     Moment.RESOLVED: _resolved,
     Moment.REOPENED: _reopened,
     Moment.ENDED: _ended,
-    Moment.PRIORITY_CHANGED: _priority_changed,
+    Moment.FACTS_CHANGED: _facts_changed,
     Moment.MOVED_AWAY: _moved_away,
     Moment.UNDONE: _undone,
     Moment.MERGED: _merged,

@@ -9,6 +9,7 @@ class Metric(StrEnum):
     FIRST_RESPONSE = "first_response"
     NEXT_RESPONSE = "next_response"
     RESOLUTION = "resolution"
+    PERIODIC_UPDATE = "periodic_update"
 
 
 class Start(StrEnum):
@@ -16,6 +17,20 @@ class Start(StrEnum):
 
     ACCEPTED = "accepted"
     CREATED = "created"
+
+
+class Reopening(StrEnum):
+    """What becomes of a resolution that was reached and isn't: it goes on with what was left, or starts anew."""
+
+    RESUME = "resume"
+    RESTART = "restart"
+
+
+class Merging(StrEnum):
+    """What becomes of a ticket's resolution when an older ticket is merged into it: nothing, or it counts from the older one."""
+
+    UNCHANGED = "unchanged"
+    EARLIEST = "earliest"
 
 
 class Moment(StrEnum):
@@ -30,7 +45,7 @@ class Moment(StrEnum):
     RESOLVED = "resolved"
     REOPENED = "reopened"
     ENDED = "ended"
-    PRIORITY_CHANGED = "priority_changed"
+    FACTS_CHANGED = "facts_changed"
     MOVED_AWAY = "moved_away"
     UNDONE = "undone"
     MERGED = "merged"
@@ -73,8 +88,11 @@ class Stretch(StrEnum):
 
 
 class Kind(StrEnum):
-    """How a threshold was dealt with. `skipped`: a higher one had passed as well, and only that is told."""
+    """How a threshold was dealt with. `reminder`: one that lies after the breach. `skipped`: a higher one had passed as well, and
+    only that is told.
+    """
 
     WARNING = "warning"
     BREACH = "breach"
+    REMINDER = "reminder"
     SKIPPED = "skipped"

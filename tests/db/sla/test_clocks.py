@@ -12,6 +12,7 @@ from app.db.session import Session
 from app.sla import actions, queries
 from app.sla.models import Calendar, Clock, Policy, Segment, Target
 from app.sla.rules import Metric, Moment, State
+from tests.db.sla.known import nothing_more, of
 
 HOUR = timedelta(hours=1)
 MANAGER = (7, "Bob <bob@desk.example>")
@@ -23,7 +24,7 @@ def happen(
     s: Session, at: datetime, *moments: Moment, ticket: int = 1, priority: Priority = Priority.MEDIUM
 ) -> dict[Metric, Clock]:
     for moment in moments:
-        actions.happened(s, ticket, moment, at=at, priority=priority)
+        actions.happened(s, ticket, moment, at=at, facts=of(priority))
     s.expire_all()
     rows = s.scalars(select(Clock).where(Clock.ticket == ticket).order_by(Clock.cycle))
     return {row.metric: row for row in rows}
@@ -86,7 +87,7 @@ def test_reopening_goes_on_with_the_same_row(s: Session, now: datetime) -> None:
 
 def test_another_priority_is_another_promise_from_the_same_start(s: Session, now: datetime) -> None:
     happen(s, now, Moment.ACCEPTED)
-    first = happen(s, now + HOUR / 2, Moment.PRIORITY_CHANGED, priority=Priority.URGENT)[Metric.FIRST_RESPONSE]
+    first = happen(s, now + HOUR / 2, Moment.FACTS_CHANGED, priority=Priority.URGENT)[Metric.FIRST_RESPONSE]
     assert (first.started_at, first.due_at, first.priority, first.target_seconds) == (now, now + HOUR, "urgent", 3600)
 
 
@@ -163,10 +164,10 @@ def test_the_first_policy_that_fits_is_the_tickets_policy(s: Session, now: datet
     )
     s.add(only_urgent)
     s.flush()
-    assert queries.plan(s, Priority.URGENT, now=now).starts == "created"
-    assert queries.plan(s, Priority.LOW, now=now).starts == "accepted"
+    assert queries.plan(s, of(Priority.URGENT)).starts == "created"
+    assert queries.plan(s, of(Priority.LOW)).starts == "accepted"
     only_urgent.active = False
-    assert queries.plan(s, Priority.URGENT, now=now).starts == "accepted"
+    assert queries.plan(s, of(Priority.URGENT)).starts == "accepted"
 
 
 def test_a_ticket_that_was_away_goes_on_where_it_stood(s: Session, now: datetime) -> None:
@@ -185,6 +186,6 @@ def test_a_ticket_that_was_away_goes_on_where_it_stood(s: Session, now: datetime
 def test_nothing_is_told_of_a_ticket_that_is_away(s: Session, now: datetime) -> None:
     happen(s, now - 100 * HOUR, Moment.ACCEPTED)
     happen(s, now - 99 * HOUR, Moment.MERGED)
-    assert actions.fire_due(s) == []
+    assert actions.fire_due(s, nothing_more) == []
     happen(s, now - 90 * HOUR, Moment.TAKEN_BACK)
-    assert {one.metric for one in actions.fire_due(s)} == {Metric.FIRST_RESPONSE, Metric.RESOLUTION}
+    assert {one.metric for one in actions.fire_due(s, nothing_more)} == {Metric.FIRST_RESPONSE, Metric.RESOLUTION}

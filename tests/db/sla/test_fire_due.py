@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import Connection, event, func, insert, select, text, update
 
 from app.audit.models import Event
-from app.core.priority import Priority
 from app.db.session import Database, Session
 from app.db.session import now as database_now
 from app.sla import actions, queries
 from app.sla.models import Clock, Happening
 from app.sla.rules import Metric, Moment
+from tests.db.sla.known import URGENT, nothing_more
 
 HOUR = timedelta(hours=1)
 MANAGER = (7, "Bob <bob@desk.example>")
@@ -28,42 +28,42 @@ def urgent(s: Session, now: datetime, standard: None) -> dict[Metric, Clock]:
 
 
 def accept(s: Session, ticket: int, *, at: datetime) -> dict[Metric, Clock]:
-    actions.happened(s, ticket, Moment.ACCEPTED, at=at, priority=Priority.URGENT)
+    actions.happened(s, ticket, Moment.ACCEPTED, at=at, facts=URGENT)
     return {row.metric: row for row in s.scalars(select(Clock).where(Clock.ticket == ticket))}
 
 
 def test_a_breach_is_told_once_with_its_due_time_and_its_arithmetic(
     s: Session, now: datetime, urgent: dict[Metric, Clock]
 ) -> None:
-    fired = actions.fire_due(s)
-    assert [(f.ticket, f.metric, f.kind, f.percent) for f in fired] == [(1, "first_response", "breach", 100)]
+    fired = actions.fire_due(s, nothing_more)
+    assert [(f.ticket, f.metric, f.kind, f.threshold) for f in fired] == [(1, "first_response", "breach", "100%")]
     assert (fired[0].due_at, fired[0].at, fired[0].detected_at) == (now, now, now)
     assert fired[0].explanation[-1].startswith("missed: was due ")
-    assert actions.fire_due(s) == []
+    assert actions.fire_due(s, nothing_more) == []
 
 
 def test_what_was_noticed_late_is_recorded_at_the_due_time(s: Session, now: datetime, standard: None) -> None:
     first = accept(s, 1, at=now - 3 * HOUR)[Metric.FIRST_RESPONSE]
-    actions.fire_due(s)
+    actions.fire_due(s, nothing_more)
     event = s.scalars(select(Happening).where(Happening.clock_id == first.id, Happening.kind == "breach")).one()
     assert (event.at, event.detected_at) == (now - 2 * HOUR, now)
     assert (first.breached_at, first.state, first.next_at) == (now - 2 * HOUR, "breached_open", None)
 
 
 def test_the_warning_below_a_breach_is_kept_as_skipped(s: Session, urgent: dict[Metric, Clock]) -> None:
-    actions.fire_due(s)
+    actions.fire_due(s, nothing_more)
     kept = s.execute(select(Happening.threshold, Happening.kind).order_by(Happening.threshold)).all()
-    assert [tuple(row) for row in kept] == [(75, "skipped"), (100, "breach")]
+    assert [tuple(row) for row in kept] == [("100%", "breach"), ("75%", "skipped")]
 
 
 def test_a_warning_is_told_and_the_breach_is_waited_for(s: Session, now: datetime, standard: None) -> None:
     first = accept(s, 1, at=now - 50 * timedelta(minutes=1))[Metric.FIRST_RESPONSE]
-    assert [(f.kind, f.percent) for f in actions.fire_due(s)] == [("warning", 75)]
-    assert (first.next_at, first.next_threshold) == (now + timedelta(minutes=10), 100)
+    assert [(f.kind, f.threshold) for f in actions.fire_due(s, nothing_more)] == [("warning", "75%")]
+    assert (first.next_at, first.next_threshold) == (now + timedelta(minutes=10), "100%")
 
 
 def test_what_is_told_is_in_the_audit(s: Session, now: datetime, urgent: dict[Metric, Clock]) -> None:
-    actions.fire_due(s)
+    actions.fire_due(s, nothing_more)
     entry = s.info["audit"][-1]
     assert (entry["kind"], entry["ticket"], entry["at"]) == (Event.SLA_BREACHED, 1, now)
     assert entry["data"]["metric"] == "first_response"
@@ -71,9 +71,9 @@ def test_what_is_told_is_in_the_audit(s: Session, now: datetime, urgent: dict[Me
 
 def test_a_threshold_that_is_already_remembered_is_not_told_again(s: Session, now: datetime, urgent: dict[Metric, Clock]) -> None:
     first = urgent[Metric.FIRST_RESPONSE]
-    s.add(Happening(clock_id=first.id, cycle=1, kind="breach", threshold=100, rearm=0, at=now, detected_at=now, detail={}))
+    s.add(Happening(clock_id=first.id, cycle=1, kind="breach", threshold="100%", rearm=0, at=now, detected_at=now, detail={}))
     s.flush()
-    assert actions.fire_due(s) == []
+    assert actions.fire_due(s, nothing_more) == []
     assert first.breached_at == now
 
 
@@ -83,17 +83,17 @@ def test_a_clock_under_an_outdated_promise_is_reckoned_again_before_it_may_be_mi
     policy = queries.policies(s)[0]
     actions.set_targets(s, policy, by=MANAGER, now=now, targets={"first_response": {"urgent": 7200}})
     s.expire_all()
-    assert actions.fire_due(s) == []
+    assert actions.fire_due(s, nothing_more) == []
     first = urgent[Metric.FIRST_RESPONSE]
     assert (first.policy_version, first.due_at, first.breached_at) == (2, now + HOUR, None)
 
 
 def test_a_shorter_promise_is_noticed_at_once(s: Session, now: datetime, standard: None) -> None:
     accept(s, 1, at=now - HOUR / 2)
-    assert actions.fire_due(s) == []
+    assert actions.fire_due(s, nothing_more) == []
     policy = queries.policies(s)[0]
     actions.set_targets(s, policy, by=MANAGER, now=now, targets={"first_response": {"urgent": 60}})
-    fired = actions.fire_due(s)
+    fired = actions.fire_due(s, nothing_more)
     assert [(f.kind, f.due_at) for f in fired] == [("breach", now - HOUR / 2 + timedelta(minutes=1))]
 
 
@@ -102,9 +102,9 @@ def test_a_clock_that_can_not_be_reckoned_is_put_off_and_holds_up_nobody(
 ) -> None:
     accept(s, 2, at=now - 2 * HOUR)
     far = update(Clock).where(Clock.ticket == 1, Clock.metric == "first_response").values(consumed=text("interval '-9999 years'"))
-    s.execute(far.values(next_at=now - 3 * HOUR, due_at=None, next_threshold=75))
+    s.execute(far.values(next_at=now - 3 * HOUR, due_at=None, next_threshold="75%"))
     s.expire_all()
-    assert [f.ticket for f in actions.fire_due(s)] == [2]
+    assert [f.ticket for f in actions.fire_due(s, nothing_more)] == [2]
     assert urgent[Metric.FIRST_RESPONSE].next_at == now + HOUR
     assert "can't be reckoned" in caplog.text
 
@@ -119,11 +119,11 @@ def test_a_ticket_being_changed_is_left_out_and_found_afterwards(desk: Database)
     with desk.transaction() as s:
         accept(s, 1, at=database_now(s) - 2 * HOUR)
     with desk.transaction() as busy:
-        actions.happened(busy, 1, Moment.PRIORITY_CHANGED, at=database_now(busy), priority=Priority.URGENT)
+        actions.happened(busy, 1, Moment.FACTS_CHANGED, at=database_now(busy), facts=URGENT)
         with desk.transaction() as s:
-            assert actions.fire_due(s) == []
+            assert actions.fire_due(s, nothing_more) == []
     with desk.transaction() as s:
-        assert [f.kind for f in actions.fire_due(s)] == ["breach"]
+        assert [f.kind for f in actions.fire_due(s, nothing_more)] == ["breach"]
 
 
 def test_two_workers_never_tell_the_same(desk: Database) -> None:
@@ -137,7 +137,7 @@ def test_two_workers_never_tell_the_same(desk: Database) -> None:
         ready.wait()
         while True:
             with desk.transaction() as s:
-                fired = actions.fire_due(s, limit=7)
+                fired = actions.fire_due(s, nothing_more, limit=7)
                 told.extend(one.clock_id for one in fired)
             if not fired:
                 return
@@ -156,10 +156,10 @@ def test_a_sweep_that_is_rolled_back_tells_it_again(desk: Database) -> None:
     with desk.transaction() as s:
         accept(s, 1, at=database_now(s) - 2 * HOUR)
     with desk.transaction() as s:
-        assert len(actions.fire_due(s)) == 1
+        assert len(actions.fire_due(s, nothing_more)) == 1
         s.rollback()
     with desk.transaction() as s:
-        assert len(actions.fire_due(s)) == 1
+        assert len(actions.fire_due(s, nothing_more)) == 1
 
 
 def test_looking_for_what_is_due_reads_the_index_and_next_to_nothing(desk: Database) -> None:
@@ -173,7 +173,7 @@ def test_looking_for_what_is_due_reads_the_index_and_next_to_nothing(desk: Datab
         s.execute(insert(Clock).from_select([*(c.name for c in columns), "ticket", "next_at"], copies))
     asked = statements(desk)
     with desk.transaction() as s:
-        assert actions.fire_due(s) == []
+        assert actions.fire_due(s, nothing_more) == []
         actions.seconds_until_next(s)
     with desk.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as c:
         c.execute(text("VACUUM ANALYZE sla_clock"))

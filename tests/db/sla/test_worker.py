@@ -14,7 +14,6 @@ from sqlalchemy import select, update
 
 from app import config
 from app.core import log as logs
-from app.core.priority import Priority
 from app.db.bell import Bell
 from app.db.session import Database, DatabaseGone
 from app.db.session import now as database_now
@@ -23,6 +22,7 @@ from app.entry.sla_worker import Recheck, Watch
 from app.sla import actions
 from app.sla.models import Clock, Happening
 from app.sla.rules import Moment
+from tests.db.sla.known import URGENT
 
 HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
@@ -56,7 +56,7 @@ def running(me: Worker) -> Iterator[Worker]:
 
 def accept(desk: Database, ticket: int, *, ago: timedelta) -> None:
     with desk.transaction() as s:
-        actions.happened(s, ticket, Moment.ACCEPTED, at=database_now(s) - ago, priority=Priority.URGENT)
+        actions.happened(s, ticket, Moment.ACCEPTED, at=database_now(s) - ago, facts=URGENT)
 
 
 def breach(desk: Database, ticket: int) -> Happening | None:
@@ -151,7 +151,7 @@ def test_the_re_check_finds_nothing_to_say_about_clocks_that_were_let_alone(
         accept(desk, ticket, ago=ticket * HOUR / 4)
     for moment in (Moment.PAUSED, Moment.RESUMED, Moment.PAUSED):
         with desk.transaction() as s:
-            actions.happened(s, 3, moment, at=database_now(s), priority=Priority.URGENT)
+            actions.happened(s, 3, moment, at=database_now(s), facts=URGENT)
     recheck = Recheck(desk, 0)
     with caplog.at_level(logging.WARNING):
         for _ in range(4):

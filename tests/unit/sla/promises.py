@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from app.core.priority import Priority
 from app.hours.rules import Always, Hours
 from app.sla.rules import WAITING, Goal, Metric, Plan, Start
+from app.sla.rules.thresholds import ordered
 
 MONDAY = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -18,7 +19,7 @@ def goal(
     pauses: bool = False,
     version: int = 1,
     hours: Hours | None = None,
-    thresholds: tuple[int, ...] = (75, 100),
+    thresholds: tuple[str, ...] = ("75%",),
 ) -> Goal:
     return Goal(
         policy=1,
@@ -26,7 +27,7 @@ def goal(
         priority=Priority.MEDIUM,
         calendar=1,
         target=target,
-        thresholds=thresholds,
+        thresholds=ordered(thresholds, target),
         pauses=frozenset({WAITING} if pauses else ()),
         hours=hours or Always(),
     )

@@ -20,7 +20,7 @@ def test_nothing_is_told_before_its_instant() -> None:
 
 def test_the_warning_is_told_at_three_quarters() -> None:
     clock, dealt = fire(begun(), MONDAY + 3 * HOUR)
-    assert dealt == [Dealt(Kind.WARNING, 75, MONDAY + 3 * HOUR)]
+    assert dealt == [Dealt(Kind.WARNING, "75%", MONDAY + 3 * HOUR)]
     assert (clock.state, clock.breached_at) == (State.RUNNING, None)
 
 
@@ -33,16 +33,16 @@ def test_a_breach_is_recorded_at_the_due_time_however_late_it_is_noticed() -> No
 
 def test_of_two_that_passed_only_the_breach_is_told() -> None:
     _, dealt = fire(begun(), MONDAY + 5 * HOUR)
-    assert [(one.kind, one.percent) for one in dealt] == [(Kind.SKIPPED, 75), (Kind.BREACH, 100)]
+    assert [(one.kind, one.threshold) for one in dealt] == [(Kind.SKIPPED, "75%"), (Kind.BREACH, BREACH)]
 
 
 def test_each_threshold_is_waited_for_in_turn() -> None:
-    clock = start(Metric.RESOLUTION, 1, goal(10 * HOUR, thresholds=(50, 75, 90, 100)), MONDAY)
+    clock = start(Metric.RESOLUTION, 1, goal(10 * HOUR, thresholds=("50%", "75%", "90%")), MONDAY)
     told = []
     while clock.next_at:
         clock, dealt = fire(clock, clock.next_at)
-        told += [(one.percent, one.at - MONDAY) for one in dealt]
-    assert told == [(50, 5 * HOUR), (75, 7.5 * HOUR), (90, 9 * HOUR), (100, 10 * HOUR)]
+        told += [(one.threshold, one.at - MONDAY) for one in dealt]
+    assert told == [("50%", 5 * HOUR), ("75%", 7.5 * HOUR), ("90%", 9 * HOUR), (BREACH, 10 * HOUR)]
 
 
 def test_nothing_is_told_twice() -> None:

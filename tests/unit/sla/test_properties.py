@@ -93,7 +93,7 @@ def test_nothing_is_missed_before_it_is_due_and_nothing_that_is_due_is_forgotten
 def test_sweeping_often_or_only_at_the_end_misses_the_same(steps: list[tuple[Moment | None, timedelta]], under: Plan) -> None:
     """Under one policy, what is missed doesn't depend on when somebody looks."""
     often = lives(steps, [under])
-    seldom = lives([(m or Moment.PRIORITY_CHANGED, gap) for m, gap in steps], [under])
+    seldom = lives([(m or Moment.FACTS_CHANGED, gap) for m, gap in steps], [under])
     at, last = often[-1]
     for metric, clock in last.items():
         assert fire(clock, at)[0].breached_at == fire(seldom[-1][1][metric], at)[0].breached_at
@@ -102,12 +102,12 @@ def test_sweeping_often_or_only_at_the_end_misses_the_same(steps: list[tuple[Mom
 @given(steps, plans)
 @settings(max_examples=200, deadline=None)
 def test_no_threshold_of_a_cycle_is_told_twice(steps: list[tuple[Moment | None, timedelta]], under: Plan) -> None:
-    told: list[tuple[Metric, int, int]] = []
+    told: list[tuple[Metric, int, str]] = []
     clocks, at = after({}, Moment.ACCEPTED, START, under), START
     for moment, gap in steps:
         at += gap
         for metric, clock in clocks.items():
             clocks[metric], dealt = fire(clock, at)
-            told += [(metric, clock.cycle, one.percent) for one in dealt]
-        clocks = after(clocks, moment or Moment.PRIORITY_CHANGED, at, under)
+            told += [(metric, clock.cycle, one.threshold) for one in dealt]
+        clocks = after(clocks, moment or Moment.FACTS_CHANGED, at, under)
     assert len(told) == len(set(told))

@@ -41,9 +41,9 @@ def test_a_policy_may_start_them_when_it_is_created() -> None:
 
 def test_the_next_moment_is_the_warning_and_then_the_due_time() -> None:
     first = live((Moment.ACCEPTED, 0 * HOUR))[FIRST]
-    assert (first.next_at, first.next_threshold) == (at(3), 75)
+    assert (first.next_at, first.next_threshold) == (at(3), "75%")
     warned, _ = fire(first, at(3))
-    assert (warned.next_at, warned.next_threshold) == (at(4), 100)
+    assert (warned.next_at, warned.next_threshold) == (at(4), "100%")
 
 
 def test_an_answer_fulfils_the_first_response_and_leaves_the_resolution_running() -> None:
@@ -63,7 +63,7 @@ def test_what_was_late_is_told_even_if_the_answer_came_before_anybody_looked() -
     late = live((Moment.ACCEPTED, 0 * HOUR), (Moment.AGENT_ANSWERED, 5 * HOUR))[FIRST]
     assert late.next_at == at(4)
     told, dealt = fire(late, at(6))
-    assert [(d.kind, d.percent) for d in dealt] == [("skipped", 75), ("breach", 100)]
+    assert [(d.kind, d.threshold) for d in dealt] == [("skipped", "75%"), ("breach", "100%")]
     assert (told.next_at, told.breached_at, told.outcome) == (None, at(4), Outcome.LATE)
 
 
@@ -149,18 +149,18 @@ def test_the_end_stops_every_clock_without_a_breach() -> None:
 
 def test_another_priority_counts_from_the_original_start() -> None:
     running = live((Moment.ACCEPTED, 0 * HOUR))
-    urgent = after(running, Moment.PRIORITY_CHANGED, at(0.5), plan(response=HOUR, version=2))
+    urgent = after(running, Moment.FACTS_CHANGED, at(0.5), plan(response=HOUR, version=2))
     assert (urgent[FIRST].started_at, urgent[FIRST].due_at) == (at(0), at(1))
 
 
 def test_another_priority_counts_what_ran_before_a_pause() -> None:
     resumed = live((Moment.ACCEPTED, 0 * HOUR), (Moment.PAUSED, HOUR), (Moment.RESUMED, 3 * HOUR))
-    shorter = after(resumed, Moment.PRIORITY_CHANGED, at(3.5), plan(resolution=2 * HOUR, version=2))
+    shorter = after(resumed, Moment.FACTS_CHANGED, at(3.5), plan(resolution=2 * HOUR, version=2))
     assert shorter[RESOLUTION].due_at == at(4)
 
 
 def test_without_a_policy_the_clocks_are_cancelled_and_stay_in_the_history() -> None:
-    clocks = after(live((Moment.ACCEPTED, 0 * HOUR)), Moment.PRIORITY_CHANGED, at(9), NO_PLAN)
+    clocks = after(live((Moment.ACCEPTED, 0 * HOUR)), Moment.FACTS_CHANGED, at(9), NO_PLAN)
     assert {(c.state, c.outcome, c.next_at) for c in clocks.values()} == {(State.CANCELLED, Outcome.NO_POLICY, None)}
 
 
@@ -183,11 +183,12 @@ def test_what_is_late_stays_late_through_a_pause() -> None:
 
 
 def test_a_policy_fits_when_all_it_names_does() -> None:
-    facts = {"priority": "high"}
+    facts = {"priority": ("high",), "tag": ("vip", "paid")}
     assert fits({}, facts)
     assert fits({"priority": ["high", "urgent"]}, facts)
     assert not fits({"priority": ["low"]}, facts)
-    assert not fits({"priority": ["high"], "team": ["one"]}, facts)
+    assert not fits({"priority": ["high"], "team": ["1"]}, facts)
+    assert fits({"tag": ["paid", "new"]}, facts)
 
 
 def test_the_minutes_before_a_pause_and_after_it_are_one_run() -> None:
