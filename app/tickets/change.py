@@ -72,6 +72,15 @@ def apply(s: Session, ticket: Ticket, change: Change, *, by: Person, now: dateti
     In this order: whose it is, what it is, what is in its fields, and then where it stands, which may need the others first.
     """
     holding.refuse_merged(ticket)
+    with facts.once(s, ticket, now=now):
+        _describe(s, ticket, change, by=by, now=now)
+    if change.status is not UNSET and change.status is not ticket.status:
+        actions.change_status(s, ticket, to=change.status, by=by, now=now)
+    if change.snoozed_until is not UNSET:
+        _sleep(s, ticket, change.snoozed_until, by=by, now=now)
+
+
+def _describe(s: Session, ticket: Ticket, change: Change, *, by: Person, now: datetime) -> None:
     if change.team_id is not UNSET:
         actions.hand_over(s, ticket, to=_team(s, change.team_id), by=by, now=now)
     if change.assignee_id is not UNSET and change.assignee_id != ticket.assignee_id:
@@ -83,10 +92,6 @@ def apply(s: Session, ticket: Ticket, change: Change, *, by: Person, now: dateti
     tags.put(s, ticket, add=change.add_tags, remove=change.remove_tags, by=by, now=now)
     if change.fields is not UNSET:
         custom_fields.fill(s, ticket, change.fields, by=by, now=now)
-    if change.status is not UNSET and change.status is not ticket.status:
-        actions.change_status(s, ticket, to=change.status, by=by, now=now)
-    if change.snoozed_until is not UNSET:
-        _sleep(s, ticket, change.snoozed_until, by=by, now=now)
 
 
 def values(ticket: Ticket) -> dict[str, Any]:
@@ -108,13 +113,14 @@ def restore(s: Session, ticket: Ticket, before: Mapping[str, Any], *, by: Person
     """Put a snapshot back, the status too, whatever steps people may take. Raises Invalid where it can't be put back: the team
     was archived since, or the assignee may not work on it any more.
     """
-    actions.hand_over(s, ticket, to=_team(s, before["team_id"]), by=by, now=now)
-    if before["assignee_id"] != ticket.assignee_id:
-        actions.assign(s, ticket, to=person(s, before["assignee_id"]), by=by, now=now)
-    actions.retitle(s, ticket, to=before["subject"], by=by, now=now)
-    actions.prioritise(s, ticket, to=Priority(before["priority"]), by=by, now=now)
-    tags.put(s, ticket, add=before["tags"], remove=set(ticket.tags) - set(before["tags"]), by=by, now=now)
-    custom_fields.put(s, ticket, custom_fields.surviving(s, before["fields"]), by=by, now=now)
+    with facts.once(s, ticket, now=now):
+        actions.hand_over(s, ticket, to=_team(s, before["team_id"]), by=by, now=now)
+        if before["assignee_id"] != ticket.assignee_id:
+            actions.assign(s, ticket, to=person(s, before["assignee_id"]), by=by, now=now)
+        actions.retitle(s, ticket, to=before["subject"], by=by, now=now)
+        actions.prioritise(s, ticket, to=Priority(before["priority"]), by=by, now=now)
+        tags.put(s, ticket, add=before["tags"], remove=set(ticket.tags) - set(before["tags"]), by=by, now=now)
+        custom_fields.put(s, ticket, custom_fields.surviving(s, before["fields"]), by=by, now=now)
     _put_status_back(s, ticket, before, by=by, now=now)
     slept_until = _time("snoozed_until", before["snoozed_until"])
     _sleep(s, ticket, slept_until if slept_until and slept_until > now else None, by=by, now=now)

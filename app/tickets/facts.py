@@ -1,6 +1,7 @@
 """What is known of a ticket and may decide which promises it gets: words by the name of a fact, as policies match them."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from app.sla.rules import Facts, Moment
 from app.sla.rules.policies import FIELD, PRIORITY
 from app.tickets.models import Ticket
 
+_ONCE = "facts change together"
 _COLUMNS = (Ticket.priority, Ticket.team_id, Ticket.organization_id, Ticket.tags, Ticket.channel, Ticket.fields)
 
 
@@ -29,7 +31,21 @@ def of_many(s: Session, numbers: Collection[int]) -> Mapping[int, Facts]:
 
 def changed(s: Session, ticket: Ticket, *, now: datetime) -> None:
     """Some fact is another one: perhaps the ticket is promised something else now."""
-    sla.happened(s, ticket.number, Moment.FACTS_CHANGED, at=now, facts=of(ticket))
+    if _ONCE not in s.info:
+        sla.happened(s, ticket.number, Moment.FACTS_CHANGED, at=now, facts=of(ticket))
+
+
+@contextmanager
+def once(s: Session, ticket: Ticket, *, now: datetime) -> Iterator[None]:
+    """Several facts change within, and what the ticket is promised is looked up when all of them are known."""
+    before = of(ticket)
+    s.info[_ONCE] = True
+    try:
+        yield
+    finally:
+        del s.info[_ONCE]
+    if of(ticket) != before:
+        changed(s, ticket, now=now)
 
 
 def words(value: Any) -> Iterable[str]:
