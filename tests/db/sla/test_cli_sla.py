@@ -16,6 +16,7 @@ from app.ops import health
 from app.sla import actions
 from app.sla.models import Clock
 from app.sla.rules import Moment
+from tests.db.sla.known import of
 
 HOUR = timedelta(hours=1)
 
@@ -29,8 +30,8 @@ def running(desk: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv(name, value)
     with desk.transaction() as s:
         for ticket in (1, 2, 3):
-            actions.happened(s, ticket, Moment.ACCEPTED, at=database_now(s) - ticket * HOUR, priority=Priority.LOW)
-        actions.happened(s, 3, Moment.PAUSED, at=database_now(s), priority=Priority.LOW)
+            actions.happened(s, ticket, Moment.ACCEPTED, at=database_now(s) - ticket * HOUR, facts=of(Priority.LOW))
+        actions.happened(s, 3, Moment.PAUSED, at=database_now(s), facts=of(Priority.LOW))
     return desk
 
 

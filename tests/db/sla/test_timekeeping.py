@@ -16,6 +16,7 @@ from app.ops.timekeeper import Timekeeper
 from app.sla import actions, timekeeping
 from app.sla.models import Happening, HighWater
 from app.sla.rules import Moment
+from tests.db.sla.known import nothing_more, of
 
 HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
@@ -128,14 +129,14 @@ def told(s: Session) -> list[tuple[int, str]]:
 
 
 def accept(s: Session, now: datetime, *, ago: timedelta) -> None:
-    actions.happened(s, 1, Moment.ACCEPTED, at=now - ago, priority=Priority.MEDIUM)
+    actions.happened(s, 1, Moment.ACCEPTED, at=now - ago, facts=of(Priority.MEDIUM))
 
 
 @pytest.mark.usefixtures("standard")
 def test_after_a_day_without_workers_what_was_missed_is_told_and_old_warnings_are_not(s: Session, now: datetime) -> None:
     accept(s, now, ago=60 * HOUR)  # answered within 8 h: missed; solved within 72 h: a warning was due 6 hours ago
     outage(s, now, since=24 * HOUR)
-    fired = actions.fire_due(s)
+    fired = actions.fire_due(s, nothing_more)
     assert [(one.metric, one.kind) for one in fired] == [("first_response", "breach")]
     assert [t for t in told(s) if t[1] == "warning"] == []
 
@@ -144,7 +145,7 @@ def test_after_a_day_without_workers_what_was_missed_is_told_and_old_warnings_ar
 def test_a_warning_of_the_last_hour_is_told_even_after_an_outage(s: Session, now: datetime) -> None:
     accept(s, now, ago=54.5 * HOUR)
     outage(s, now, since=24 * HOUR)
-    assert ("resolution", "warning") in [(one.metric, one.kind) for one in actions.fire_due(s)]
+    assert ("resolution", "warning") in [(one.metric, one.kind) for one in actions.fire_due(s, nothing_more)]
 
 
 @pytest.mark.usefixtures("standard")
@@ -152,4 +153,4 @@ def test_without_an_outage_a_warning_that_lies_back_is_told(s: Session, now: dat
     """As after a change of priority: the clock was looked at, and only now the warning lies where it lies."""
     accept(s, now, ago=60 * HOUR)
     outage(s, now, since=HOUR / 2)
-    assert ("resolution", "warning") in [(one.metric, one.kind) for one in actions.fire_due(s)]
+    assert ("resolution", "warning") in [(one.metric, one.kind) for one in actions.fire_due(s, nothing_more)]
