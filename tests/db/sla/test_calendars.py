@@ -15,6 +15,7 @@ from app.hours.models import Calendar, CalendarVersion
 from app.sla import actions, calendars, queries
 from app.sla.models import Clock, Target
 from app.sla.rules import Metric, Moment
+from tests.db.sla.known import nothing_more, of
 
 pytestmark = [pytest.mark.db, pytest.mark.usefixtures("standard")]
 
@@ -37,7 +38,7 @@ def closed_for(days: int, since: datetime) -> dict[str, Any]:
 def happen(s: Session, at: datetime, *moments: Moment, ticket: int = 1) -> Clock:
     """The first-response clock of a ticket to which this happens."""
     for moment in moments:
-        actions.happened(s, ticket, moment, at=at, priority=Priority.MEDIUM)
+        actions.happened(s, ticket, moment, at=at, facts=of(Priority.MEDIUM))
     return s.scalars(select(Clock).where(Clock.ticket == ticket, Clock.metric == Metric.FIRST_RESPONSE)).one()
 
 
@@ -46,7 +47,7 @@ def test_a_holiday_that_begins_now_moves_what_runs(s: Session, now: datetime, ca
     assert clock.due_at == now + 7 * HOUR
     calendars.change(s, calendar, closed_for(2, now), by=BOB, now=now)
     assert clock.next_at == now, "it is looked at now"
-    actions.fire_due(s)
+    actions.fire_due(s, nothing_more)
     midnight = datetime.combine(now.date() + timedelta(days=2), datetime.min.time(), now.tzinfo)
     assert clock.due_at == midnight + 7 * HOUR
 
@@ -56,7 +57,7 @@ def test_a_breach_that_a_holiday_undoes_is_not_told(s: Session, now: datetime, c
     calendars.change(
         s, calendar, closed_for(3, now - 24 * HOUR), by=BOB, now=now, effective_from=now - 24 * HOUR, retroactive=True
     )
-    assert [fired for fired in actions.fire_due(s) if fired.metric is Metric.FIRST_RESPONSE] == []
+    assert [fired for fired in actions.fire_due(s, nothing_more) if fired.metric is Metric.FIRST_RESPONSE] == []
 
 
 def test_what_is_over_keeps_the_hours_it_was_judged_by(s: Session, now: datetime, calendar: Calendar) -> None:
@@ -65,7 +66,7 @@ def test_what_is_over_keeps_the_hours_it_was_judged_by(s: Session, now: datetime
     calendars.change(
         s, calendar, closed_for(3, now - 24 * HOUR), by=BOB, now=now, effective_from=now - 24 * HOUR, retroactive=True
     )
-    actions.fire_due(s)
+    actions.fire_due(s, nothing_more)
     assert clock.due_at == due_at
     assert queries.clocks(s, 1)[0] == before[0]
 
@@ -75,7 +76,7 @@ def test_a_replay_of_clocks_agrees_after_an_edit(s: Session, now: datetime, cale
         happen(s, now - ticket * HOUR, Moment.ACCEPTED, ticket=ticket)
     calendars.change(s, calendar, closed_for(2, now), by=BOB, now=now)
     assert queries.drifts(s, after=0, limit=100)[0] == []
-    actions.fire_due(s)
+    actions.fire_due(s, nothing_more)
     assert queries.drifts(s, after=0, limit=100)[0] == []
 
 
@@ -101,6 +102,6 @@ def test_clocks_are_reckoned_again_when_the_rules_of_a_time_zone_changed(
     clock = happen(s, now, Moment.ACCEPTED)
     monkeypatch.setattr(zones, "rules_of", lambda zone: zone.encode())
     assert calendar.id in calendars.renew_zones(s, now=now)
-    actions.fire_due(s)
+    actions.fire_due(s, nothing_more)
     newest = s.scalars(select(CalendarVersion.id).where(CalendarVersion.calendar_id == calendar.id)).all()[-1]
     assert clock.calendar_version_id == newest

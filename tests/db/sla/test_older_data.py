@@ -18,7 +18,7 @@ from tests.db.sla.test_fire_due import HOUR
 
 pytestmark = pytest.mark.db
 
-BEFORE_NAMES = "0018"  # the last revision at which a threshold was a number
+BEFORE_NAMES = "0019"  # the last revision at which a threshold was a number
 KEPT = {
     "clocks": "SELECT id, next_threshold, ARRAY(SELECT unnest(dealt) ORDER BY 1), due_at, next_at FROM sla_clock ORDER BY id",
     "events": "SELECT clock_id, kind, threshold FROM sla_event ORDER BY id",
