@@ -52,6 +52,8 @@ class Event(StrEnum):
     SLA_BREACHED = "sla.breached"
     SLA_POLICY_CHANGED = "sla.policy_changed"
     CALENDAR_CHANGED = "calendar.changed"
+    SLA_ESCALATED = "sla.escalated"
+    SLA_ACKNOWLEDGED = "sla.acknowledged"
     SLA_TIME_STEPPED = "sla.time_stepped"
     MAIL_NOT_DELIVERED = "mail.not_delivered"
     MAIL_SUPPRESSED = "mail.suppressed"

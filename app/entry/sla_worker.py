@@ -6,6 +6,8 @@ Any number of these may run. Whatever is due is found in the tables, so a lost w
 import logging
 import time
 from dataclasses import asdict
+from functools import cached_property
+from zoneinfo import ZoneInfo
 
 from app.core.errors import Unavailable
 from app.db.bell import Bell
@@ -14,9 +16,11 @@ from app.db.session import now as database_now
 from app.entry.loop import Worker, worker
 from app.ops.notary import Notary
 from app.ops.timekeeper import Timekeeper
-from app.sla import actions, calendars, queries, rechecking
-from app.tickets import deadlines, planned, snooze
+from app.outbox.house import House, house
+from app.sla import actions, calendars, ladder, queries, rechecking
+from app.tickets import deadlines, escalating, planned, snooze
 
+SWEEPS = 50  # for deadlines, before anything else has its turn
 SHORTEST, LONGEST = 0.002, 1.0  # seconds to listen
 
 log = logging.getLogger(__name__)
@@ -86,20 +90,52 @@ class Watch:
                 log.info("the rules of time zones changed; clocks are reckoned again", extra={"calendars": renewed})
             self._zones_known = True
 
+    @cached_property
+    def _house(self) -> House | None:
+        """None without a key: nothing to sign links with is no reason to miss a deadline; `boot` complains of it."""
+        try:
+            return house(self._me.settings)
+        except FileNotFoundError:
+            return None
+
+    def _tell(self) -> int:
+        """How many escalations were dealt with."""
+        if self._house is None:
+            return 0
+        with self._db.transaction() as s:
+            return escalating.tell_due(s, self._house, ZoneInfo(self._me.settings.tz))
+
     def _all_due(self) -> float:
         """Seconds until the next one, when nothing is due any more."""
         done = 1
         nearest: tuple[float | None, ...] = ()
         while done and not self._me.stop.is_set():
-            with self._db.transaction() as s:
-                done = deadlines.process_due(s)
+            done = self._notice()
+            done += self._tell()
             with self._db.transaction() as s:
                 done += snooze.wake_due(s)
             done += self._send_planned()
             with self._db.transaction() as s:
-                nearest = (actions.seconds_until_next(s), snooze.seconds_until_next(s), planned.seconds_until_next(s))
+                nearest = (
+                    actions.seconds_until_next(s),
+                    ladder.seconds_until_next(s) if self._house else None,
+                    snooze.seconds_until_next(s),
+                    planned.seconds_until_next(s),
+                )
             self._me.beat()
         return min((seconds for seconds in nearest if seconds is not None), default=LONGEST)
+
+    def _notice(self) -> int:
+        """Deadlines come before everything else that is due, up to some thousands at a time; how many there were to tell of."""
+        total = 0
+        for _ in range(SWEEPS):
+            with self._db.transaction() as s:
+                found = deadlines.process_due(s)
+            total += found
+            if not found:
+                break
+            self._me.beat()
+        return total
 
     def _send_planned(self) -> bool:
         """An answer that trips over a mistake of ours is put off, and told of: no deadline waits for it."""

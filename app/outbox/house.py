@@ -13,6 +13,7 @@ from app.core.signing import Signer
 from app.outbox.rules import wire_domain
 
 NAME = "ATUM Desk"
+ACKNOWLEDGE = "acknowledge"  # the page by whose link a deadline is acknowledged: no way in, so it is no reason to mail for
 _FOLLOWING = re.compile(r"(?P<ticket>[1-9][0-9]{0,17})\.(?P<person>[1-9][0-9]{0,17})\.(?P<signature>[a-z2-7]{32})")
 _NUMBER = r"(?P<ticket>[1-9][0-9]{0,17})"
 _SIGNATURE = r"(?P<signature>[a-z2-7]{16})"

@@ -17,6 +17,7 @@ from app.core import text
 from app.core.errors import NotFound
 from app.db.session import Session
 from app.outbox import rules
+from app.outbox.house import ACKNOWLEDGE
 from app.outbox.models import Cause, Kind, Letter, State, Suppression
 
 COMPLAINED = "its reader's provider passed on that our mail is unwanted"
@@ -35,7 +36,7 @@ class Mailed(Protocol):
 
 def refusal(mailed: Mailed, cause: str, since: str, reason: str) -> str | None:
     """Why this letter to a suppressed address is not sent, and how that ends; None where it is sent all the same."""
-    if mailed.link is not None or (cause == Cause.COMPLAINT and mailed.kind is Kind.REPLY):
+    if mailed.link not in {None, ACKNOWLEDGE} or (cause == Cause.COMPLAINT and mailed.kind is Kind.REPLY):
         return None
     complained = cause == Cause.COMPLAINT
     what, ends = ("no automatic mail", "a verified mail comes") if complained else ("no mail", "somebody writes to us")

@@ -23,7 +23,7 @@ from app.db.session import Session
 from app.db.session import now as database_now
 from app.hours import actions as hours
 from app.hours.models import Calendar
-from app.sla import defaults, queries, rules, timekeeping
+from app.sla import defaults, ladder, queries, rules, timekeeping
 from app.sla.models import Clock, Happening, Policy, Segment, Target
 from app.sla.queries import seconds_until_next
 from app.sla.rules import Dealt, Facts, Kind, Metric, Moment, Start
@@ -113,7 +113,9 @@ def fire_due(s: Session, facts: FactsOf, *, limit: int = 200) -> list[Fired]:
         _write(s, row, clock, known.segments)
         found += [(row, clock, _still_worth_telling(s, one)) for one in dealt]
     s.flush()
-    return [_tell(s, row, clock, one, now) for row, clock, one in _fresh(s, found, now) if one.kind is not Kind.SKIPPED]
+    fresh = {id: each for id, each in _fresh(s, found, now).items() if each[2].kind is not Kind.SKIPPED}
+    ladder.begin(s, fresh)
+    return [_tell(s, row, clock, one, now) for row, clock, one in fresh.values()]
 
 
 def _still_worth_telling(s: Session, one: Dealt) -> Dealt:
@@ -147,7 +149,7 @@ def ensure_defaults(s: Session, *, now: datetime) -> None:
             target.calendar_id, target.thresholds = calendar.id, defaults.THRESHOLDS
             target.pauses = defaults.PAUSES.get(metric, [])
             s.add(target)
-    s.flush()
+    ladder.set_steps(s, policy.id, 1, defaults.LADDER)
 
 
 def set_targets(
@@ -174,7 +176,7 @@ def set_targets(
     for old in before:
         same = {name: getattr(old, name) for name in ("policy_id", "metric", "priority", "calendar_id", "pauses", "thresholds")}
         s.add(Target(**same, version=policy.version, seconds=changed.get(old, old.seconds)))
-    s.flush()
+    ladder.copy_steps(s, policy.id, before=policy.version - 1, after=policy.version)
     _look_again(s, policy)
     difference = {f"{t.metric}.{t.priority}": [t.seconds, seconds] for t, seconds in changed.items()}
     facts: dict[str, Any] = {
@@ -260,10 +262,12 @@ def _keep(s: Session, row: Clock, finished: Sequence[rules.Segment]) -> None:
     s.add_all(Segment(clock_id=row.id, from_at=each.from_at, to_at=each.to_at, kind=each.kind) for each in finished)
 
 
-def _fresh(s: Session, found: list[tuple[Clock, rules.Clock, Dealt]], now: datetime) -> list[tuple[Clock, rules.Clock, Dealt]]:
-    """Those that nobody has dealt with before; remembered, so that nobody will again."""
+def _fresh(
+    s: Session, found: list[tuple[Clock, rules.Clock, Dealt]], now: datetime
+) -> dict[int, tuple[Clock, rules.Clock, Dealt]]:
+    """Those that nobody has dealt with before, by the number of their event; remembered, so that nobody will again."""
     if not found:
-        return []
+        return {}
     rows = [
         {
             "clock_id": row.id,
@@ -277,9 +281,10 @@ def _fresh(s: Session, found: list[tuple[Clock, rules.Clock, Dealt]], now: datet
         }
         for row, _, one in found
     ]
-    added = insert(Happening).on_conflict_do_nothing().returning(Happening.clock_id, Happening.kind, Happening.threshold)
-    new = {tuple(key) for key in s.execute(added, rows)}
-    return [(row, clock, one) for row, clock, one in found if (row.id, one.kind, one.threshold) in new]
+    columns = (Happening.id, Happening.clock_id, Happening.kind, Happening.threshold)
+    added = insert(Happening).on_conflict_do_nothing().returning(*columns)
+    by_key = {(row.id, one.kind, one.threshold): (row, clock, one) for row, clock, one in found}
+    return {new.id: by_key[new.clock_id, new.kind, new.threshold] for new in s.execute(added, rows)}
 
 
 def _tell(s: Session, row: Clock, clock: rules.Clock, one: Dealt, now: datetime) -> Fired:

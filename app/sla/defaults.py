@@ -1,12 +1,15 @@
 """What a new desk promises: measured round the clock until somebody says otherwise."""
 
 from app.core.priority import Priority
-from app.sla.rules import WAITING, Metric
+from app.sla.rules import BREACH, WAITING, Metric
+from app.sla.rules.ladder import Rung
 
 CALENDAR = "Round the clock"
 POLICY = "Standard"
 THRESHOLDS = ["75%"]  # and the breach
 PAUSES: dict[Metric, list[str]] = {Metric.RESOLUTION: [WAITING]}
+
+LADDER = [Rung(metric, BREACH, ("managers",)) for metric in Metric]  # once, at any hour
 
 HOUR = 3600
 DAY = 24 * HOUR

@@ -13,9 +13,22 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.core.priority import Priority
 from app.db.types import Table, words
 from app.hours.models import Calendar, CalendarVersion
-from app.sla.rules import REOPEN_WINDOW, Kind, Merging, Metric, Outcome, Reopening, Start, State, Stretch
+from app.sla.rules import REOPEN_WINDOW, Ending, Kind, Merging, Metric, Outcome, Reopening, Start, State, Stretch
 
-__all__ = ["Calendar", "CalendarVersion", "Clock", "Happening", "HighWater", "Policy", "Recheck", "Segment", "Target"]
+__all__ = [
+    "Calendar",
+    "CalendarVersion",
+    "Clock",
+    "Escalation",
+    "Happening",
+    "HighWater",
+    "Notice",
+    "Policy",
+    "Recheck",
+    "Segment",
+    "Step",
+    "Target",
+]
 
 
 class Policy(Table):
@@ -132,7 +145,10 @@ class Happening(Table):
     detected_at: Mapped[datetime]
     detail: Mapped[dict[str, Any]]
 
-    __table_args__ = (UniqueConstraint("clock_id", "cycle", "kind", "threshold", "rearm"),)
+    __table_args__ = (
+        UniqueConstraint("clock_id", "cycle", "kind", "threshold", "rearm"),
+        Index("sla_event_detected_idx", "detected_at"),
+    )
 
 
 class HighWater(Table):
@@ -159,3 +175,62 @@ class Recheck(Table):
     finished_at: Mapped[datetime]
     differences: Mapped[int]
     differing: Mapped[list[Any]]
+
+
+class Step(Table):
+    """A rung of one version of a policy's ladder, in order of `position`; never updated. What its columns mean: rules/ladder."""
+
+    __tablename__ = "sla_step"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    policy_id: Mapped[int] = mapped_column(ForeignKey("sla_policy.id"))
+    version: Mapped[int]
+    position: Mapped[int]
+    metric: Mapped[Metric] = mapped_column(words(Metric, "metric"))
+    threshold: Mapped[str]
+    recipients: Mapped[list[Any]]
+    calendar_id: Mapped[int | None] = mapped_column(ForeignKey("calendar.id"))
+    repeat: Mapped[timedelta | None]
+    most: Mapped[int]
+
+    __table_args__ = (UniqueConstraint("policy_id", "version", "position"),)
+
+
+class Escalation(Table):
+    """A step that is taken because a threshold fell. `next_at` is when it is told next, if it is; `times` how often it was."""
+
+    __tablename__ = "sla_escalation"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    event_id: Mapped[int] = mapped_column(ForeignKey("sla_event.id"))
+    step_id: Mapped[int] = mapped_column(ForeignKey("sla_step.id"))
+    clock_id: Mapped[int] = mapped_column(ForeignKey("sla_clock.id"))
+    ticket: Mapped[int] = mapped_column(index=True)
+    next_at: Mapped[datetime | None]
+    times: Mapped[int]
+    ended: Mapped[Ending | None] = mapped_column(words(Ending, "ended"))
+    acknowledged_at: Mapped[datetime | None]
+    acknowledged_by: Mapped[str | None]
+
+    __table_args__ = (
+        UniqueConstraint("event_id", "step_id"),
+        Index("sla_escalation_due", "next_at", postgresql_where=text("next_at IS NOT NULL")),
+        {"postgresql_with": {"autovacuum_vacuum_scale_factor": 0.02}},
+    )
+
+
+class Notice(Table):
+    """That somebody was told: the `round`-th time, by the letter with `dedupe_key`. `because` says why it is them, where the step
+    names others. The token of the link by which they acknowledge it is stored as its SHA-256.
+    """
+
+    __tablename__ = "sla_notice"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    escalation_id: Mapped[int] = mapped_column(ForeignKey("sla_escalation.id"))
+    round: Mapped[int]
+    address: Mapped[str]
+    person_id: Mapped[int | None]
+    dedupe_key: Mapped[str]
+    token_hash: Mapped[bytes] = mapped_column(unique=True)
+    made_at: Mapped[datetime]
+    because: Mapped[str | None]
+
+    __table_args__ = (UniqueConstraint("escalation_id", "round", "address"),)

@@ -1,21 +1,34 @@
 """What the desk writes to people. The sender adds the addresses, the reference to the ticket and the link."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
 
 from app.accounts.models import Person
 from app.core import text
 from app.outbox import actions as outbox
 from app.outbox.actions import Draft
+from app.outbox.compose import LINK
+from app.outbox.house import ACKNOWLEDGE
 from app.outbox.models import Kind
-from app.sla.actions import Fired
-from app.sla.rules import Metric
+from app.sla.ladder import Call
+from app.sla.rules import Kind as Threshold
+from app.sla.rules import Metric, explain
 from app.tickets.models import Message, Ticket
 
 MOST = 5_000  # characters of what was said that a notice repeats
 IN_COPY = "You get a copy of this because you are in copy on ticket {number}. What you answer by mail stands on it."
 NOT_YOU = "If you did not write to us, somebody used your address, and you can ignore this."
 _METRICS = {metric.value: metric.value.replace("_", " ") for metric in Metric}
+
+
+@dataclass(frozen=True)
+class Addressee:
+    """Whom a ladder tells: somebody who works here, or only an address."""
+
+    address: str
+    name: str = ""
+    person_id: int | None = None
 
 
 def acknowledgement(ticket: Ticket, received: Message) -> Draft:
@@ -120,11 +133,18 @@ def heard(ticket: Ticket, message: Message, to: Person, *, mentioned: bool = Fal
     )
 
 
-def deadline(ticket: Ticket, fired: Fired, to: Person) -> Draft:
-    """To a manager, that a deadline was missed, with the arithmetic that led to it."""
-    metric = _METRICS.get(fired.metric, fired.metric)
+def deadline(ticket: Ticket, call: Call, to: Addressee, why: str | None, zone: tzinfo) -> Draft:
+    """That a deadline comes near, was missed, or is missed still, with the arithmetic that led to it in the time of `zone`."""
+    clock, metric = call.clock, _METRICS.get(call.clock.metric, call.clock.metric)
+    due = clock.due_at or call.event.at
+    when = f"{due.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
+    missed = call.event.kind is not Threshold.WARNING
+    about = "Deadline missed" if missed else "Deadline near"
+    again = f", told {call.round} times" if call.round > 1 else ""
     lines = [
-        f"The {metric} of ticket {ticket.number} was due at {fired.due_at:%Y-%m-%d %H:%M:%S} UTC and has not come.",
+        f"The {metric} of ticket {ticket.number} was due at {when} and has not come."
+        if missed
+        else f"The {metric} of ticket {ticket.number} is due at {when} ({call.event.threshold} was reached).",
         "",
         f"Subject: {text.one_line(ticket.subject)}",
         f"Requester: {ticket.requester.name} <{ticket.requester.email}>",
@@ -132,21 +152,25 @@ def deadline(ticket: Ticket, fired: Fired, to: Person) -> Draft:
         f"Priority: {ticket.priority.value}",
         "",
         "How the deadline came about:",
-        *(f"  {line}" for line in fired.explanation),
+        *(f"  {line}" for line in explain(clock, zone)),
+        "",
+        *((why, "") if why else ()),
+        f"To say that somebody looks after it, so that it is not told again: {LINK}",
     ]
     return Draft(
         kind=Kind.NOTICE,
-        dedupe_key=f"deadline:{fired.clock_id}:{fired.threshold}:{fired.rearm}:{to.email}",
+        dedupe_key=f"ladder:{call.escalation.id}:{call.round}:{to.address}",
         ticket=ticket.number,
         message_id=None,
-        to_address=to.email,
+        to_address=to.address,
         to_name=to.name,
         from_name="",
-        subject=f"Deadline missed: {metric} of ticket {ticket.number}",
+        subject=f"{about}: {metric} of ticket {ticket.number}{again}",
         text="\n".join(lines),
         in_reply_to=None,
         references=(),
         mail_id=outbox.new_mail_id(ticket.number, 0),
+        link=ACKNOWLEDGE,
     )
 
 

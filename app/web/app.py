@@ -18,6 +18,7 @@ from app.web.api import (
     canned_replies,
     custom_fields,
     documents,
+    escalations,
     events,
     exports,
     factors,
@@ -53,9 +54,9 @@ from app.web.gate import Gate
 from app.web.live import Live
 from app.web.pages import STATIC
 from app.web.portal import tickets as portal
+from app.web.sign_in import acknowledge, second_factor, unfollow
 from app.web.sign_in import links as mailed
 from app.web.sign_in import routes as sign_in
-from app.web.sign_in import second_factor, unfollow
 
 API = (  # in the order in which paths are tried: what is asked most comes first, and /tickets/bulk before /tickets/{number}
     bulk,
@@ -65,6 +66,7 @@ API = (  # in the order in which paths are tried: what is asked most comes first
     ticket_changes,
     merging,
     planned,
+    escalations,
     watchers,
     suggestions,
     links,
@@ -118,6 +120,7 @@ def create(desk: Desk, lifespan: Lifespan | None = None) -> FastAPI:
         sign_in.router,
         mailed.router,
         unfollow.router,
+        acknowledge.router,
         second_factor.router,
         agent.router,
         says.router,

@@ -12,7 +12,7 @@ from tests.conf.conftest import Render
 from tests.conf.nginx import Directive, read
 
 URL = "https://desk.example.com"
-ONE_TIME_LINKS = ("/setup", "/reset", "/invite", "/confirm-email", "/unfollow")
+ONE_TIME_LINKS = ("/setup", "/reset", "/invite", "/confirm-email", "/unfollow", "/acknowledge")
 
 
 def servers(conf: Directive) -> list[Directive]:
@@ -132,7 +132,7 @@ def test_every_status_nginx_can_refuse_with_has_an_answer_of_ours_in_every_part_
 
 def test_until_the_desk_is_ready_every_part_of_it_answers_503(rendered: Render) -> None:
     proxying = [s for s in locations(desk(read(rendered()))).values() if s.all("proxy_pass")]
-    assert len(proxying) == 16
+    assert len(proxying) == 17
     for location in proxying:
         condition = location.all("if")[-1]
         assert condition.args == ("(!-f", "/run/atum/app/ready)")
@@ -310,7 +310,7 @@ def test_what_is_small_needs_no_room_on_the_disk(rendered: Render) -> None:
     conf = http(read(rendered()))
     assert conf.only("client_body_buffer_size") == ("64k",)
     small = [s for s in locations(desk(read(rendered()))).values() if ("64k",) in [d.args for d in s.all("client_max_body_size")]]
-    assert len(small) == 10
+    assert len(small) == 11
 
 
 def test_where_the_disk_has_no_room_nginx_says_what_the_desk_would_say(rendered: Render) -> None:

@@ -6,10 +6,10 @@ bulk change is Alice's. Everybody has the same password.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 from starlette.testclient import TestClient
 
 from app.accounts import actions as accounts
@@ -23,13 +23,17 @@ from app.intake.models import InboundMail, Mailbox, Suggestion
 from app.intake.rules.signs import Sign
 from app.intake.rules.states import MailboxState, MailState
 from app.outbox.house import house as letters
-from app.outbox.models import Cause, Suppression
+from app.outbox.house import one_time_token
+from app.outbox.models import Cause, Letter, Suppression
+from app.sla.models import Clock
+from app.tickets import deadlines, escalating
 from app.tickets.models import Message
 from app.web.door import COOKIE
 from tests.cast import PASSWORD
 from tests.web.conftest import Web
 
 API = "/api/v1"
+DAY = timedelta(days=1)
 OWN = ("sessions", "tokens", "passkeys")
 ONE_TIME = {"reset": LinkPurpose.RESET, "invite": LinkPurpose.INVITE, "confirm-email": LinkPurpose.EMAIL}
 HOSTILE = (
@@ -317,8 +321,22 @@ def _ways_in(s: Session, found: Furniture, now: datetime) -> None:
         row = Link(purpose=purpose, person_id=whose, token_hash=ids.fingerprint(token), email=email)
         row.created_at, row.expires_at = now, now + timedelta(hours=1)
         s.add(row)
+    found.things["acknowledge token"] = _missed(s, found)
     token = found.things["setup token"] = ids.token()
     s.add(SetupLink(token_hash=ids.fingerprint(token), expires_at=now + timedelta(minutes=15)))
+
+
+def _missed(s: Session, found: Furniture) -> str:
+    """The accepted ticket was not resolved in time; the token of the link that its manager was mailed."""
+    house = letters(found.web.desk.settings, found.web.desk.signer)
+    clock = update(Clock).where(Clock.ticket == found.tickets["accepted"], Clock.metric == "resolution")
+    s.execute(
+        clock.values(started_at=Clock.started_at - DAY, anchor_at=Clock.anchor_at - DAY, due_at=func.now(), next_at=func.now())
+    )
+    deadlines.process_due(s)
+    escalating.tell_due(s, house, UTC)
+    mailed = select(Letter.mail_id).where(Letter.dedupe_key.startswith("ladder:"))
+    return one_time_token(house.signer, s.scalars(mailed).first() or "")
 
 
 def headers(found: Furniture, who: str, *, page: bool) -> dict[str, str]:

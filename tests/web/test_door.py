@@ -28,6 +28,7 @@ OPEN = {
     ("POST", "/api/v1/auth/password/reset"), ("POST", "/api/v1/auth/invitation"),
     ("POST", "/api/v1/auth/login"), ("POST", "/api/v1/auth/refresh"), ("POST", "/sign-in/second-step"),
     ("GET", "/unfollow/{token}"), ("POST", "/unfollow/{token}"),
+    ("GET", "/acknowledge/{token}"), ("POST", "/acknowledge/{token}"),
     ("POST", "/api/v1/auth/passkeys/sign-in"), ("POST", "/api/v1/auth/passkeys/sign-in/options"),
     ("GET", "/api/v1/health"), ("GET", "/healthz"),
 }  # fmt: skip

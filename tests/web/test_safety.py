@@ -23,7 +23,7 @@ def test_every_form_but_those_of_strangers_is_checked_to_be_ours(web: Web) -> No
     unchecked = {route.path for route in unsafe if checked not in [d.dependency for d in route.dependencies]}
 
     assert len(unsafe) >= 10
-    assert unchecked == {"/sign-in", "/sign-in/second-step", "/setup/{token}", "/unfollow/{token}"}
+    assert unchecked == {"/sign-in", "/sign-in/second-step", "/setup/{token}", "/unfollow/{token}", "/acknowledge/{token}"}
 
 
 @pytest.mark.parametrize("token", ["", "made-up", "a" * 16])

@@ -23,6 +23,7 @@ PEOPLE = ("customer", "agent", "admin")
 AS_LONG = {
     f"{API}/search/suggestions": "there is one only for what was typed",
     f"{API}/tickets/{{number}}/sla": "a ticket has as many clocks as there are promises",
+    f"{API}/tickets/{{number}}/sla/escalations": "and as many steps as its policy has",
     f"{API}/tickets/{{number}}/presence": "that is in Redis",
     f"{API}/role-policies": "one for each role",
     f"{API}/audit": "its page is full before",

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from email.message import EmailMessage
 
 from sqlalchemy import select, text
@@ -13,6 +13,7 @@ from app.outbox.compose import compose
 from app.outbox.house import house
 from app.outbox.models import Letter, Relay, RelayState, State
 from app.tickets.deadlines import process_due
+from app.tickets.escalating import tell_due
 from app.web.app import create
 from tests.cast import PASSWORD
 from tests.web.browser import SAME_ORIGIN, Browser, Page
@@ -87,7 +88,7 @@ def test_letters_carry_strangers_words_as_words_and_in_no_header_of_their_own(we
     with web.desk.db.transaction() as s:
         letters = list(s.scalars(select(Letter)))
         mails = [compose(letter, house(web.desk.settings, web.desk.signer)) for letter in letters]
-    assert {letter.dedupe_key.partition(":")[0] for letter in letters} >= {"reply", "acknowledgement", "deadline", "heard"}
+    assert {letter.dedupe_key.partition(":")[0] for letter in letters} >= {"reply", "acknowledgement", "ladder", "heard"}
     assert any(letter.link for letter in letters)
     with_words = 0
     for letter, mail in zip(letters, mails, strict=True):
@@ -107,6 +108,7 @@ def let_deadlines_pass(web: Web) -> None:
         s.info["now"] = s.execute(text("SELECT now()")).scalar_one() + timedelta(days=60)
         while process_due(s):
             pass
+        tell_due(s, house(web.desk.settings, web.desk.signer), UTC)
 
 
 def html_of(mail: EmailMessage) -> str:

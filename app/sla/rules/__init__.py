@@ -5,7 +5,7 @@ from app.sla.rules.explanation import explain
 from app.sla.rules.policies import Facts, Offer, asked, chosen, fits
 from app.sla.rules.thresholds import BREACH
 from app.sla.rules.timeline import NO_PLAN, WAITING, Plan, after
-from app.sla.rules.words import Kind, Merging, Metric, Moment, Outcome, Reopening, Start, State, Stretch
+from app.sla.rules.words import Ending, Kind, Merging, Metric, Moment, Outcome, Reopening, Start, State, Stretch
 
 __all__ = [
     "BREACH",
@@ -14,6 +14,7 @@ __all__ = [
     "WAITING",
     "Clock",
     "Dealt",
+    "Ending",
     "Facts",
     "Goal",
     "Kind",

@@ -96,3 +96,11 @@ class Kind(StrEnum):
     BREACH = "breach"
     REMINDER = "reminder"
     SKIPPED = "skipped"
+
+
+class Ending(StrEnum):
+    """Why nobody is told of a threshold any more: it was acknowledged, there is nothing to tell any more, or enough was told."""
+
+    ACKNOWLEDGED = "acknowledged"
+    OVER = "over"
+    TOLD = "told"

@@ -18,9 +18,10 @@ from app.db.session import Session
 from app.intake import queries as intake
 from app.intake import suggestions
 from app.outbox import queries as outbox
+from app.sla import ladder
 from app.sla import queries as sla
 from app.tickets import actions as tickets
-from app.tickets import history, holding, planned, queries
+from app.tickets import evidence, history, holding, planned, queries
 from app.tickets.actions import Body, Source
 from app.tickets.models import Channel, Ticket
 from app.tickets.rules import Status, allowed
@@ -32,6 +33,7 @@ from app.web.forms import PageRoute, Text, Uploads, kept, page
 from app.web.pages import see_other
 
 router = APIRouter(prefix="/tickets/{number:key}", route_class=PageRoute)
+ALARMS = 20
 RUNNING = frozenset({"running", "breached_open"})
 
 
@@ -154,6 +156,13 @@ def say(
     return see_other(f"/tickets/{message.ticket}#message-{message.id}")
 
 
+@router.post("/acknowledgement")
+@back_to_ticket
+def acknowledge(ticket: TicketToWork, me: Agent, s: Tx, now: Now, request: Request) -> None:
+    """Nobody is told again of what is missed or near."""
+    ladder.acknowledge(s, ticket.number, by=me.signature, now=now)
+
+
 @router.post("/planned/{id:key}/sending")
 @back_to_ticket
 def send_now(ticket: TicketToWork, id: int, me: Agent, s: Tx, now: Now, request: Request) -> None:
@@ -224,6 +233,7 @@ def _page(
         undo=int(planned.UNDO.total_seconds()),
         fates=outbox.fates(s, ticket.number, configured=settings.smtp_host is not None),
         clocks=clocks,
+        alarms=[one for one in evidence.escalations(s.connection(), ticket.number, limit=ALARMS)[0] if one["state"] != "over"],
         next_due=min(due, default=None),
         events=history.seen_by(s, me, ticket.number),
         staff=accounts.staff(s),

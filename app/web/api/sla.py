@@ -1,13 +1,15 @@
 """Service levels, for programs."""
 
-from typing import Any
+from datetime import timedelta
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from app.core.errors import NotFound
 from app.sla import actions as sla
 from app.sla import queries
 from app.sla.models import Policy
+from app.tickets import evidence
 from app.web.answers import Json
 from app.web.door import AgentAsker, Manager, Match, Now, Reader, Route, Tx
 from app.web.lists import Cursor, Limit, page
@@ -34,3 +36,9 @@ def change(id: int, me: Manager, s: Tx, now: Now, match: Match, body: shapes.Pol
     targets: dict[str, Any] = {metric: dict(by_priority) for metric, by_priority in body.targets.items()}
     sla.set_targets(s, policy, by=me.signature, now=now, targets=targets, starts=body.starts)
     return Json(queries.told(s, policy), headers={"ETag": etag(policy.version)})
+
+
+@router.get("/lateness", responses=answers(shapes.Lateness))
+def lateness(me: AgentAsker, c: Reader, days: Annotated[int, Query(ge=1, le=31)] = 7) -> Json:
+    """How late deadlines and warnings were noticed in the last days."""
+    return Json(evidence.lateness(c, since=me.now - timedelta(days=days), until=me.now))
