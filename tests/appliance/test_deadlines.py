@@ -99,6 +99,14 @@ class Desk:
         """One of its processes dies without a word; it restarts all the others and recovers."""
         [[pid], *_] = self.rows(KILLED)
         self.it.compose("exec", "-T", "-u", "postgres", "postgres", "sh", "-c", f"kill -9 {pid}")
+        eventually(self.answers, within=60)
+
+    def answers(self) -> bool:
+        """Whether PostgreSQL has recovered."""
+        try:
+            return self.rows("SELECT 1") == [["1"]]
+        except RuntimeError:
+            return False
 
     def open(self, many: int, *, priority: str = "urgent") -> Group:
         numbers = [self._open(priority) for _ in range(2 * many)]
