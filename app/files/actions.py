@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from app.core import text
 from app.db.session import Session
@@ -13,13 +14,14 @@ from app.files.models import Attachment
 
 @dataclass(frozen=True)
 class File:
-    """A file somebody sent: its name, and where its bytes already lie."""
+    """A file somebody sent: its name, and where its bytes already lie. `preview` is what it says, where it is a mail."""
 
     name: str
     media_type: str
     size: int
     blob: str
     content_id: str | None = None
+    preview: dict[str, Any] | None = None
 
 
 def keep(blobs: Blobs, *, name: str | None, content: bytes, content_id: str | None = None) -> File:
@@ -37,6 +39,7 @@ def attach(s: Session, files: Iterable[File], *, message_id: int, now: datetime)
             size=f.size,
             blob=f.blob,
             content_id=f.content_id,
+            preview=f.preview,
             created_at=now,
         )
         for f in files

@@ -3,7 +3,9 @@
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 
@@ -24,7 +26,7 @@ from app.intake.joining import Place
 from app.intake.landing import Arrived
 from app.intake.models import InboundMail
 from app.intake.rules.authentication import Checked, Verdict
-from app.intake.rules.mail import Mail
+from app.intake.rules.mail import Card, Mail
 from app.intake.rules.signs import Hand, Worth
 from app.intake.rules.states import MailState
 from app.outbox import suppression
@@ -269,7 +271,11 @@ def _body(row: InboundMail, mail: Mail) -> Body:
     said, folds = (mail.text, mail.folds) if mail.text.strip() else (NO_TEXT, ())
     if row.header_only:
         return oversize.body(row, mail)
-    return Body(said, mail.html or None, mail.html_policy, folds)
+    return Body(said, mail.html or None, mail.html_policy, folds, [_event(card) for card in mail.cards])
+
+
+def _event(card: Card) -> dict[str, Any]:
+    return {**asdict(card), "answers": [{"who": who, "answer": answer} for who, answer in card.answers]}
 
 
 def _unreadable(row: InboundMail, reason: str) -> str:

@@ -1,7 +1,7 @@
 """From a ledger row to its outcome: read the bytes in the child, outside any transaction, then settle in one."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from app.config import Settings
@@ -113,7 +113,8 @@ class Processor:
 
     def _found(self, file: Found) -> File:
         shown_as = (file.content_id or file.location) if file.inline else None
-        return files.keep(self._blobs, name=file.name, content=file.content, content_id=shown_as)
+        kept = files.keep(self._blobs, name=file.name, content=file.content, content_id=shown_as)
+        return replace(kept, preview=asdict(file.preview) if file.preview else None)
 
     def _keep(self, name: str, content: bytes) -> File:
         return files.keep(self._blobs, name=name, content=content)

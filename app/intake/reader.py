@@ -84,7 +84,7 @@ class Reader:
         frames.send(line, raw, until=until)
         head = json.loads(frames.receive(line, until=until, meanwhile=self._beat))
         for described in head["files"]:
-            keep(Found(content=frames.receive(line, until=until, meanwhile=self._beat), **described))
+            keep(Found.of(described, frames.receive(line, until=until, meanwhile=self._beat)))
             until = max(until, time.monotonic() + 1.0)  # our own disk's slowness isn't the child's
         self._busy = False
         return mails.from_json(head["mail"])

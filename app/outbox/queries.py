@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, func, or_, select
 
 from app.db.session import Session
 from app.files.models import Attachment
@@ -87,10 +87,15 @@ def standing(c: Connection | Session) -> Standing:
     return Standing(waiting, oldest, unknown, *(relay or (RelayState.OK, None, None, None)))
 
 
-def suppressed(c: Connection | Session, *, limit: int) -> list[dict[str, Any]]:
-    """The addresses that get no more mail, or none that a machine writes: since when and why, the last ones first."""
+def suppressed(c: Connection | Session, *, limit: int, after: tuple[datetime, str] | None = None) -> list[dict[str, Any]]:
+    """The addresses that get no more mail, or none that a machine writes: since when and why, the last ones first. `after` is
+    the time and address of the one before.
+    """
     columns = (Suppression.address, Suppression.cause, Suppression.since, Suppression.reason)
     query = select(*columns).where(Suppression.since.is_not(None)).order_by(Suppression.since.desc(), Suppression.address)
+    if after is not None:
+        since, address = after
+        query = query.where(or_(Suppression.since < since, and_(Suppression.since == since, Suppression.address > address)))
     return [dict(row) for row in c.execute(query.limit(limit)).mappings()]
 
 

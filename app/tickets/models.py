@@ -105,7 +105,7 @@ class Message(Table):
 
     `mail_id` is the Message-ID it came or goes with; `auto` marks what a machine sent. `text` is what was said as plain
     text, `html` the same made harmless by `html_policy`, where it came as HTML; a policy of None is never made anew. `folds`
-    are the parts of the text that pages fold (`folding`).
+    are the parts of the text that pages fold (`folding`); `cards` the events of calendars that came with it.
     """
 
     __tablename__ = "message"
@@ -120,6 +120,7 @@ class Message(Table):
     html: Mapped[str | None]
     html_policy: Mapped[int | None]
     folds: Mapped[list[Any]] = mapped_column(server_default="[]", default=list)
+    cards: Mapped[list[Any]] = mapped_column(server_default="[]", default=list)
     mail_id: Mapped[str | None] = mapped_column(index=True)
     inbound_mail_id: Mapped[int | None] = mapped_column(unique=True)
     created_at: Mapped[datetime]

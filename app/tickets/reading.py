@@ -1,6 +1,7 @@
 """A ticket and what was said on it as programs read them: JSON that PostgreSQL writes, in one statement.
 
-Customers are told less: no tags, no revision (it would count notes), no field that isn't shown to them, no note, no delivery.
+Customers are told less: no tags, no revision (it would count notes), no field that isn't shown to them, no note, no delivery, and
+nothing of whether a mail is from whom it says.
 """
 
 from collections.abc import Sequence
@@ -57,11 +58,20 @@ SELECT count(*) AS found, (array_agg(page.id ORDER BY page.id))[%(limit)s] AS la
         'id', page.id, 'ticket', page.ticket,
         'author', json_build_object('id', p.id, 'name', p.name, 'email', p.email, 'staff', page.from_staff),
         'internal', page.internal, 'auto', page.auto, 'channel', page.channel, 'text', page.text, 'html', page.html,
-        'created_at', page.created_at,
+        'folds', (
+            SELECT coalesce(json_agg(json_build_object('begin', f -> 0, 'end', f -> 1, 'why', f -> 2)), '[]')
+            FROM jsonb_array_elements(page.folds) f
+        ),
+        'cards', page.cards, 'created_at', page.created_at,
         'attachments', (
             SELECT coalesce(json_agg(json_build_object(
-                'id', f.id, 'name', f.name, 'media_type', f.media_type, 'size', f.size) ORDER BY f.id), '[]')
+                'id', f.id, 'name', f.name, 'media_type', f.media_type, 'size', f.size, 'preview', f.preview
+            ) ORDER BY f.id), '[]')
             FROM attachment f WHERE f.message_id = page.id
+        ),
+        'sender', (
+            SELECT json_build_object('verdict', i.verdict, 'words', i.verdict_words)
+            FROM inbound_mail i WHERE %(notes)s AND i.id = page.inbound_mail_id AND i.verdict IS NOT NULL
         ),
         'deliveries', (
             SELECT coalesce(json_agg(json_build_object(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from app.accounts.models import Person
 from app.core import text
@@ -19,12 +20,16 @@ Fold = tuple[int, int, str]
 
 @dataclass(frozen=True)
 class Body:
-    """What is said: plain text and what pages fold of it, and the same as harmless HTML where it came so."""
+    """What is said: plain text and what pages fold of it, and the same as harmless HTML where it came so.
+
+    `cards` are the events that the text tells of, for programs.
+    """
 
     text: str
     html: str | None = None
     html_policy: int | None = None
     folds: Sequence[Fold] = ()
+    cards: Sequence[dict[str, Any]] = ()
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,7 @@ def unsaid(
         html=body.html,
         html_policy=body.html_policy,
         folds=[list(fold) for fold in body.folds],
+        cards=list(body.cards),
         mail_id=source.mail_id,
         inbound_mail_id=source.inbound_mail_id,
         created_at=now,

@@ -2,10 +2,10 @@
 
 import html as markup
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.core import text
-from app.intake.rules import calendar, charset, cms, enriched, headers, html, inside, parts, tnef
+from app.intake.rules import calendar, charset, cms, enriched, headers, html, inside, parts, preview, tnef
 from app.intake.rules.mail import Card, Found
 from app.intake.rules.parts import Part
 
@@ -163,7 +163,7 @@ def _enclosed(part: Part) -> Said:
     head, _ = headers.split(part.content)
     date = head.text("date")
     line = f"[Attached mail: {head.text('subject') or 'no subject'}, from {head.text('from') or 'nobody'}{date and ', ' + date}]"
-    return Said(line, files=[_file(part)])
+    return Said(line, files=[replace(_file(part), preview=preview.of(part.content))])
 
 
 def _piece(part: Part) -> Said:

@@ -76,6 +76,17 @@ class Card:
 
 
 @dataclass(frozen=True)
+class Preview:
+    """A mail within a mail in a few lines: what its header says, and how its text begins."""
+
+    sender: str
+    to: str
+    date: str
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Mail:
     """A mail read. Message-IDs carry their angle brackets; `delivered_to` are addresses that the way here added.
 
@@ -128,7 +139,8 @@ class Found:
     """A file in a mail. `name` is only a name, and no two files of a mail have the same.
 
     `media_type` is what the sender says it is. The mail's HTML can refer to it as cid:`content_id` or by its `location`
-    (RFC 2557), and where it does so the file is `inline`: it is part of the text, and needn't be listed beside it.
+    (RFC 2557), and where it does so the file is `inline`: it is part of the text, and needn't be listed beside it. `preview` is
+    what it says, where it is a mail.
     """
 
     name: str
@@ -137,10 +149,18 @@ class Found:
     content_id: str = ""
     location: str = ""
     inline: bool = False
+    preview: Preview | None = None
 
     def described(self) -> dict[str, Any]:
         """All but the bytes, as plain values."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "content"}
+        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "content"}
+        return plain | {"preview": asdict(self.preview) if self.preview else None}
+
+    @classmethod
+    def of(cls, described: dict[str, Any], content: bytes) -> "Found":
+        """The file again. Raises TypeError or KeyError where that described none."""
+        preview = described["preview"]
+        return cls(content=content, **{**described, "preview": Preview(**preview) if preview else None})
 
 
 def to_json(mail: Mail) -> dict[str, Any]:

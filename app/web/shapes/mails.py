@@ -4,10 +4,11 @@ from datetime import datetime
 
 from app.intake.rules.authentication import Verdict
 from app.intake.rules.states import MailState
+from app.outbox.models import Cause
 from app.web.shapes import Answer
 from app.web.shapes.desk import PathKey
 
-__all__ = ["SOURCES", "Mail", "Mails", "PathKey"]
+__all__ = ["SOURCES", "Mail", "Mails", "PathKey", "Suppressed", "Suppressions"]
 
 # What the ledger's query calls each field.
 SOURCES = {
@@ -52,4 +53,22 @@ class Mails(Answer):
     """Mails, the last first."""
 
     items: list[Mail]
+    next: str | None
+
+
+class Suppressed(Answer):
+    """An address and why no mail goes there: nobody is there (`hard`), mail failed for days (`soft`), or its reader complained
+    (`complaint`), and then what a person wrote is still sent.
+    """
+
+    address: str
+    cause: Cause
+    since: datetime
+    reason: str
+
+
+class Suppressions(Answer):
+    """Addresses that get no more mail, the last ones first."""
+
+    items: list[Suppressed]
     next: str | None

@@ -1,7 +1,9 @@
 """What was said on tickets, what happened to them, and their clocks."""
 
 from datetime import datetime
+from typing import Literal
 
+from app.intake.rules.authentication import Verdict
 from app.outbox.models import State
 from app.sla.rules import Metric, Outcome
 from app.sla.rules import State as ClockState
@@ -20,13 +22,64 @@ class Author(Answer):
     staff: bool
 
 
+class Preview(Answer):
+    """What a mail within a mail says: fields of its header as the sender wrote them, and how its text begins."""
+
+    sender: str
+    to: str
+    date: str
+    subject: str
+    text: str
+
+
 class File(Answer):
-    """A file on a message; its bytes are at /api/v1/attachments/{id}. `size` is in bytes."""
+    """A file on a message; its bytes are at /api/v1/attachments/{id}. `size` is in bytes. One that is a mail has a `preview`."""
 
     id: int
     name: str
     media_type: str
     size: int
+    preview: Preview | None
+
+
+class Fold(Answer):
+    """A part of a message's text that pages fold, from the character `begin` up to `end` (counted as Unicode code points)."""
+
+    begin: int
+    end: int
+    why: Literal["quote", "signature"]
+
+
+class Invited(Answer):
+    """Somebody who is asked to come, and what they answer: accepted, declined, tentative, …"""
+
+    who: str
+    answer: str
+
+
+class Card(Answer):
+    """An event of a calendar, as its sender wrote it; `method` is what it was sent for: request, cancel, reply, ….
+
+    `start` and `end` are ISO 8601: a day (the last one included), or a time, which has no offset where `zone` isn't known. The
+    message's text says the same in words.
+    """
+
+    method: str
+    summary: str
+    organizer: str
+    start: str
+    end: str
+    zone: str
+    repeats: str
+    location: str
+    answers: list[Invited]
+
+
+class Sender(Answer):
+    """Whether a mail is from the address that it names, and what that rests on. Told to the staff alone."""
+
+    verdict: Verdict
+    words: str | None
 
 
 class Delivery(Answer):
@@ -40,7 +93,10 @@ class Delivery(Answer):
 
 
 class Message(Answer):
-    """Something said on a ticket. `ticket` is where it came, which after a merge may be another than the one asked for."""
+    """Something said on a ticket. `ticket` is where it came, which after a merge may be another than the one asked for.
+
+    `sender` is null for what came in no mail, and for customers.
+    """
 
     id: int
     ticket: int
@@ -50,8 +106,11 @@ class Message(Answer):
     channel: Channel
     text: str
     html: str | None
+    folds: list[Fold]
+    cards: list[Card]
     created_at: datetime
     attachments: list[File]
+    sender: Sender | None
     deliveries: list[Delivery]
 
 
