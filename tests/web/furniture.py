@@ -64,6 +64,7 @@ class Furniture:
             "person_id": self.people_id("agent" if method == "DELETE" else "manager"),
             "domain": "acme.example" if method == "DELETE" else "acme.test",
             "name": "telephone",
+            "address": "nowhere@acme.example",
             "relation": "related_to",
             "other": self.tickets["other"],
             "role": "customer",

@@ -14,7 +14,8 @@ INNER = mail("The <b>printer</b>\nis on fire.", sender="Dave <dave@acme.example>
 WITH_MAIL = multipart(part("See below."), part(INNER, "message/rfc822"))
 REPLY = "It smokes.\n\n-- \nCarol\n\nOn Mon, Apr 2, 2012 at 6:26 PM, Alice <alice@desk.example> wrote:\n> Did you?\n"
 INVITATION = part(
-    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nUID:1\r\nSUMMARY:Repair\r\nLOCATION:Room 7\r\n"
+    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nUID:1\r\nSUMMARY:Repair\r\n"
+    "LOCATION:Room 7\r\n"
     "DTSTAMP:20261130T100000Z\r\nDTSTART:20261201T100000Z\r\nDTEND:20261201T110000Z\r\n"
     "ORGANIZER;CN=Carol:mailto:carol@acme.example\r\n"
     "ATTENDEE;PARTSTAT=ACCEPTED:mailto:dave@acme.example\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
@@ -92,9 +93,9 @@ def test_staff_are_told_whether_it_is_from_whom_it_says_and_customers_never(web:
     path = f"/api/v1/tickets/{message.ticket}/messages"
     [told] = web.program(web.cast.alice).get(path).json()["items"]
     assert told["sender"] == {"verdict": "pass", "words": "DKIM for acme.example"}
-    for answer in (web.program(web.cast.carol).get(path), web.program(web.cast.carol).get(f"{path[:-9]}?expand=messages")):
-        assert "DKIM" not in answer.text
-        assert '"sender":null' in answer.text
+    carol = web.program(web.cast.carol)
+    for items in (carol.get(path).json(), carol.get(f"{path[:-9]}?expand=messages").json()["messages"]):
+        assert [one["sender"] for one in items["items"]] == [None]
     assert web.program(web.cast.mallory).get(path).status_code == 404
     note = web.program(web.cast.alice).post(path, json={"body": "A note", "internal": True}).json()
     assert note["sender"] is None

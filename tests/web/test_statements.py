@@ -69,6 +69,8 @@ INSERT INTO message (ticket, author_id, internal, from_staff, auto, channel, tex
 INSERT INTO attachment (message_id, name, media_type, size, blob, created_at)
     SELECT m.id, 'x.txt', 'text/plain', 1, a.blob, now() FROM message m, attachment a
     WHERE a.id = :attachments AND m.ticket = :accepted;
+INSERT INTO suppression (address, cause, reason, days, since)
+    SELECT 'gone' || g || '@acme.example', 'hard', 'x', 1, now() FROM generate_series(1, :more) g;
 INSERT INTO planned_answer (ticket, author_id, text, files, channel, created_at, due_at)
     SELECT :accepted, :root, 'x' || g, '[]', 'api', now(), now() + interval '1 d' FROM generate_series(1, 18) g;
 INSERT INTO watcher (ticket, person_id, kind, added_at)

@@ -48,7 +48,7 @@ def test_a_made_up_cursor_is_refused(web: Web, cursor: str) -> None:
     assert web.program(web.cast.bob).get(f"{API}?cursor={cursor}").status_code == 422
 
 
-@pytest.mark.parametrize("address", ["b+1@acme.example", "B%2B1@ACME.example", "a%2Fb@acme.example"])
+@pytest.mark.parametrize("address", ["b+1@acme.example", "B%2B1@ACME.example"])
 def test_one_is_released_by_hand_and_that_is_recorded(web: Web, rows: list[str], address: str) -> None:
     program = web.program(web.cast.bob)
     assert program.delete(f"{API}/{address}").status_code == 204

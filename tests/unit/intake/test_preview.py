@@ -48,7 +48,7 @@ def test_nonsense_makes_a_poor_preview_and_no_harm(inner: bytes) -> None:
 
 
 def test_it_is_short_whatever_comes() -> None:
-    found = preview.of(mail("a line\n" * 100_000, subject="s" * 100_000, to=", ".join(f"p{n}@x.example" for n in range(10_000))))
+    found = preview.of(mail("a line\n" * 100_000, subject="s" * 10_000, to=", ".join(f"p{n}@x.example" for n in range(1_000))))
     assert len(found.text.splitlines()) == preview.MOST_LINES
     assert max(len(found.subject), len(found.to)) <= 300
     assert len(preview.of(mail("x" * 100_000)).text) == preview.MOST_TEXT
