@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from app import config
 from app.config import Settings
@@ -141,23 +141,38 @@ class Poller:
                 self._mailboxes[id].start()
 
     def _process(self) -> None:
-        """Each mail that waits, once: one that failed has its next try in the next round.
+        """Each mail that waits, once.
 
         One whose bytes the disk doesn't give, or whose files it doesn't take, waits; the others go on. Raises its OSError.
         """
-        last, refused = 0, None
-        while waiting := self._processor.waiting(after=last):
-            for last in waiting:
-                if self._stop.is_set():
-                    return
-                try:
-                    self._process_one(last)
-                except OSError as wrong:
-                    refused = wrong
-            for mailbox in self._mailboxes.values():
-                mailbox.watch.settled.set()
+        refused = None
+        for id in self._in_turn():
+            if self._stop.is_set():
+                return
+            try:
+                self._process_one(id)
+            except OSError as wrong:
+                refused = wrong
+        self._tell_settled()
         if refused:
             raise refused
+
+    def _in_turn(self) -> Iterator[int]:
+        """Mails that nobody has tried, then those that failed before: these give way to what comes meanwhile."""
+        again = self._processor.failed_before()
+        last = 0
+        while waiting := self._processor.waiting(after=last):
+            yield from waiting
+            last = waiting[-1]
+            self._tell_settled()
+        for id in again:
+            yield id
+            if self._arrived.is_set():
+                return
+
+    def _tell_settled(self) -> None:
+        for mailbox in self._mailboxes.values():
+            mailbox.watch.settled.set()
 
     def _redo(self, redoing: Redoing) -> None:
         """A few old mails, while no new one waits. Done once it is done: only another version of ours has another policy."""

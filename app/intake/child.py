@@ -1,8 +1,8 @@
 """The child that reads foreign mail: little memory, little time, no files, no children, none of our secrets.
 
 It stands between two risks: a mail that makes a parser slow or makes it fall, and a mail that makes it do something else.
-It is started by `app.intake.reader`, serves one mail after the other, and goes when nothing comes for a while, because
-what it has loaded takes memory that a quiet desk doesn't need.
+It is started for `app.intake.reader`, forked from a process that has loaded the parsers and reads nothing. It serves one mail
+after the other, and goes when nothing comes for a while, because what is loaded takes memory that a quiet desk doesn't need.
 """
 
 import json
@@ -11,7 +11,7 @@ import resource
 import select
 import socket
 
-from app.intake import frames
+from app.intake import frames, nursery
 from app.intake.confine import confine
 from app.intake.rules import mail as mails
 from app.intake.rules import read
@@ -19,15 +19,19 @@ from app.intake.rules import read
 MEMORY = 512 * 1024 * 1024
 CPU = 10  # seconds for one mail
 OPEN_FILES = 16  # its three, and what is loaded when it is needed
-IDLE = 10.0  # seconds
 
 
 def main() -> None:
+    """The process that children are forked from."""
+    nursery.keep(serve)
+
+
+def serve() -> None:
     """Serve until the parent goes or nothing comes."""
     _limit()
     confine()
     with socket.socket(fileno=0) as parent:
-        while select.select([parent], [], [], IDLE)[0]:
+        while select.select([parent], [], [], nursery.IDLE)[0]:
             try:
                 raw = frames.receive(parent)
                 _allow_cpu()

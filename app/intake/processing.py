@@ -44,9 +44,14 @@ class Processor:
         self._blobs = Blobs(Path(settings.data_dir) / "files")
 
     def waiting(self, *, after: int = 0) -> list[int]:
-        """The next mails without an outcome, oldest first."""
+        """The next mails that nobody has tried, oldest first."""
         with self._database.reading() as c:
             return list(queries.waiting(c, after=after, limit=AT_ONCE))
+
+    def failed_before(self) -> list[int]:
+        """All mails that wait for another try."""
+        with self._database.reading() as c:
+            return list(queries.failed_before(c))
 
     def process(self, id: int) -> None:
         """One mail. A mail that can't be read keeps its row, and after three tries gets before a person as it came."""

@@ -108,9 +108,15 @@ def trusted_of(c: Connection | Session, id: int) -> tuple[bool, Sequence[str], b
 
 
 def waiting(c: Connection | Session, *, after: int, limit: int) -> Sequence[int]:
-    """Rows above `after` that have no outcome yet, oldest first."""
-    new = select(InboundMail.id).where(InboundMail.state == MailState.NEW, InboundMail.id > after)
+    """Rows above `after` that have no outcome yet and that nobody has tried, oldest first."""
+    new = select(InboundMail.id).where(InboundMail.state == MailState.NEW, InboundMail.attempts == 0, InboundMail.id > after)
     return c.execute(new.order_by(InboundMail.id).limit(limit)).scalars().all()
+
+
+def failed_before(c: Connection | Session) -> Sequence[int]:
+    """Rows that have no outcome yet though somebody has tried, those with the fewest tries first."""
+    tried = select(InboundMail.id).where(InboundMail.state == MailState.NEW, InboundMail.attempts > 0)
+    return c.execute(tried.order_by(InboundMail.attempts, InboundMail.id)).scalars().all()
 
 
 def in_thread_of(s: Session, ids: Sequence[str], *, mailbox_id: int, requester_id: int) -> list[int]:

@@ -2,9 +2,6 @@
 
 import json
 import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,11 +10,11 @@ from types import TracebackType
 from typing import Self
 
 from app.intake import frames
+from app.intake.nursery import Child, Nursery
 from app.intake.rules import mail as mails
 from app.intake.rules.mail import Found, Mail
 
 PATIENCE = 20.0  # seconds by the clock for one mail
-_ROOT = Path(__file__).parents[2]
 
 Keep = Callable[[Found], None]
 
@@ -38,10 +35,9 @@ class Reader:
     ) -> None:
         self._patience = patience
         self._beat = beat
-        self._command = command
+        self._nursery = Nursery(command)
         self._lock = threading.Lock()
-        self._child: subprocess.Popen[bytes] | None = None
-        self._line: socket.socket | None = None
+        self._child: Child | None = None
         self._busy = False
 
     def read(self, raw: bytes | Path, keep: Keep) -> Mail:
@@ -58,18 +54,13 @@ class Reader:
                         raise Unreadable(words) from None
                 finally:
                     if self._busy:
-                        self.close()
+                        self._end()
             raise Unreadable("the reader does not stay")
 
     def close(self) -> None:
         """End the child. The next mail gets a new one."""
-        if self._line:
-            self._line.close()
-        if self._child:
-            self._child.kill()
-            self._child.communicate()
-        self._child = self._line = None
-        self._busy = False
+        self._end()
+        self._nursery.close()
 
     def __enter__(self) -> Self:
         return self
@@ -78,9 +69,10 @@ class Reader:
         self.close()
 
     def _ask(self, raw: bytes | Path, keep: Keep) -> Mail:
-        line = self._line or self._start()
         self._busy = True
         until = time.monotonic() + self._patience
+        self._child = self._child or self._nursery.child(until=until, meanwhile=self._beat)
+        line = self._child.line
         frames.send(line, raw, until=until)
         head = json.loads(frames.receive(line, until=until, meanwhile=self._beat))
         for described in head["files"]:
@@ -89,33 +81,25 @@ class Reader:
         self._busy = False
         return mails.from_json(head["mail"])
 
-    def _start(self) -> socket.socket:
-        self._line, theirs = socket.socketpair()
-        with theirs:
-            self._child = subprocess.Popen(
-                [sys.executable, "-B", *self._command],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                cwd=_ROOT,
-                env={"LANG": "C.UTF-8"},
-            )
-        return self._line
+    def _end(self) -> None:
+        if self._child and not self._child.end():
+            self._nursery.close()
+        self._child, self._busy = None, False
 
     def _last_words(self) -> str:
         """Why the child went: the signal that ended it, or the last line of its traceback. Empty where it had been idle."""
-        assert self._child
-        assert self._line
-        self._line.close()
-        try:
-            _, said = self._child.communicate(timeout=2)
-        except subprocess.TimeoutExpired:
-            return "the reader closed its line and stayed"
-        if self._child.returncode == 0:
+        if not self._child:
             return ""
-        if self._child.returncode == -signal.SIGXCPU:
+        try:
+            code, last = self._child.last_words()
+        except TimeoutError:
+            return "the reader closed its line and stayed"
+        except frames.Broken:
+            return ""
+        if code == 0:
+            return ""
+        if code == -signal.SIGXCPU:
             return "reading it took too much computing time"
-        if self._child.returncode < 0:
-            return f"the reader was ended by {signal.Signals(-self._child.returncode).name}"
-        last = said.decode("utf-8", "replace").strip().rpartition("\n")[2]
+        if code < 0:
+            return f"the reader was ended by {signal.Signals(-code).name}"
         return "reading it took too much memory" if last.startswith("MemoryError") else f"the reader failed: {last[:300]}"

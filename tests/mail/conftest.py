@@ -87,7 +87,7 @@ class Desk:
     def process(self) -> None:
         """Give every mail that waits its outcome."""
         processor = Processor(self.database, self.settings(), reader=self.reader, beat=lambda: None)
-        for id in processor.waiting():
+        for id in [*processor.failed_before(), *processor.waiting()]:
             processor.process(id)
 
     def ledger(self) -> list[InboundMail]:

@@ -21,9 +21,10 @@ from app.files.disk import Blobs
 from app.intake import actions
 from app.intake.reader import Keep, Reader
 from app.intake.rules.mail import Mail
+from app.intake.rules.states import MailState
 from app.ops.health import BEAT_MOST
 from tests.mail.conftest import Desk
-from tests.mail.imap_server import Server
+from tests.mail.imap_server import Server, eventually
 from tests.unit.intake.letters import mail
 from tests.unit.intake.test_reader import HOSTILE
 
@@ -58,6 +59,8 @@ REASONS = {
     "computes": "reading it took too much computing time",
     "hangs": "reading it took longer than 4 s",
 }
+# A second of computing takes longer than the patience where many want to compute.
+WHERE_CROWDED = {REASONS["computes"]: {REASONS["computes"], REASONS["hangs"]}}
 
 
 class Counting(Reader):
@@ -94,6 +97,36 @@ def mixed(good: int, poison: dict[str, int], hostile: int) -> tuple[list[bytes],
     return [raw for raw in woven if raw is not None], bad
 
 
+class Interrupted(Reader):
+    """Remembers the subjects in the order of the tries; while it tries the fourth, something happens."""
+
+    def __init__(self, happens: Callable[[], None], **options: Any) -> None:
+        super().__init__(**options)
+        self._happens = happens
+        self.order: list[str] = []
+
+    def read(self, raw: bytes | Path, keep: Keep) -> Mail:
+        assert isinstance(raw, bytes)
+        self.order.append(raw.partition(b"Subject: ")[2].partition(b"\r\n")[0].decode())
+        if len(self.order) == 4:
+            self._happens()
+        return super().read(raw, keep)
+
+
+def test_a_mail_that_comes_does_not_wait_for_the_tries_of_those_that_failed(desk: Desk, peer: Server) -> None:
+    def good_comes() -> None:
+        peer.add(mail("Ordinary.", subject="good", mail_id="<good@acme.example>"))
+        eventually(poller._arrived.is_set)
+
+    worker: Any = SimpleNamespace(settings=desk.boot(), stop=threading.Event(), beat=lambda: None)
+    with Interrupted(good_comes, command=("-c", FAULTY)) as reader:
+        poller = Poller(worker, desk.database, reader)
+        peer.add(*(mail("poison: ends", subject=name, mail_id=f"<{name}@x>") for name in ("p1", "p2", "p3")))
+        until(poller, lambda: [row.state for row in desk.ledger()] == [MailState.QUARANTINED] * 3 + [MailState.DONE], within=60)
+        poller.close()
+    assert reader.order == ["p1", "p2", "p3", "p1", "good", "p2", "p3", "p1", "p2", "p3"]
+
+
 def prove(desk: Desk, peer: Server, *, good: int, poison: dict[str, int], hostile: int, within: float) -> None:
     mails, bad = mixed(good, poison, hostile)
     beats = [time.monotonic()]
@@ -124,7 +157,8 @@ def prove(desk: Desk, peer: Server, *, good: int, poison: dict[str, int], hostil
             id, state, reason, attempts = found[sha256]
             assert reader.tries[sha256] == attempts + (state == "done") <= 3
             if raw in bad:
-                assert (state, reason, attempts) == ("quarantined", bad[raw], 3)
+                assert (state, attempts) == ("quarantined", 3)
+                assert reason in WHERE_CROWDED.get(bad[raw], {bad[raw]})
             elif b"Ordinary" in raw:
                 assert state == "done"
             with desk.database.transaction() as s:

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
@@ -32,14 +33,15 @@ def kept(reader: Reader, raw: bytes) -> Kept:
 
 
 def stand_in(script: str, patience: float = 5.0) -> Reader:
-    """A reader whose child runs this instead."""
+    """A reader whose children run this instead."""
     start = (
         "import socket, sys, os, time, resource, signal\n"
-        "from app.intake import frames\n"
-        "s = socket.socket(fileno=0)\n"
-        "raw = frames.receive(s)\n"
+        "from app.intake import frames, nursery\n"
+        "def serve():\n"
+        " s = socket.socket(fileno=0)\n"
+        " raw = frames.receive(s)\n"
     )
-    return Reader(patience=patience, command=("-c", start + script))
+    return Reader(patience=patience, command=("-c", f"{start}{indent(script, ' ')}\nnursery.keep(serve)"))
 
 
 def test_it_reads_a_mail_and_hands_over_its_files(reader: Reader) -> None:
@@ -73,9 +75,9 @@ HOSTILE = {
 def test_a_hostile_mail_is_read_within_five_seconds(reader: Reader, evil: bytes) -> None:
     reader.read(mail(), lambda *_: None)
     assert reader._child
-    before = cpu.of_process(reader._child.pid)
+    before = cpu.of_process(reader._child.number)
     reader.read(evil, lambda *_: None)
-    assert cpu.of_process(reader._child.pid) - before < 5
+    assert cpu.of_process(reader._child.number) - before < 5
 
 
 def test_a_mail_of_fifty_thousand_parts_says_that_some_are_missing(reader: Reader) -> None:
@@ -154,9 +156,9 @@ def test_the_child_knows_no_secret_and_has_its_limits(monkeypatch: pytest.Monkey
         reader.read(mail(), lambda *_: None)
         child = reader._child
         assert child is not None
-        environment = os.read(os.open(f"/proc/{child.pid}/environ", os.O_RDONLY), 65536)
-        limits = os.read(os.open(f"/proc/{child.pid}/limits", os.O_RDONLY), 65536).decode()
-        held = sorted(each.name for each in Path(f"/proc/{child.pid}/fd").iterdir())
+        environment = os.read(os.open(f"/proc/{child.number}/environ", os.O_RDONLY), 65536)
+        limits = os.read(os.open(f"/proc/{child.number}/limits", os.O_RDONLY), 65536).decode()
+        held = sorted(each.name for each in Path(f"/proc/{child.number}/fd").iterdir())
     assert b"secret" not in environment
     assert held == ["0", "1", "2"]
     assert limits.split("Max address space")[1].split()[0] == str(512 * 1024 * 1024)
@@ -188,9 +190,9 @@ def test_reading_a_large_mail_takes_little_more_than_three_times_its_size(media_
     with Reader() as reader:
         reader.read(mail("<p>small"), lambda *_: None)
         assert reader._child
-        before = _most(reader._child.pid)
+        before = _most(reader._child.number)
         reader.read(raw, lambda *_: None)
-        assert _most(reader._child.pid) - before < 3 * len(raw) + 40_000_000
+        assert _most(reader._child.number) - before < 3 * len(raw) + 40_000_000
 
 
 def _most(process: int) -> int:
