@@ -2,6 +2,7 @@
 
 import base64
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -132,6 +133,51 @@ def test_the_next_mail_gets_a_new_child() -> None:
         with pytest.raises(Unreadable):
             reader.read(mail(sender="evil"), lambda *_: None)
         assert reader.read(mail("good"), lambda *_: None).text == "good"
+
+
+FALLS = """
+import os
+from app.intake import child
+real = child.read.mail
+child.read.mail = lambda raw: os._exit(3) if raw.startswith(b"From: evil") else real(raw)
+child.main()
+"""
+
+
+def test_a_child_that_fell_is_followed_by_one_forked_from_the_same_process() -> None:
+    with Reader(command=("-c", FALLS)) as reader:
+        first = _born(reader, mail("one"))
+        with pytest.raises(Unreadable):
+            reader.read(mail(sender="evil"), lambda *_: None)
+        second = _born(reader, mail("two"))
+    assert first[0] == second[0]
+    assert first[1] != second[1]
+
+
+def _born(reader: Reader, raw: bytes) -> tuple[int, int]:
+    """The numbers of the process it was forked from, and its own."""
+    reader.read(raw, lambda *_: None)
+    assert reader._child
+    assert reader._nursery._process
+    return reader._nursery._process.pid, reader._child.number
+
+
+@pytest.mark.parametrize(
+    "goes", ["with its child, for want of work", "without one, for want of work", "killed, and its child too"]
+)
+def test_what_children_are_forked_from_may_go_too(goes: str) -> None:
+    script = "from app.intake import child, nursery; nursery.IDLE = 0.2; child.main()"
+    with Reader(command=("-c", script)) as reader:
+        first, child = _born(reader, mail("one"))
+        process = reader._nursery._process
+        assert process
+        if goes == "killed, and its child too":
+            process.kill()
+            os.kill(child, signal.SIGKILL)
+        if goes == "without one, for want of work":
+            reader._end()
+        process.wait(5)
+        assert _born(reader, mail("two"))[0] != first
 
 
 def test_a_child_that_went_for_want_of_work_is_no_failure() -> None:
