@@ -1,7 +1,7 @@
 """A process that has loaded what reading takes, reads nothing itself, and has a child forked from it for whoever asks.
 
 A child that falls costs a few milliseconds like this; loading the parsers anew takes thirty times as long. Both sides speak
-over the nursery's standard input: asked with two descriptors (the child's line, and where its last words go), it tells the child's
+over the nursery's standard input: asked with two descriptors (the child's line, and where its last words go), it tells a child's
 number, and its exit code when it has ended. It buries a child only when it is asked for the next one: until then the number is
 nobody else's, so that whoever kills by it kills no other.
 """
