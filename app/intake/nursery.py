@@ -42,18 +42,22 @@ class Child:
         with open(self._words, "rb", closefd=False) as said:
             return self._code, said.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
 
-    def end(self) -> bool:
-        """Kill it, if it isn't dead; whether its nursery has another one."""
+    def kill(self) -> None:
+        """End it, if it hasn't ended."""
         self.line.close()
+        os.close(self._words)
+        if self._code is None and not select.select([self._control], [], [], 0)[0]:
+            with suppress(ProcessLookupError):
+                os.kill(self.number, signal.SIGKILL)
+
+    def end(self) -> bool:
+        """The same, and until it has ended; whether its nursery has another one."""
+        self.kill()
         try:
             if self._code is None:
-                if not select.select([self._control], [], [], 0)[0]:  # else it has ended by itself
-                    os.kill(self.number, signal.SIGKILL)
                 self._wait()
-        except (TimeoutError, frames.Broken, ProcessLookupError):
+        except (TimeoutError, frames.Broken):
             return False
-        finally:
-            os.close(self._words)
         return self._code != 0
 
     def _wait(self) -> None:

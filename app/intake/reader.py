@@ -59,8 +59,10 @@ class Reader:
 
     def close(self) -> None:
         """End the child. The next mail gets a new one."""
-        self._end()
+        if self._child:
+            self._child.kill()
         self._nursery.close()
+        self._child, self._busy = None, False
 
     def __enter__(self) -> Self:
         return self
