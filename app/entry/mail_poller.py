@@ -9,7 +9,7 @@ from app import config
 from app.config import Settings
 from app.db.bell import Bell
 from app.db.locks import Keeper
-from app.db.session import Database, DatabaseGone
+from app.db.session import Database, DatabaseGone, InUse, TookTooLong
 from app.entry.loop import Worker, worker
 from app.intake import queries
 from app.intake.by_smtp import WAKE
@@ -22,6 +22,7 @@ from app.intake.watch import Watch
 
 LOOK_AROUND = 5.0  # seconds between looks for mailboxes, and for mails that somebody wants replayed
 LONGEST_PAUSE = 30.0
+PATIENCE = 20  # seconds for one statement: before the process gives no sign of life for so long that it is killed
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +97,7 @@ class Poller:
         self._arrived = threading.Event()
         self._keeper = Keeper(database.dsn, name=f"{config.process_name('mail-poller')} mailboxes")
         self._mailboxes: dict[int, Mailbox] = {}
+        self._doubtful: dict[int, None] = {}  # mails at which the database went away, the last one last
         self._looked_at = float("-inf")
         self._ear = Ear(database.dsn, self._arrived)
         self._ear.start()
@@ -143,29 +145,40 @@ class Poller:
     def _process(self) -> None:
         """Each mail that waits, once.
 
-        One whose bytes the disk doesn't give, or whose files it doesn't take, waits; the others go on. Raises its OSError.
+        One whose bytes the disk doesn't give, whose files it doesn't take, or that needs what somebody has locked, waits, and
+        the others go on. Raises what kept it.
         """
-        refused = None
+        refused: OSError | DatabaseGone | None = None
         for id in self._in_turn():
             if self._stop.is_set():
                 return
             try:
                 self._process_one(id)
-            except OSError as wrong:
+            except (OSError, InUse, TookTooLong) as wrong:
                 refused = wrong
+            except DatabaseGone:  # by chance or by this mail: from now on others come first
+                self._doubtful.pop(id, None)
+                self._doubtful[id] = None
+                raise
+            else:
+                self._doubtful.pop(id, None)
         self._tell_settled()
         if refused:
             raise refused
 
     def _in_turn(self) -> Iterator[int]:
-        """Mails that nobody has tried, then those that failed before: these give way to what comes meanwhile."""
-        again = self._processor.failed_before()
+        """Mails that nobody has tried, then those that failed before, then those at which the database went away.
+
+        Those behind the first give way to what comes meanwhile.
+        """
+        doubtful = [*self._doubtful]
+        behind = [*(id for id in self._processor.failed_before() if id not in doubtful), *doubtful]
         last = 0
         while waiting := self._processor.waiting(after=last):
-            yield from waiting
+            yield from (id for id in waiting if id not in doubtful)
             last = waiting[-1]
             self._tell_settled()
-        for id in again:
+        for id in behind:
             yield id
             if self._arrived.is_set():
                 return
@@ -215,7 +228,7 @@ class Poller:
 def main() -> None:
     """Run until told to stop."""
     me = worker("mail-poller")
-    database = Database(me.settings.database_dsn, pool=5, patience=60, name=me.name)
+    database = Database(me.settings.database_dsn, pool=5, patience=PATIENCE, name=me.name)
     with Reader(beat=me.beat) as reader:
         poller = Poller(me, database, reader)
         me.run(poller.once)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from app.config import Settings
 from app.core.errors import DeskError
-from app.db.session import Database, DatabaseGone
+from app.db.session import Database, DatabaseGone, TookTooLong
 from app.db.session import now as database_now
 from app.files import actions as files
 from app.files.actions import File
@@ -19,6 +19,7 @@ from app.intake.rules.mail import Found, Mail
 from app.outbox.house import house
 
 AT_ONCE = 100
+TOO_LONG = "the database took too long over it"
 
 
 class Processor:
@@ -54,27 +55,36 @@ class Processor:
             return list(queries.failed_before(c))
 
     def process(self, id: int) -> None:
-        """One mail. A mail that can't be read keeps its row, and after three tries gets before a person as it came."""
+        """One mail. Raises DatabaseGone, and OSError; then it was not the mail's fault.
+
+        One that can't be read, or that the database takes too long over, keeps its row; after three tries it gets before a
+        person as it came.
+        """
         self._beat()
+        try:
+            self._try(id)
+        except TookTooLong:
+            self.failed(id, TOO_LONG)
+        except DatabaseGone:
+            raise  # a DeskError too
+        except (Unreadable, DeskError) as wrong:
+            self.failed(id, str(wrong))
+
+    def _try(self, id: int) -> None:
         if self._withheld(id):
             self._show_withheld(id)
             return
         with self._database.reading() as c:
             raw = actions.kept(c, self._settings, id) or b""
         found: list[File] = []
-        try:
-            mail = self._reader.read(raw, lambda file: found.append(self._found(file)))
-            self._beat()
-            checked = self._checked(id, mail, raw)
-            self._beat()
-            with self._database.transaction() as s:
-                ours = house(self._settings, others=queries.addresses(s))
-                gate = self._settings.accept_gate
-                outcomes.settle(s, id, mail, found, house=ours, gate=gate, checked=checked, now=database_now(s))
-        except DatabaseGone:
-            raise  # a DeskError too, but not the mail's fault
-        except (Unreadable, DeskError) as wrong:
-            self.failed(id, str(wrong))
+        mail = self._reader.read(raw, lambda file: found.append(self._found(file)))
+        self._beat()
+        checked = self._checked(id, mail, raw)
+        self._beat()
+        with self._database.transaction() as s:
+            ours = house(self._settings, others=queries.addresses(s))
+            gate = self._settings.accept_gate
+            outcomes.settle(s, id, mail, found, house=ours, gate=gate, checked=checked, now=database_now(s))
 
     def _checked(self, id: int, mail: Mail, raw: bytes | Path) -> Checked:
         """Whether it is from the address it names. Our own SMTP server writes its result above everything else."""
@@ -86,13 +96,18 @@ class Processor:
 
     def failed(self, id: int, reason: str) -> None:
         """Count a failed try; after the last one show the mail to a person."""
+        self._beat()
         with self._database.transaction() as s:
             last = actions.attempted(s, id, reason)
-        if last:
-            original = self._keep(f"mail-{id}.eml", self._raw(id))
+        if not last:
+            return
+        original = self._keep(f"mail-{id}.eml", self._raw(id))
+        try:
             with self._database.transaction() as s:
                 gate = self._settings.accept_gate
                 outcomes.quarantine(s, id, reason, original, gate=gate, now=database_now(s))
+        except TookTooLong:
+            self.give_up(id, reason)
 
     def give_up(self, id: int, reason: str) -> None:
         """Set a mail aside for which not even a ticket could be made."""
