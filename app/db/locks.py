@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import LiteralString
@@ -10,6 +11,9 @@ import psycopg
 from sqlalchemy import Connection, func, select
 
 from app.db.session import DatabaseGone, Session, plainly
+
+LEASE = 120  # seconds
+RENEW = 20.0  # seconds
 
 
 def _key(name: str) -> int:
@@ -33,7 +37,8 @@ class Keeper:
     """The locks that a process holds for long, all of them on one connection: as many as there are cost no more than one.
 
     They end when they are let go, and with the process; so does the connection, with the last of them. Where it breaks, all are
-    lost, and `check` tells.
+    lost, and `check` tells. A process that is stopped doesn't end, and its connection doesn't break: PostgreSQL ends it when
+    nobody has renewed it for LEASE seconds.
     """
 
     def __init__(self, dsn: str, *, name: str) -> None:
@@ -41,6 +46,7 @@ class Keeper:
         self._guard = threading.Lock()
         self._held: set[str] = set()
         self._connection: psycopg.Connection | None = None
+        self._renew_at = float("-inf")
 
     @contextmanager
     def trying(self, name: str) -> Iterator[Lock | None]:
@@ -52,6 +58,18 @@ class Keeper:
             if lock is not None:
                 self._let_go(name, lock._connection)
 
+    def renew(self) -> None:
+        """Show that this process is not stopped. To be called often; now and then the database is asked."""
+        if time.monotonic() < self._renew_at or not self._guard.acquire(blocking=False):  # whoever has it asks at this moment
+            return
+        try:
+            self._renew_at = time.monotonic() + RENEW
+            if self._connection is not None:
+                with suppress(psycopg.OperationalError):  # `check` tells
+                    self._ask("SELECT 1", ())
+        finally:
+            self._guard.release()
+
     def check(self, connection: psycopg.Connection) -> None:
         """Whether this connection still holds what it was asked to."""
         with self._guard, plainly():
@@ -62,8 +80,9 @@ class Keeper:
     def _try(self, name: str) -> Lock | None:
         with self._guard, plainly():
             if self._connection is None:
+                limits = f"-c statement_timeout=5s -c idle_session_timeout={LEASE}s"
                 self._connection = psycopg.connect(
-                    self._dsn, autocommit=True, connect_timeout=5, application_name=self._name, options="-c statement_timeout=5s"
+                    self._dsn, autocommit=True, connect_timeout=5, application_name=self._name, options=limits
                 )
             if name in self._held or not self._ask("SELECT pg_try_advisory_lock(%s)", (_key(name),)):
                 self._drop_idle()

@@ -91,8 +91,9 @@ class Poller:
     def __init__(self, worker: Worker, database: Database, reader: Reader) -> None:
         self._settings = worker.settings
         self._database = database
-        self._processor = Processor(database, worker.settings, reader=reader, beat=worker.beat, names=Names().for_a_mail)
-        self._redoing: Redoing | None = Redoing(database, worker.settings, reader=reader, beat=worker.beat)
+        self._alive = worker.beat
+        self._processor = Processor(database, worker.settings, reader=reader, beat=self._beat, names=Names().for_a_mail)
+        self._redoing: Redoing | None = Redoing(database, worker.settings, reader=reader, beat=self._beat)
         self._stop = worker.stop
         self._arrived = threading.Event()
         self._keeper = Keeper(database.dsn, name=f"{config.process_name('mail-poller')} mailboxes")
@@ -106,6 +107,7 @@ class Poller:
 
     def once(self) -> float:
         """Look after the threads, process what waits, then wait a second for more."""
+        self._keeper.renew()
         if self._canaries.ident is None:  # not before the database is as this version needs it
             self._canaries.start()
         if time.monotonic() - self._looked_at >= LOOK_AROUND:
@@ -131,6 +133,10 @@ class Poller:
         until = time.monotonic() + 0.7
         for mailbox in self._mailboxes.values():
             mailbox.join(max(until - time.monotonic(), 0))
+
+    def _beat(self) -> None:
+        self._alive()
+        self._keeper.renew()
 
     def _look_after_mailboxes(self) -> None:
         with self._database.transaction() as s:

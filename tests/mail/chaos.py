@@ -100,6 +100,7 @@ class Pollers:
     def __init__(self, desk: Desk, **different: str) -> None:
         self.desk, self.different = desk, different
         self.alive: dict[str, subprocess.Popen[bytes]] = {}
+        self.command: tuple[str, ...] = ("-m", "app.entry.mail_poller")
         self._started = 0
         (desk.folder / "app").mkdir(exist_ok=True)
         (desk.folder / "app" / "ready").touch()
@@ -109,8 +110,7 @@ class Pollers:
         self._started += 1
         name = f"poller-{self._started}"
         environ = {"PATH": os.environ["PATH"], "SUPERVISOR_PROCESS_NAME": name, **self.desk.environ(**self.different)}
-        command = [sys.executable, "-m", "app.entry.mail_poller"]
-        self.alive[name] = subprocess.Popen(command, cwd=ROOT, env=environ, stderr=subprocess.DEVNULL)
+        self.alive[name] = subprocess.Popen([sys.executable, *self.command], cwd=ROOT, env=environ, stderr=subprocess.DEVNULL)
         return name
 
     def kill(self, name: str) -> None:
@@ -162,8 +162,12 @@ class Chaos:
 
     def pause(self, name: str) -> None:
         """Stop it, and let the database take it for dead: another may take the mailbox."""
-        self.pollers.alive[name].send_signal(signal.SIGSTOP)
+        self.stop(name)
         self.db.execute(_LOST, [name])
+
+    def stop(self, name: str) -> None:
+        """Stop it. Its connections live on."""
+        self.pollers.alive[name].send_signal(signal.SIGSTOP)
 
     def at_wire(
         self, step: str, begin: Callable[[], object], *, act: Callable[[str], None] | None = None, cut_after: int = 0

@@ -3,7 +3,7 @@
 import random
 import signal
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import pytest
@@ -21,6 +21,7 @@ CUT, ANY = "cut", "any time"
 STEADY = (*(step for step in WIRE if not step.startswith(("LOGIN", "SELECT"))), CUT, *DATABASE)
 EVERY = (*WIRE, CUT, *DATABASE)
 SMOKE = ("FETCH BODY came", "FETCH BODY told", CUT, "STORE came", "STORE done", *DATABASE, ANY)
+HASTY = "from app.db import locks; locks.LEASE, locks.RENEW = 3, 0.5; from app.entry import mail_poller; mail_poller.main()"
 KILLS = 25  # for each of eight seeds: 200 in all
 
 
@@ -136,29 +137,44 @@ def test_fifty_kills_on_a_real_mail_server_lose_and_double_nothing(desk: Desk) -
     ],
 )
 def test_a_poller_that_was_paused_past_its_lease_and_goes_on_loses_and_doubles_nothing(desk: Desk, step: str) -> None:
-    server = desk.server
-
-    def flagged() -> int:
-        return len(server.flagged(r"\Seen"))
-
     with chaos(desk, seed=59) as whole:
-        paused = whole.pollers.start()
-        server.add(*whole.mails(3))
-        eventually(lambda: flagged() == len(server.mails), within=30)
-        begin = partial(server.add, *whole.mails(6))
-        if step in DATABASE:
-            whole.at_database(step, begin, act=whole.pause)
-        else:
-            whole.at_wire(step, begin, act=whole.pause)
-        other = whole.pollers.start()
-        server.add(*whole.mails(4))
-        eventually(lambda: flagged() == len(server.mails), within=30)
-        whole.pollers.alive[paused].send_signal(signal.SIGCONT)
-        server.add(*whole.mails(4))
-        eventually(lambda: flagged() == len(server.mails), within=30)
-        whole.pollers.kill(other)  # so that the one that was paused has the mailbox again
-        server.add(*whole.mails(4))
-        whole.prove(flagged=flagged, on_server=len(server.mails), renumbered=False)
+        stopped_and_continued(whole, step, whole.pause)
+
+
+# A transaction that was begun is ended by the database after a minute.
+@pytest.mark.parametrize(
+    "step", ["FETCH BODY done", *(pytest.param(each, marks=pytest.mark.slow) for each in ("STORE done", "an outcome is written"))]
+)
+@pytest.mark.timeout(300)
+def test_a_poller_that_is_stopped_gives_its_mailbox_up_and_going_on_loses_and_doubles_nothing(desk: Desk, step: str) -> None:
+    with chaos(desk, seed=60) as whole:
+        whole.pollers.command = ("-c", HASTY)
+        stopped_and_continued(whole, step, whole.stop)
+
+
+def stopped_and_continued(whole: Chaos, step: str, stop: Callable[[str], None]) -> None:
+    server = whole.desk.server
+
+    def told() -> bool:
+        return len(server.flagged(r"\Seen")) == len(server.mails)
+
+    paused = whole.pollers.start()
+    server.add(*whole.mails(3))
+    eventually(told, within=30)
+    begin = partial(server.add, *whole.mails(6))
+    if step in DATABASE:
+        whole.at_database(step, begin, act=stop)
+    else:
+        whole.at_wire(step, begin, act=stop)
+    other = whole.pollers.start()
+    server.add(*whole.mails(4))
+    eventually(told, within=100)
+    whole.pollers.alive[paused].send_signal(signal.SIGCONT)
+    server.add(*whole.mails(4))
+    eventually(told, within=30)
+    whole.pollers.kill(other)  # so that the one that was paused has the mailbox again
+    server.add(*whole.mails(4))
+    whole.prove(flagged=lambda: len(server.flagged(r"\Seen")), on_server=len(server.mails), renumbered=False)
 
 
 def test_each_mail_three_times_in_two_mailboxes_at_once_stands_once_in_each_and_an_answer_once_in_all(desk: Desk) -> None:

@@ -11,11 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
-from app.db.locks import Keeper
-from app.db.session import DatabaseGone
 from app.db.session import now as database_now
 from app.files.disk import Blobs
 from app.intake import by_smtp, imap, wire
@@ -321,44 +318,6 @@ def test_it_looks_back_after_every_reconnection_and_every_six_hours(
     watch.turn()
     watch.turn()
     assert looked == [0, 7, 14, 20]
-
-
-class TestLocks:
-    """Those of a process are all on one connection."""
-
-    @pytest.fixture
-    def keeper(self, desk: Desk) -> Keeper:
-        return Keeper(desk.database.dsn, name="first")
-
-    def test_nobody_else_gets_what_is_held_and_everybody_what_was_let_go(self, desk: Desk, keeper: Keeper) -> None:
-        other = Keeper(desk.database.dsn, name="second")
-        with keeper.trying("a") as mine, other.trying("a") as theirs, keeper.trying("a") as again, other.trying("b") as b:
-            assert (mine is None, theirs, again, b is None) == (False, None, None, False)
-            mine.check()  # type: ignore[union-attr]
-        with other.trying("a") as theirs:
-            assert theirs is not None
-
-    def test_a_hundred_cost_one_connection(self, desk: Desk, keeper: Keeper) -> None:
-        held = [keeper.trying(str(n)) for n in range(100)]
-        assert all(each.__enter__() for each in held)
-        with psycopg.connect(desk.database.dsn) as c:
-            [[connections]] = c.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'first'").fetchall()
-        assert connections == 1
-        for each in held:
-            each.__exit__(None, None, None)
-        assert keeper._connection is None
-
-    def test_a_broken_connection_loses_all_and_tells_so(self, desk: Desk, keeper: Keeper) -> None:
-        with keeper.trying("a") as lock:
-            with psycopg.connect(desk.database.dsn, autocommit=True) as c:
-                c.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'first'")
-            for _ in range(2):
-                with pytest.raises(DatabaseGone):
-                    lock.check()  # type: ignore[union-attr]
-            with keeper.trying("a") as anew:
-                assert anew is not None
-                with pytest.raises(DatabaseGone):
-                    lock.check()  # type: ignore[union-attr]
 
 
 def test_a_wrong_password_for_a_day_of_faked_time_is_few_tries_and_few_lines(
