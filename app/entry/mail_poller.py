@@ -18,6 +18,7 @@ from app.intake.dns import Names
 from app.intake.processing import Processor
 from app.intake.reader import Reader
 from app.intake.redoing import Redoing
+from app.intake.sweeping import Sweeper
 from app.intake.watch import Watch
 
 LOOK_AROUND = 5.0  # seconds between looks for mailboxes, and for mails that somebody wants replayed
@@ -102,14 +103,18 @@ class Poller:
         self._looked_at = float("-inf")
         self._ear = Ear(database.dsn, self._arrived)
         self._ear.start()
-        canaries = Canaries(database, worker.settings)
-        self._canaries = Turning("canaries", canaries.turn, "looking for silence failed", threading.Event())
+        canaries, sweeper = Canaries(database, worker.settings), Sweeper(database, worker.settings)
+        self._beside = (
+            Turning("canaries", canaries.turn, "looking for silence failed", threading.Event()),
+            Turning("sweeper", sweeper.turn, "removing the bytes of mails that were never taken failed", threading.Event()),
+        )
 
     def once(self) -> float:
         """Look after the threads, process what waits, then wait a second for more."""
         self._keeper.renew()
-        if self._canaries.ident is None:  # not before the database is as this version needs it
-            self._canaries.start()
+        for thread in self._beside:
+            if thread.ident is None:  # not before the database is as this version needs it
+                thread.start()
         if time.monotonic() - self._looked_at >= LOOK_AROUND:
             self._look_after_mailboxes()
             self._arrived.set()
@@ -127,7 +132,8 @@ class Poller:
     def close(self) -> None:
         """Let the threads finish what takes less than a second."""
         self._ear.ending.set()
-        self._canaries.ending.set()
+        for thread in self._beside:
+            thread.ending.set()
         for mailbox in self._mailboxes.values():
             mailbox.ending.set()
         until = time.monotonic() + 0.7

@@ -47,7 +47,7 @@ def test_a_mail_on_port_25_is_a_ticket_in_a_moment_and_the_door_is_watched_like_
     root = desk.signed_in()
 
     shown = bring(desk, "Straight to you")
-    eventually(lambda: [ticket["subject"] for ticket in root.tickets()] == ["Straight to you"], within=5)
+    eventually(lambda: [ticket["subject"] for ticket in root.tickets()] == ["Straight to you"], within=20)
     with shake(desk) as nginx:
         assert nginx.getpeercert(binary_form=True) == shown
     eventually(lambda: len(desk.mail.inbox(CAROL)) == 1, within=15)

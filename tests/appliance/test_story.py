@@ -22,7 +22,7 @@ def ticket_about(staff: Client, subject: str) -> dict[str, Any]:
         found[:] = [ticket for ticket in staff.tickets() if ticket["subject"] == subject]
         return bool(found)
 
-    eventually(there, within=15, every=0.3)
+    eventually(there, within=30, every=0.3)
     assert len(found) == 1
     return found[0]
 
@@ -65,10 +65,10 @@ def test_a_mail_becomes_a_ticket_and_its_answer_arrives_in_the_same_thread(desk:
     assert re.fullmatch(rf"ATUM Desk <support\+t{number}\.[a-z2-7]{{16}}@desk\.example>", str(answer["Reply-To"]))
     assert "Pull the plug, then call us." in text_of(answer)
     assert f"https://localhost/tickets/{number}" in text_of(answer)
-    eventually(lambda: alice.get(f"/tickets/{number}/messages")["items"][1]["deliveries"][0]["state"] == "sent", within=5)
+    eventually(lambda: alice.get(f"/tickets/{number}/messages")["items"][1]["deliveries"][0]["state"] == "sent", within=20)
 
     desk.mail.answer(answer, "Thank you, it is out.")
-    eventually(lambda: len(alice.get(f"/tickets/{number}/messages")["items"]) == 3, within=15)
+    eventually(lambda: len(alice.get(f"/tickets/{number}/messages")["items"]) == 3, within=30)
     third = alice.get(f"/tickets/{number}/messages")["items"][2]
     assert third["text"].startswith("Thank you, it is out.")
     assert alice.get(f"/tickets/{number}")["status"] == "in_progress"
@@ -80,7 +80,7 @@ def test_an_answer_finds_its_ticket_by_its_references_alone(desk: Appliance, ali
     number = ticket_about(alice, "The door squeaks")["number"]
     receipt = arrived(desk, ERIN, f"[#{number}]")
     desk.mail.write("Something else", "It still squeaks.", sender=ERIN, In_Reply_To=receipt["Message-ID"])
-    eventually(lambda: len(alice.get(f"/tickets/{number}/messages")["items"]) == 2, within=15)
+    eventually(lambda: len(alice.get(f"/tickets/{number}/messages")["items"]) == 2, within=30)
 
 
 def test_a_strangers_answer_to_a_leaked_address_waits_for_a_say(desk: Appliance, alice: Client) -> None:
@@ -88,7 +88,7 @@ def test_a_strangers_answer_to_a_leaked_address_waits_for_a_say(desk: Appliance,
     number = ticket_about(alice, "A secret matter")["number"]
     receipt = arrived(desk, FRANK, f"[#{number}]")
     desk.mail.answer(receipt, "Tell me everything.", sender=MALLORY)
-    eventually(lambda: alice.get(f"/tickets/{number}/suggestions")["items"], within=15)
+    eventually(lambda: alice.get(f"/tickets/{number}/suggestions")["items"], within=30)
     [one] = alice.get(f"/tickets/{number}/suggestions")["items"]
     assert (one["sender"]["email"], one["text"].strip()) == (MALLORY, "Tell me everything.")
     assert len(alice.get(f"/tickets/{number}/messages")["items"]) == 1

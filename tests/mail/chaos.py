@@ -186,7 +186,7 @@ class Chaos:
         if cut_after:
             server.cut(cut_after)
         begin()
-        assert over.wait(45), f"it never came to {step}"
+        assert over.wait(90), f"it never came to {step}"
         server.moment, server.cut_after = lambda _: None, None
 
     def at_database(
@@ -196,7 +196,7 @@ class Chaos:
         self.db.execute("SELECT setval('chaos_count', 1, false)")
         self.db.execute("INSERT INTO chaos VALUES (%s, %s)", [step, nth])
         begin()
-        until = time.monotonic() + 45
+        until = time.monotonic() + 90
         while (found := self.db.execute(_WAITING).fetchone()) is None:
             assert time.monotonic() < until, f"it never came to {step}, {nth}"
             time.sleep(0.005)

@@ -160,7 +160,7 @@ def stopped_and_continued(whole: Chaos, step: str, stop: Callable[[str], None]) 
 
     paused = whole.pollers.start()
     server.add(*whole.mails(3))
-    eventually(told, within=30)
+    eventually(told, within=60)
     begin = partial(server.add, *whole.mails(6))
     if step in DATABASE:
         whole.at_database(step, begin, act=stop)
@@ -171,7 +171,7 @@ def stopped_and_continued(whole: Chaos, step: str, stop: Callable[[str], None]) 
     eventually(told, within=100)
     whole.pollers.alive[paused].send_signal(signal.SIGCONT)
     server.add(*whole.mails(4))
-    eventually(told, within=30)
+    eventually(told, within=60)
     whole.pollers.kill(other)  # so that the one that was paused has the mailbox again
     server.add(*whole.mails(4))
     whole.prove(flagged=lambda: len(server.flagged(r"\Seen")), on_server=len(server.mails), renumbered=False)

@@ -53,12 +53,12 @@ def test_idle_move_and_a_folder_numbered_anew(desk: Desk, real: Server, settings
         eventually(lambda: desk.mailbox().last_ok_at)
         for n in (1, 2):
             real.put(USER, letter(n))
-            eventually(lambda n=n: len(desk.ledger()) == n, within=20)  # type: ignore[misc]
+            eventually(lambda n=n: len(desk.ledger()) == n)  # type: ignore[misc]
         settled(desk, watch)
         assert compare(desk.database, settings, desk.mailbox()).on_server == 0
         desk.pretend(processed_folder=None)
         real.put(USER, letter(3))
-        eventually(lambda: len(desk.ledger()) == 3, within=20)
+        eventually(lambda: len(desk.ledger()) == 3)
         settled(desk, watch)
     before = desk.mailbox().uidvalidity
     in_the_container(
@@ -66,7 +66,7 @@ def test_idle_move_and_a_folder_numbered_anew(desk: Desk, real: Server, settings
     )
     real.put(USER, letter(4))
     with desk.watching(settings):
-        eventually(lambda: len(desk.ledger()) == 5, within=20)
+        eventually(lambda: len(desk.ledger()) == 5)
         desk.process()
         eventually(lambda: desk.mailbox().uidvalidity != before)
     with imap.opened(mailboxes.account(desk.mailbox(), settings)) as folder:

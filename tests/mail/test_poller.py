@@ -23,6 +23,7 @@ from app.entry.mail_poller import Poller
 from app.intake import outcomes
 from app.intake.rules.states import MailboxState, MailState
 from app.intake.watch import Watch
+from app.ops.health import BEAT_MOST
 from app.outbox.models import Letter
 from app.tickets import actions as tickets
 from app.tickets.models import Ticket
@@ -51,7 +52,7 @@ def until(poller: Poller, true: Any) -> None:
     """Round after round until it is so."""
     began = time.monotonic()
     while not true():
-        assert time.monotonic() - began < 15, "it did not come to pass"
+        assert time.monotonic() - began < 30, "it did not come to pass"
         poller.once()
 
 
@@ -69,11 +70,11 @@ def test_what_an_earlier_process_left_is_processed_first_of_all(desk: Desk, peer
     until(poller, lambda: desk.ledger()[0].state is MailState.DONE)
 
 
-def test_nobody_looks_for_silence_before_the_desk_is_ready(poller: Poller) -> None:
+def test_nothing_else_begins_before_the_desk_is_ready(poller: Poller) -> None:
     """Until then the database may be of an older version: what is read of it there is an error in the log."""
-    assert not poller._canaries.is_alive()
+    assert not any(thread.is_alive() for thread in poller._beside)
     poller.once()
-    assert poller._canaries.is_alive()
+    assert all(thread.is_alive() for thread in poller._beside)
 
 
 def test_a_thread_that_died_is_replaced(desk: Desk, peer: Server, poller: Poller, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,16 +191,16 @@ class TestTheProcess:
             yield process
             process.kill()
 
-    def test_it_beats_reads_says_little_and_ends_within_two_seconds(self, desk: Desk, peer: Server) -> None:
+    def test_it_beats_reads_says_little_and_ends_when_it_is_told_to(self, desk: Desk, peer: Server) -> None:
         desk.boot()
         peer.add(letter(1))
         with self.running(desk) as process:
             eventually(lambda: peer.flagged(r"\Seen"))
-            assert time.time() - (desk.folder / "app/heartbeat/mail-poller").stat().st_mtime < 3
+            assert time.time() - (desk.folder / "app/heartbeat/mail-poller").stat().st_mtime < BEAT_MOST
             began = time.monotonic()
             process.terminate()
             _, said = process.communicate()
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 15  # a quarter of the time between two looks
         assert process.returncode == 0
         assert [json.loads(line)["msg"] for line in said.splitlines()] == ["first look at a mailbox"]
 
@@ -214,6 +215,6 @@ class TestTheProcess:
                 process.send_signal(signal.SIGKILL)
             peer.logins = 0
         with self.running(desk):
-            eventually(lambda: peer.flagged(r"\Seen") == set(uids), within=30)
+            eventually(lambda: peer.flagged(r"\Seen") == set(uids), within=60)
         assert desk.count(Ticket) == len({row.ticket for row in desk.ledger()}) == len(desk.ledger()) == 60
         assert desk.mailbox().state is MailboxState.OK

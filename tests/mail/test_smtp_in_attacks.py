@@ -313,7 +313,7 @@ def test_five_hundred_who_only_hold_the_line_keep_no_mail_out(desk: Desk, door: 
         began = time.monotonic()
         with Client(door.port, source="127.0.0.3") as real:
             assert real.bring(mail("Real")).startswith("250")
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < smtp.IDLE / 2
     told = [record for record in caplog.records if record.name == "app.intake.smtp"]
     assert [record.getMessage() for record in told] == ["connections were refused"]
 
@@ -327,7 +327,7 @@ def test_five_hundred_slow_mails_from_everywhere_keep_no_mail_out(desk: Desk, do
         began = time.monotonic()
         with Client(door.port, source="127.0.0.3") as real:
             assert real.bring(mail("Real")).startswith("250")
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < smtp.IDLE / 2
         more = [held.enter_context(Client(door.port, source=f"127.0.2.{n + 1}")).greeting for n in range(21)]
         assert more.count(limits.FULL) == 1
     assert len(desk.ledger()) == 1

@@ -85,6 +85,7 @@ def test_a_signature_is_good_for_its_purpose_and_its_text_alone(one: str, other:
     assert SIGNER.matches("mail", one, signature.upper())
     assert not SIGNER.matches("reply", one, signature)
     assert SIGNER.matches("mail", other, signature) == (one == other)
+    assert not any(SIGNER.matches("mail", one, signature[:length]) for length in range(16))
 
 
 @pytest.mark.parametrize("made_up", ["", "a", "a" * 15, "a" * 16, "ä" * 16, "a" * 200])

@@ -13,7 +13,7 @@ from app.audit.models import Entry, Event
 from app.db.session import Database
 from app.db.session import now as database_now
 from app.files.disk import Blobs
-from app.intake import actions, floods, outcomes
+from app.intake import actions, floods, outcomes, suggestions
 from app.intake.folder import Fetched
 from app.intake.models import InboundMail, Mailbox
 from app.intake.rules import read
@@ -92,6 +92,14 @@ def test_whoever_was_disabled_gets_no_acknowledgement_and_their_mail_is_kept(des
 def test_our_own_addresses_get_none(desk: Desk) -> None:
     assert desk.deliver(letter(1, desk.house.address)).state is MailState.IGNORED
     assert desk.acknowledgements() == []
+
+
+def test_how_much_is_too_much_is_what_is_promised() -> None:
+    """Everything here counts by these; records 43, 44 and 48 say them."""
+    assert (opening.MOST_A_DAY, opening.MOST_TO_A_DOMAIN) == (5, 100)
+    assert (floods.MOST, floods.MOST_OF_STAFF, floods.WINDOW) == (30, 300, HOUR)
+    assert (life.MOST_REOPENED, life.REOPENED_WITHIN) == (5, HOUR)
+    assert suggestions.MOST_ON_ONE == 20
 
 
 def test_a_flood_stands_on_the_sender_s_last_ticket(desk: Desk) -> None:

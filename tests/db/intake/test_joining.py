@@ -1,5 +1,6 @@
 """Which ticket a mail goes on: its requester's own mail only, by falling certainty."""
 
+import base64
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from app.intake.rules.authentication import Verdict
 from app.intake.rules.states import MailState
 from app.outbox import actions as outbox
 from app.outbox.models import Letter
+from app.outbox.rules import conversation_index
 from app.sla import actions as sla
 from app.sla.models import Clock
 from app.tickets import actions as tickets
@@ -20,7 +22,7 @@ from app.tickets.models import Message, Watcher
 from app.tickets.rules import Status
 from tests.cast import Cast
 from tests.db.intake.conftest import Desk
-from tests.unit.intake.letters import mail
+from tests.unit.intake.letters import mail, multipart, part
 
 CAROL, MALLORY = "Carol <carol@acme.example>", "Mallory <mallory@evil.example>"
 
@@ -176,6 +178,23 @@ def test_what_it_answers_counts_more_than_the_references(desk: Desk, ticket: int
     assert other
     answered = {"In_Reply_To": Signs(desk, ticket).ours, "References": Signs(desk, other).ours}
     assert desk.deliver(mail("which?", mail_id="<3@acme.example>", **answered)).ticket == ticket
+
+
+def test_what_stands_in_the_text_or_in_a_file_or_in_headers_of_our_own_is_no_sign(desk: Desk, ticket: int) -> None:
+    """Anybody may quote or enclose a mail of ours, and what Outlook goes by is copied by every forward."""
+    ours, address = Signs(desk, ticket).ours, Signs(desk, ticket).address
+    said = f"Re: Help [#{ticket}] In-Reply-To: {ours} To: {address}"
+    enclosed = mail(said, to=address, subject=f"Help [#{ticket}]", mail_id="<in@acme.example>", In_Reply_To=ours)
+    index = base64.b64encode(conversation_index(desk.house.conversation(ticket), desk.now, 1)).decode()
+    strangers = [
+        multipart(part(said), part(enclosed, "message/rfc822"), part(enclosed, "application/octet-stream"), mail_id="<2@x>"),
+        mail(said, mail_id="<3@x>", X_Loop="support@desk.example", Thread_Index=index, Thread_Topic="Help"),
+        mail("x", mail_id="<4@x>", X_Desk_Ticket=str(ticket), X_ATUM_Ticket=str(ticket), Comments=ours, Keywords=f"[#{ticket}]"),
+    ]
+    for raw in strangers:
+        row = desk.deliver(raw, verdict=Verdict.PASS)
+        assert (row.state, row.ticket != ticket) == (MailState.DONE, True)
+    assert [m.text for m in desk.messages(ticket)] == ["first"]
 
 
 def test_an_answer_to_a_resolved_ticket_reopens_it(desk: Desk, ticket: int) -> None:

@@ -96,6 +96,12 @@ class TestTheSameMail:
         assert desk.deliver(mail("two")).state is MailState.DONE
         assert len(desk.tickets()) == 2
 
+    def test_without_a_message_id_is_known_again_and_nobody_else_s_is_taken_for_it(self, desk: Desk) -> None:
+        one, other = (mail(text, mail_id=None, Date="Mon, 23 Nov 2026 10:00:00 +0100") for text in ("one", "other"))
+        rows = [desk.deliver(raw) for raw in (one, other, b"Received: again\r\n" + one)]
+        assert [row.state for row in rows] == [MailState.DONE, MailState.DONE, MailState.DUPLICATE]
+        assert rows[2].ticket == rows[0].ticket != rows[1].ticket
+
     def test_in_two_mailboxes_is_a_ticket_for_each(self, desk: Desk) -> None:
         other = a_mailbox(desk.s, desk.now, "sales@desk.example")
         assert desk.deliver(mail()).state is MailState.DONE

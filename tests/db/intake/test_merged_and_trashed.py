@@ -3,6 +3,7 @@
 import threading
 from datetime import datetime
 
+import psycopg
 import pytest
 
 from app.db.session import Database, Session
@@ -15,6 +16,7 @@ from app.tickets.actions import Body, Source
 from app.tickets.models import Channel, Ticket
 from tests.cast import Cast, assemble
 from tests.db.intake.conftest import Desk
+from tests.mail.imap_server import eventually
 from tests.unit.intake.letters import mail
 from tests.unit.outbox.letters import a_house
 
@@ -33,7 +35,7 @@ def found(s: Session, number: int) -> Ticket:
 
 
 def test_it_lands_at_the_end_of_the_chain_and_after_an_unmerge_where_it_was_sent(desk: Desk, cast: Cast, ticket: int) -> None:
-    other, last = (desk.deliver(mail(text, mail_id=f"<{text}@acme.example>")).ticket for text in ("other", "last"))
+    other, last = (desk.deliver(mail(said, mail_id=f"<{said}@acme.example>")).ticket for said in ("other", "last"))
     assert other
     assert last
     merging.merge(desk.s, ticket, other, by=cast.alice, now=desk.now, reveal=True)
@@ -81,10 +83,16 @@ def test_one_that_is_unmerged_while_its_mail_waits_gets_its_mail_itself(database
         s.flush()
         waiting = threading.Thread(target=join)
         waiting.start()
-        waiting.join(0.3)
-        assert waiting.is_alive()
-    waiting.join(10)
+        eventually(lambda: blocked(database))
+    waiting.join()
     assert landed == [part]
+
+
+def blocked(database: Database) -> bool:
+    """Whether somebody waits for a row that somebody else holds."""
+    with psycopg.connect(database.dsn) as c:
+        waits = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        return bool(c.execute(waits).fetchall())
 
 
 def opened(s: Session, cast: Cast, now: datetime) -> int:

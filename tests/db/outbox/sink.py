@@ -39,7 +39,7 @@ class Sink:
     rcpt: deque[str] = field(default_factory=deque)
     data: deque[str] = field(default_factory=deque)
     drop: int = 0
-    before_accepting: Callable[[], None] = lambda: None
+    before_accepting: Callable[[], object] = lambda: None
     accepts: str = PASSWORD
 
     def account(self, **different: str | int | None) -> Account:

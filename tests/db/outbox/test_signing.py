@@ -101,7 +101,7 @@ def test_a_dns_server_that_is_silent_costs_seconds_and_no_letter(
     start = time.monotonic()
     with line(sink.account()) as carrier:
         outbox.carry(carrier, signatures(names, tmp_path))
-    assert time.monotonic() - start < 2 * PATIENCE
+    assert time.monotonic() - start < 4 * PATIENCE  # five letters
     assert len(sink.taken) == 5
     assert outbox.relay() is None
 

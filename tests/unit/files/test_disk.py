@@ -62,3 +62,13 @@ def test_what_is_there_already_may_be_of_somebody_who_was_killed_before_it_was_o
     monkeypatch.setattr(os, "fsync", lambda handle: synced.append(Path(f"/proc/self/fd/{handle}").readlink()))
     blobs.put(b"a picture")
     assert synced == [path.parent, path.parent.parent, blobs.root]
+
+
+def test_what_is_put_once_more_is_as_new_as_what_is_put_for_the_first_time(tmp_path: Path) -> None:
+    """Or it would be taken for forgotten while its row is being written."""
+    blobs = Blobs(tmp_path / "blobs")
+    path = blobs.path(blobs.put(b"a picture"))
+    os.utime(path, (1_000, 1_000))
+    assert list(blobs.untouched(1_001)) == [path]
+    blobs.put(b"a picture")
+    assert list(blobs.untouched(1_001)) == []

