@@ -5,37 +5,32 @@ that nobody holds.
 """
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 
 from app.audit import actions as audit
 from app.audit.models import Event
-from app.core.errors import Invalid
-from app.core.priority import Priority
 from app.db import plain
 from app.db.session import Session
 from app.db.session import now as database_now
 from app.hours import actions as hours
 from app.hours.models import Calendar
-from app.sla import defaults, ladder, queries, rules, timekeeping
-from app.sla.models import Clock, Happening, Policy, Segment, Target
+from app.sla import defaults, ladder, queries, rows, rules, timekeeping
+from app.sla.models import Clock, Happening, Policy, Target
+from app.sla.plans import FactsOf, plans_of
 from app.sla.queries import seconds_until_next
+from app.sla.rebuild import WAKE, wake
 from app.sla.rules import Dealt, Facts, Kind, Metric, Moment, Start
-from app.sla.rules.policies import PRIORITY
 
-__all__ = ["FactsOf", "Fired", "begin", "ensure_defaults", "fire_due", "happened", "seconds_until_next", "set_targets"]
+__all__ = ["WAKE", "FactsOf", "Fired", "begin", "ensure_defaults", "fire_due", "happened", "seconds_until_next"]
 
-WAKE = "sla_wake"  # the channel that workers listen on
-LONGEST = 10 * 365 * defaults.DAY  # seconds
+POLICY_CHANGE = "policy_change"
 PUT_OFF = timedelta(hours=1)  # for a clock that can't be reckoned, so that it doesn't hold up the others
-
-FactsOf = Callable[[Session, Collection[int]], Mapping[int, Facts]]  # of tickets by number, read without locking them
 
 log = logging.getLogger(__name__)
 
@@ -56,37 +51,35 @@ class Fired:
     explanation: list[str]
 
 
-def happened(s: Session, ticket: int, moment: Moment, *, at: datetime, facts: Facts) -> None:
-    """Let a ticket's clocks know, in the ticket's own transaction. The caller holds the ticket's row locked.
+def happened(s: Session, ticket: int, *moments: Moment, at: datetime, facts: Facts) -> None:
+    """Let a ticket's clocks know, in the ticket's own transaction, all that happens at one instant. The ticket's row is locked.
 
     What happened earlier is judged by the promises of now, to a ticket of which these `facts` are true now.
     """
-    rows = s.scalars(_latest(ticket)).all()
+    locked = s.scalars(_latest(ticket)).all()
     plan = queries.plan(s, facts)
-    if moment is Moment.FACTS_CHANGED and all(_keeps(row, plan) for row in rows):
+    if set(moments) == {Moment.FACTS_CHANGED} and all(_keeps(row, plan) for row in locked):
         return
-    before = {clock.metric: clock for clock in queries.values(s, rows)}
-    after = rules.after(before, moment, at, plan)
-    by_metric = {row.metric: row for row in rows}
+    before = {clock.metric: clock for clock in queries.values(s, locked)}
+    after = rules.together(before, moments, at, plan)
+    by_metric = {row.metric: row for row in locked}
     for metric, clock in after.items():
         known = before.get(metric)
         if known is None or clock.cycle != known.cycle:
-            _add(s, ticket, clock)
+            rows.add(s, ticket, clock)
         elif clock != known:
-            _write(s, by_metric[metric], clock, known.segments)
+            rows.write(s, by_metric[metric], clock, known.segments)
     if after != before:
         s.flush()
-        _wake(s)
+        wake(s)
 
 
 def begin(s: Session, ticket: int, *moments: Moment, at: datetime, facts: Facts) -> None:
     """The same for a ticket that has no clocks yet, with all that happens to it at once."""
     plan = queries.plan(s, facts)
-    clocks: dict[rules.Metric, rules.Clock] = {}
-    for moment in moments:
-        clocks = rules.after(clocks, moment, at, plan)
+    clocks = rules.together({}, moments, at, plan)
     if clocks:  # all at one instant: none of them has a finished stretch yet
-        fresh = [_first(ticket, clock) | _values(clock) for clock in clocks.values()]
+        fresh = [rows.first(ticket, clock) | rows.values(clock) for clock in clocks.values()]
         plain.write(s, Clock, fresh, then="RETURNING id, pg_notify('sla_wake', '')")
 
 
@@ -97,20 +90,20 @@ def fire_due(s: Session, facts: FactsOf, *, limit: int = 200) -> list[Fired]:
     where some policy depends on more than the priority.
     """
     claim = select(Clock).where(Clock.next_at <= func.now()).order_by(Clock.next_at).limit(limit)
-    rows = s.scalars(claim.with_for_update(skip_locked=True).execution_options(populate_existing=True)).all()
-    if not rows:
+    claimed = s.scalars(claim.with_for_update(skip_locked=True).execution_options(populate_existing=True)).all()
+    if not claimed:
         return []
     now = database_now(s)
-    plans = plans_of(s, rows, facts)
+    plans = plans_of(s, claimed, facts)
     found: list[tuple[Clock, rules.Clock, Dealt]] = []
-    for row, known in zip(rows, queries.values(s, rows), strict=True):
+    for row, known in zip(claimed, queries.values(s, claimed), strict=True):
         try:
             clock, dealt = rules.fire(rules.retarget(known, plans[row.ticket].goals.get(row.metric), now), now)
         except (ArithmeticError, LookupError, ValueError):
             log.exception("a clock can't be reckoned; put off for an hour", extra={"ticket": row.ticket, "clock": row.id})
             row.next_at = now + PUT_OFF
             continue
-        _write(s, row, clock, known.segments)
+        rows.write(s, row, clock, known.segments)
         found += [(row, clock, _still_worth_telling(s, one)) for one in dealt]
     s.flush()
     fresh = {id: each for id, each in _fresh(s, found, now).items() if each[2].kind is not Kind.SKIPPED}
@@ -124,18 +117,9 @@ def _still_worth_telling(s: Session, one: Dealt) -> Dealt:
     return replace(one, kind=Kind.SKIPPED) if skipped else one
 
 
-def plans_of(s: Session, rows: Iterable[Clock], facts: FactsOf) -> dict[int, rules.Plan]:
-    """What is promised now to each of these clocks' tickets. The clocks are locked, so that nobody changes that meanwhile."""
-    priorities = {row.ticket: row.priority for row in rows}
-    offers = queries.offers(s, Priority)
-    asked = rules.asked(offers) - {PRIORITY}
-    known = facts(s, priorities) if asked else {}
-    return {n: rules.chosen(offers, known.get(n, {PRIORITY: (priority,)})) for n, priority in priorities.items()}
-
-
 def ensure_defaults(s: Session, *, now: datetime) -> None:
     """A desk without any policy gets the standard one. Whatever was made of it since is left alone."""
-    if queries.policies(s):
+    if s.scalar(select(Policy.id).limit(1)) is not None:
         return
     week = hours.ROUND_THE_CLOCK
     calendar = s.scalar(select(Calendar).where(Calendar.name == defaults.CALENDAR))
@@ -150,42 +134,6 @@ def ensure_defaults(s: Session, *, now: datetime) -> None:
             target.pauses = defaults.PAUSES.get(metric, [])
             s.add(target)
     ladder.set_steps(s, policy.id, 1, defaults.LADDER)
-
-
-def set_targets(
-    s: Session,
-    policy: Policy,
-    *,
-    by: tuple[int, str],
-    now: datetime,
-    targets: Mapping[str, Mapping[Any, int]],
-    starts: str | None = None,
-) -> None:
-    """Promise something else, in seconds of working time by metric and priority; what isn't named stays. Raises Invalid.
-
-    A new version is written. Clocks that run are looked at by the workers at once and reckoned again from their start.
-    """
-    wanted = _checked(targets)
-    s.refresh(policy, with_for_update=True)
-    before = queries.targets(s, policy)
-    changed = {t: wanted[t.metric, t.priority] for t in before if wanted.get((t.metric, t.priority), t.seconds) != t.seconds}
-    if not changed and starts in {None, policy.starts}:
-        return
-    policy.version, policy.changed_at = policy.version + 1, now
-    policy.starts = Start(starts) if starts else policy.starts
-    for old in before:
-        same = {name: getattr(old, name) for name in ("policy_id", "metric", "priority", "calendar_id", "pauses", "thresholds")}
-        s.add(Target(**same, version=policy.version, seconds=changed.get(old, old.seconds)))
-    ladder.copy_steps(s, policy.id, before=policy.version - 1, after=policy.version)
-    _look_again(s, policy)
-    difference = {f"{t.metric}.{t.priority}": [t.seconds, seconds] for t, seconds in changed.items()}
-    facts: dict[str, Any] = {
-        "policy": policy.name,
-        "version": policy.version,
-        "starts": policy.starts.value,
-        "seconds": difference,
-    }
-    audit.record(s, Event.SLA_POLICY_CHANGED, now=now, by=by, **facts)
 
 
 def _keeps(row: Clock, plan: rules.Plan) -> bool:
@@ -205,63 +153,6 @@ def _latest(ticket: int) -> Select[Clock]:
     return latest.with_for_update(of=Clock).execution_options(populate_existing=True)
 
 
-def _add(s: Session, ticket: int, clock: rules.Clock) -> None:
-    row = _row(ticket, clock)
-    s.add(row)
-    _keep(s, row, clock.segments)
-
-
-def _write(s: Session, row: Clock, clock: rules.Clock, known: Sequence[rules.Segment]) -> None:
-    _set(row, clock)
-    _keep(s, row, clock.segments[len(known) :])
-
-
-def _row(ticket: int, clock: rules.Clock) -> Clock:
-    return Clock(**_first(ticket, clock), **_values(clock))
-
-
-def _set(row: Clock, clock: rules.Clock) -> None:
-    for name, value in _values(clock).items():
-        setattr(row, name, value)
-    row.epoch += 1
-
-
-def _first(ticket: int, clock: rules.Clock) -> dict[str, Any]:
-    """The columns of a new clock that stay, and its first epoch."""
-    return {"ticket": ticket, "metric": clock.metric, "cycle": clock.cycle, "started_at": clock.started_at, "epoch": 1}
-
-
-def _values(clock: rules.Clock) -> dict[str, Any]:
-    """The columns that do, by their names."""
-    goal = clock.goal
-    return {
-        "policy_id": goal.policy,
-        "policy_version": goal.version,
-        "priority": goal.priority,
-        "calendar_version_id": goal.calendar,
-        "target_seconds": int(goal.target.total_seconds()),
-        "dealt": list(clock.dealt),
-        **{name: getattr(clock, name) for name in _AS_THEY_ARE},
-    }
-
-
-_AS_THEY_ARE = (
-    "state",
-    "outcome",
-    "anchor_at",
-    "consumed",
-    "due_at",
-    "next_at",
-    "next_threshold",
-    "fulfilled_at",
-    "breached_at",
-)
-
-
-def _keep(s: Session, row: Clock, finished: Sequence[rules.Segment]) -> None:
-    s.add_all(Segment(clock_id=row.id, from_at=each.from_at, to_at=each.to_at, kind=each.kind) for each in finished)
-
-
 def _fresh(
     s: Session, found: list[tuple[Clock, rules.Clock, Dealt]], now: datetime
 ) -> dict[int, tuple[Clock, rules.Clock, Dealt]]:
@@ -277,14 +168,19 @@ def _fresh(
             "rearm": 0,
             "at": one.at,
             "detected_at": now,
-            "detail": {"target_seconds": row.target_seconds, "policy_version": row.policy_version},
+            "detail": {"target_seconds": row.target_seconds, "policy_version": row.policy_version} | _because(clock, one),
         }
-        for row, _, one in found
+        for row, clock, one in found
     ]
     columns = (Happening.id, Happening.clock_id, Happening.kind, Happening.threshold)
     added = insert(Happening).on_conflict_do_nothing().returning(*columns)
     by_key = {(row.id, one.kind, one.threshold): (row, clock, one) for row, clock, one in found}
     return {new.id: by_key[new.clock_id, new.kind, new.threshold] for new in s.execute(added, rows)}
+
+
+def _because(clock: rules.Clock, one: Dealt) -> dict[str, str]:
+    """Why it is noticed only now, where it fell before it was promised."""
+    return {"reason": POLICY_CHANGE} if clock.promised_at and one.at < clock.promised_at else {}
 
 
 def _tell(s: Session, row: Clock, clock: rules.Clock, one: Dealt, now: datetime) -> Fired:
@@ -309,28 +205,3 @@ def _tell(s: Session, row: Clock, clock: rules.Clock, one: Dealt, now: datetime)
         detected_at=now,
         explanation=rules.explain(clock, UTC),
     )
-
-
-def _checked(targets: Mapping[str, Mapping[Any, int]]) -> dict[tuple[Metric, Priority], int]:
-    checked = {}
-    for metric, by_priority in targets.items():
-        if metric not in list(Metric):
-            raise Invalid(f"There is no metric {metric!r}: use one of {', '.join(Metric)}.")
-        for priority, seconds in by_priority.items():
-            if priority not in list(Priority):
-                raise Invalid(f"There is no priority {priority!r}: use one of {', '.join(Priority)}.")
-            if not 1 <= seconds <= LONGEST:
-                raise Invalid(f"{metric} for {priority}: {seconds} is not a number of seconds from 1 to {LONGEST}.")
-            checked[Metric(metric), Priority(priority)] = seconds
-    return checked
-
-
-def _look_again(s: Session, policy: Policy) -> None:
-    """Have every waiting clock of this policy visited now. Locked in the order of their ids, as everywhere."""
-    waiting = select(Clock.id).where(Clock.policy_id == policy.id, Clock.next_at.is_not(None)).order_by(Clock.id)
-    s.execute(update(Clock).where(Clock.id.in_(waiting.with_for_update())).values(next_at=func.now()))
-    _wake(s)
-
-
-def _wake(s: Session) -> None:
-    s.execute(select(func.pg_notify(WAKE, "")))

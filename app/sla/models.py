@@ -24,6 +24,7 @@ __all__ = [
     "HighWater",
     "Notice",
     "Policy",
+    "Rebuild",
     "Recheck",
     "Segment",
     "Step",
@@ -82,7 +83,8 @@ class Clock(Table):
     in the trash (`merged`, `trashed`) nothing runs, and `state` is what it goes on with.
 
     `consumed` is the business time used up to `anchor_at`, where the present stretch began. `next_at` is the instant of
-    `next_threshold`, the next one not dealt with; `dealt` are those that were. `epoch` counts the changes of the row.
+    `next_threshold`, the next one not dealt with; `dealt` are those that were. `promised_at` is when the
+    promise became this one, if it was another before; `epoch` counts the changes of the row.
     """
 
     __tablename__ = "sla_clock"
@@ -105,6 +107,7 @@ class Clock(Table):
     dealt: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}", default=list)
     fulfilled_at: Mapped[datetime | None]
     breached_at: Mapped[datetime | None]
+    promised_at: Mapped[datetime | None]
     outcome: Mapped[Outcome | None] = mapped_column(words(Outcome, "outcome"))
     epoch: Mapped[int] = mapped_column(default=0)
 
@@ -234,3 +237,25 @@ class Notice(Table):
     because: Mapped[str | None]
 
     __table_args__ = (UniqueConstraint("escalation_id", "round", "address"),)
+
+
+class Rebuild(Table):
+    """Open clocks that are to be reckoned again: those under a promise that isn't the newest, or `everything`.
+
+    All up to the one numbered `cursor` are done, but for those in `passed`, which somebody held. At the end those after `again_from`
+    are looked at once more, when no transaction is left that is older than `fence`.
+    """
+
+    __tablename__ = "sla_rebuild"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    everything: Mapped[bool]
+    cursor: Mapped[int]
+    passed: Mapped[list[Any]]
+    fence: Mapped[int | None]
+    again_from: Mapped[int | None]
+    seen: Mapped[int]
+    changed: Mapped[int]
+    begun_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+    __table_args__ = (Index("sla_rebuild_open_idx", "id", postgresql_where=text("ended_at IS NULL")),)

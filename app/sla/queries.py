@@ -1,13 +1,13 @@
 """Reading clocks and promises."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, TypedDict
 
-from sqlalchemy import Connection, Interval, and_, func, select, tuple_, type_coerce
+from sqlalchemy import ColumnElement, Connection, Interval, and_, func, select, tuple_, type_coerce
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from app.core import cursors
@@ -18,7 +18,7 @@ from app.hours import queries as hours
 from app.hours.rules import Hours
 from app.sla import calendars, rules
 from app.sla.models import Clock, Policy, Segment, Target
-from app.sla.rules import Facts, Metric, Start
+from app.sla.rules import Facts, Merging, Metric, Reopening, Start
 from app.sla.rules.policies import PRIORITY
 from app.sla.rules.thresholds import ordered
 
@@ -72,31 +72,38 @@ def due(c: Connection | Session, tickets: Collection[int]) -> dict[int, Due]:
 
 def policies(s: Session) -> list[Policy]:
     """All policies in the order they are tried."""
-    return list(s.scalars(select(Policy).order_by(Policy.position, Policy.id)))
+    return list(s.scalars(select(Policy).where(Policy.deleted_at.is_(None)).order_by(Policy.position, Policy.id)))
 
 
-_PLAIN = ("id", "name", "position", "version", "active", "starts", "match")
+_PLAIN = ("id", "name", "position", "version", "active", "starts", "match", "reopening", "reopen_window", "merging")
+TERMS = ("seconds", "calendar_id", "pauses", "thresholds")
 
 
-def told(s: Session, policy: Policy) -> dict[str, Any]:
-    """A policy, ready for JSON, with what it promises now in seconds of working time."""
-    found: dict[str, dict[str, int]] = {metric: {} for metric in Metric}
-    for target in targets(s, policy):
-        found[target.metric][target.priority] = target.seconds
-    return {name: getattr(policy, name) for name in _PLAIN} | {"targets": found}
+def told(c: Connection, id: int) -> dict[str, Any]:
+    """A policy, ready for JSON, with what it promises now."""
+    return _told(c, Policy.id == id)[0]
 
 
 def listed(c: Connection) -> list[dict[str, Any]]:
     """All policies in the order they are tried, ready for JSON, by one statement."""
+    return _told(c, Policy.deleted_at.is_(None))
+
+
+def _told(c: Connection, which: ColumnElement[bool]) -> list[dict[str, Any]]:
     newest = and_(Target.policy_id == Policy.id, Target.version == Policy.version)
-    query = select(*(getattr(Policy, name) for name in _PLAIN), Target.metric, Target.priority, Target.seconds)
+    terms = (getattr(Target, name) for name in ("metric", "priority", *TERMS))
+    query = select(*(getattr(Policy, name) for name in _PLAIN), *terms).where(which)
     found: dict[int, dict[str, Any]] = {}
     for row in c.execute(query.outerjoin(Target, newest).order_by(Policy.position, Policy.id)).mappings():
-        policy = {name: row[name] for name in _PLAIN} | {"targets": {metric: {} for metric in Metric}}
-        targets = found.setdefault(row["id"], policy)["targets"]
+        targets = found.setdefault(row["id"], _without_targets(row))["targets"]
         if row["metric"] is not None:
-            targets[row["metric"]][row["priority"]] = row["seconds"]
+            targets[row["metric"]][row["priority"]] = {name: row[name] for name in TERMS}
     return list(found.values())
+
+
+def _without_targets(row: Mapping[Any, Any]) -> dict[str, Any]:
+    policy = {name: row[name] for name in _PLAIN if name != "reopen_window"}
+    return policy | {"reopen_window": int(row["reopen_window"].total_seconds()), "targets": {metric: {} for metric in Metric}}
 
 
 def targets(s: Session, policy: Policy) -> Sequence[Target]:
@@ -105,7 +112,8 @@ def targets(s: Session, policy: Policy) -> Sequence[Target]:
 
 
 _PROMISED = """
-SELECT p.id, p.version, p.starts, p.match, t.metric, t.priority, t.seconds, t.thresholds, t.pauses, v.id, v.hash
+SELECT p.id, p.version, p.starts, p.match, p.reopening, p.reopen_window, p.merging,
+    t.metric, t.priority, t.seconds, t.thresholds, t.pauses, v.id, v.hash
 FROM sla_policy p
 LEFT JOIN sla_target t ON t.policy_id = p.id AND t.version = p.version AND t.priority = ANY(%(priorities)s)
 LEFT JOIN LATERAL (
@@ -129,16 +137,26 @@ def offers(s: Session, priorities: Iterable[str]) -> list[rules.Offer]:
 
 
 def _offer(s: Session, rows: list[tuple[Any, ...]], priorities: Sequence[Priority]) -> rules.Offer:
-    _, _, starts, match, *_ = rows[0]
+    id, version, starts, match, reopening, window, merging, *_ = rows[0]
     goals: dict[Priority, dict[Metric, rules.Goal]] = {priority: {} for priority in priorities}
-    for row in rows:
-        if row[4] is not None:
-            goals[Priority(row[5])][Metric(row[4])] = _promise(s, row)
-    return rules.Offer(match, {priority: rules.Plan(Start(starts), promised) for priority, promised in goals.items()})
+    for metric, *promised in (row[7:] for row in rows):
+        if metric is not None:
+            goals[Priority(promised[0])][Metric(metric)] = _promise(s, id, version, *promised)
+    same = {"reopening": Reopening(reopening), "reopen_window": window, "merging": Merging(merging)}
+    return rules.Offer(match, {each: rules.Plan(Start(starts), promised, **same) for each, promised in goals.items()})
 
 
-def _promise(s: Session, row: tuple[Any, ...]) -> rules.Goal:
-    policy, version, _, _, _, priority, seconds, thresholds, pauses, calendar, said = row
+def _promise(
+    s: Session,
+    policy: int,
+    version: int,
+    priority: str,
+    seconds: int,
+    thresholds: list[str],
+    pauses: list[str],
+    calendar: int,
+    said: bytes,
+) -> rules.Goal:
     target = timedelta(seconds=seconds)
     return rules.Goal(
         policy=policy,
@@ -228,6 +246,7 @@ def _value(row: Clock, goal: rules.Goal, past: Iterable[Segment]) -> rules.Clock
         dealt=tuple(row.dealt),
         fulfilled_at=row.fulfilled_at,
         breached_at=row.breached_at,
+        promised_at=row.promised_at,
         outcome=row.outcome,
         segments=tuple(rules.Segment(p.from_at, p.to_at, p.kind) for p in past),
     )

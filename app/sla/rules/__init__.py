@@ -4,7 +4,7 @@ from app.sla.rules.clock import REOPEN_WINDOW, Clock, Dealt, Goal, Segment, fire
 from app.sla.rules.explanation import explain
 from app.sla.rules.policies import Facts, Offer, asked, chosen, fits
 from app.sla.rules.thresholds import BREACH
-from app.sla.rules.timeline import NO_PLAN, WAITING, Plan, after
+from app.sla.rules.timeline import NO_PLAN, WAITING, Plan, after, together
 from app.sla.rules.words import Ending, Kind, Merging, Metric, Moment, Outcome, Reopening, Start, State, Stretch
 
 __all__ = [
@@ -37,4 +37,5 @@ __all__ = [
     "fits",
     "replay",
     "retarget",
+    "together",
 ]

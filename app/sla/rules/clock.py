@@ -52,7 +52,8 @@ class Clock:
     """`consumed` is the working time used up to `anchor_at`, where the present stretch began.
 
     `next_threshold` is the next one not yet dealt with and `next_at` its instant, where there is one to wait for; `dealt` are
-    those that were, under whichever promise. While its ticket is away it keeps its `state`, to go on with.
+    those that were, under whichever promise. `promised_at` is when the promise became this one, if it was another before. While
+    its ticket is away it keeps its `state`, to go on with.
     """
 
     metric: Metric
@@ -68,6 +69,7 @@ class Clock:
     dealt: tuple[str, ...] = ()
     fulfilled_at: datetime | None = None
     breached_at: datetime | None = None
+    promised_at: datetime | None = field(default=None, compare=False)
     outcome: Outcome | None = None
     segments: tuple[Segment, ...] = ()
 
@@ -155,16 +157,8 @@ def take_back(clock: Clock, at: datetime, goal: Goal | None) -> Clock:
 
 
 def revive(clock: Clock, at: datetime, goal: Goal | None) -> Clock:
-    """It never should have ended: it goes on with what was left, however long ago that was."""
+    """It isn't over after all: it goes on with what was left, however long ago that was."""
     return retarget(_go_on(replace(_closed(clock, at), outcome=None, fulfilled_at=None)), goal, at)
-
-
-def reopen(clock: Clock, at: datetime, goal: Goal) -> Clock:
-    """What was fulfilled isn't: it goes on with what was left, or after a long time as a new cycle."""
-    if at - clock.anchor_at > REOPEN_WINDOW:
-        return start(clock.metric, clock.cycle + 1, goal, at)
-    again = _go_on(replace(_closed(clock, at), outcome=None, fulfilled_at=None))
-    return retarget(again, goal, at)
 
 
 def retarget(clock: Clock, goal: Goal | None, at: datetime) -> Clock:
@@ -176,7 +170,7 @@ def retarget(clock: Clock, goal: Goal | None, at: datetime) -> Clock:
         return clock
     if goal is None:
         return _timed(replace(_closed(clock, at), state=State.CANCELLED, outcome=Outcome.NO_POLICY))
-    fresh = replay(replace(clock, goal=goal, breached_at=None))
+    fresh = replay(replace(clock, goal=goal, breached_at=None, promised_at=at))
     still_missed = clock.breached_at is not None and BREACH in clock.dealt and fresh.due_at is not None and fresh.due_at <= at
     return replay(replace(fresh, breached_at=fresh.due_at)) if still_missed else fresh
 

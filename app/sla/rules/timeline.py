@@ -3,13 +3,13 @@
 `clocks` holds the latest cycle of each metric; no other can be open. What comes back replaces it: changed, untouched and new.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from app.sla.rules import clock as rules
 from app.sla.rules.clock import Clock, Goal
-from app.sla.rules.words import Metric, Moment, Outcome, Start
+from app.sla.rules.words import Merging, Metric, Moment, Outcome, Reopening, Start
 
 WAITING = "waiting_customer"  # the ticket's status in which a clock may stand still
 
@@ -18,10 +18,13 @@ Clocks = Mapping[Metric, Clock]
 
 @dataclass(frozen=True)
 class Plan:
-    """What the ticket's policy promises now, and where its first clocks start."""
+    """What the ticket's policy promises now, where its first clocks start, and what reopening and merging do to a resolution."""
 
     starts: Start
     goals: Mapping[Metric, Goal]
+    reopening: Reopening = Reopening.RESUME
+    reopen_window: timedelta = rules.REOPEN_WINDOW
+    merging: Merging = Merging.UNCHANGED
 
 
 NO_PLAN = Plan(Start.ACCEPTED, {})
@@ -34,6 +37,15 @@ def after(clocks: Clocks, moment: Moment, at: datetime, plan: Plan) -> dict[Metr
     return {**present, **_STEPS[moment](present, at, plan)}
 
 
+def together(clocks: Clocks, moments: Iterable[Moment], at: datetime, plan: Plan) -> dict[Metric, Clock]:
+    """The clocks after several moments of one instant, in whichever order they are named: what stops a clock comes after what
+    pauses it, and that after what starts it.
+    """
+    for moment in sorted(moments, key=_ORDER.index):
+        clocks = after(clocks, moment, at, plan)
+    return dict(clocks)
+
+
 def _created(clocks: Clocks, at: datetime, plan: Plan) -> Clocks:
     return _accepted(clocks, at, plan) if plan.starts is Start.CREATED else {}
 
@@ -43,17 +55,34 @@ def _accepted(clocks: Clocks, at: datetime, plan: Plan) -> Clocks:
     return {m: rules.start(m, 1, plan.goals[m], at) for m in first if m in plan.goals and m not in clocks}
 
 
+def _taken_on(clocks: Clocks, at: datetime, plan: Plan) -> Clocks:
+    """Nobody waits for a first answer to what the staff wrote; that starts when the customer asks something."""
+    return {m: c for m, c in _accepted(clocks, at, plan).items() if m is not Metric.FIRST_RESPONSE}
+
+
 def _customer_spoke(clocks: Clocks, at: datetime, plan: Plan) -> Clocks:
     """The earliest unanswered message starts the clock; the ones after it move nothing."""
     first, last = clocks.get(Metric.FIRST_RESPONSE), clocks.get(Metric.NEXT_RESPONSE)
-    goal = plan.goals.get(Metric.NEXT_RESPONSE)
-    if goal is None or first is None or not first.over or (last and not last.over):
+    waits = first is None and last is None and Metric.FIRST_RESPONSE in plan.goals
+    metric = Metric.FIRST_RESPONSE if waits else Metric.NEXT_RESPONSE
+    goal = plan.goals.get(metric)
+    if not clocks or goal is None or (first and not first.over) or (last and not last.over):
         return {}
-    return {Metric.NEXT_RESPONSE: rules.start(Metric.NEXT_RESPONSE, last.cycle + 1 if last else 1, goal, at)}
+    return {metric: _next_cycle(clocks, metric, goal, at)}
 
 
-def _agent_answered(clocks: Clocks, at: datetime, _: Plan) -> Clocks:
-    return {m: rules.fulfil(c, at) for m, c in clocks.items() if m is not Metric.RESOLUTION}
+def _agent_answered(clocks: Clocks, at: datetime, plan: Plan) -> Clocks:
+    """Whoever was answered may expect to hear again within the time of a periodic update."""
+    done: dict[Metric, Clock] = {m: rules.fulfil(c, at) for m, c in clocks.items() if m is not Metric.RESOLUTION}
+    goal, last = plan.goals.get(Metric.PERIODIC_UPDATE), clocks.get(Metric.PERIODIC_UPDATE)
+    if goal is None or (last and last.away):
+        return done
+    return {**done, Metric.PERIODIC_UPDATE: _next_cycle(clocks, Metric.PERIODIC_UPDATE, goal, at)}
+
+
+def _next_cycle(clocks: Clocks, metric: Metric, goal: Goal, at: datetime) -> Clock:
+    last = clocks.get(metric)
+    return rules.start(metric, last.cycle + 1 if last else 1, goal, at)
 
 
 def _paused(clocks: Clocks, at: datetime, _: Plan) -> Clocks:
@@ -65,16 +94,18 @@ def _resumed(clocks: Clocks, at: datetime, _: Plan) -> Clocks:
 
 
 def _resolved(clocks: Clocks, at: datetime, _: Plan) -> Clocks:
-    unanswered = {Metric.FIRST_RESPONSE: Outcome.CLOSED_UNANSWERED, Metric.NEXT_RESPONSE: Outcome.RESOLVED}
-    return {m: rules.end(c, at, unanswered[m]) if m in unanswered else rules.fulfil(c, at) for m, c in clocks.items()}
+    return {m: rules.end(c, at, _UNANSWERED[m]) if m in _UNANSWERED else rules.fulfil(c, at) for m, c in clocks.items()}
 
 
 def _reopened(clocks: Clocks, at: datetime, plan: Plan) -> Clocks:
     """The customer has answered what was done: the resolution goes on, and somebody owes an answer."""
     resolution, goal = clocks.get(Metric.RESOLUTION), plan.goals.get(Metric.RESOLUTION)
     fulfilled = resolution is not None and resolution.fulfilled_at is not None
-    again = {Metric.RESOLUTION: rules.reopen(resolution, at, goal)} if resolution and goal and fulfilled else {}
-    return {**again, **_customer_spoke(clocks, at, plan)}
+    if resolution is None or goal is None or not fulfilled:
+        return _customer_spoke(clocks, at, plan)
+    resume = plan.reopening is Reopening.RESUME and at - resolution.anchor_at <= plan.reopen_window
+    again = rules.revive(resolution, at, goal) if resume else _next_cycle(clocks, Metric.RESOLUTION, goal, at)
+    return {Metric.RESOLUTION: again, **_customer_spoke(clocks, at, plan)}
 
 
 def _ended(clocks: Clocks, at: datetime, _: Plan) -> Clocks:
@@ -109,15 +140,22 @@ def _facts_changed(clocks: Clocks, at: datetime, plan: Plan) -> Clocks:  # noqa:
     return {}
 
 
+_UNANSWERED = {
+    Metric.FIRST_RESPONSE: Outcome.CLOSED_UNANSWERED,
+    Metric.NEXT_RESPONSE: Outcome.RESOLVED,
+    Metric.PERIODIC_UPDATE: Outcome.RESOLVED,
+}
 _NOT_DONE = frozenset({Outcome.CLOSED_UNANSWERED, Outcome.RESOLVED, Outcome.ENDED})
 _BY_THE_END = {
     Metric.FIRST_RESPONSE: _NOT_DONE,
     Metric.NEXT_RESPONSE: _NOT_DONE,
+    Metric.PERIODIC_UPDATE: _NOT_DONE,
     Metric.RESOLUTION: _NOT_DONE | {Outcome.MET, Outcome.LATE},
 }
 _STEPS: dict[Moment, Callable[[Clocks, datetime, Plan], Clocks]] = {
     Moment.CREATED: _created,
     Moment.ACCEPTED: _accepted,
+    Moment.TAKEN_ON: _taken_on,
     Moment.CUSTOMER_SPOKE: _customer_spoke,
     Moment.AGENT_ANSWERED: _agent_answered,
     Moment.PAUSED: _paused,
@@ -132,3 +170,21 @@ _STEPS: dict[Moment, Callable[[Clocks, datetime, Plan], Clocks]] = {
     Moment.SET_ASIDE: _set_aside,
     Moment.TAKEN_BACK: _taken_back,
 }
+_ORDER = (
+    Moment.FACTS_CHANGED,
+    Moment.TAKEN_BACK,
+    Moment.UNDONE,
+    Moment.CREATED,
+    Moment.ACCEPTED,
+    Moment.TAKEN_ON,
+    Moment.REOPENED,
+    Moment.CUSTOMER_SPOKE,
+    Moment.AGENT_ANSWERED,
+    Moment.RESUMED,
+    Moment.PAUSED,
+    Moment.MOVED_AWAY,
+    Moment.RESOLVED,
+    Moment.ENDED,
+    Moment.MERGED,
+    Moment.SET_ASIDE,
+)

@@ -34,10 +34,11 @@ class Merging(StrEnum):
 
 
 class Moment(StrEnum):
-    """What happens to a ticket and matters to its clocks."""
+    """What happens to a ticket and matters to its clocks. `taken_on`: accepted, and no customer has asked anything on it yet."""
 
     CREATED = "created"
     ACCEPTED = "accepted"
+    TAKEN_ON = "taken_on"
     CUSTOMER_SPOKE = "customer_spoke"
     AGENT_ANSWERED = "agent_answered"
     PAUSED = "paused"

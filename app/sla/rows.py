@@ -1,0 +1,60 @@
+"""Clocks on their way into their rows."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from app.db.session import Session
+from app.sla import rules
+from app.sla.models import Clock, Segment
+
+
+def add(s: Session, ticket: int, clock: rules.Clock) -> None:
+    """A clock that has no row yet."""
+    row = Clock(**first(ticket, clock), **values(clock))
+    s.add(row)
+    _keep(s, row, clock.segments)
+
+
+def write(s: Session, row: Clock, clock: rules.Clock, known: Sequence[rules.Segment]) -> None:
+    """What became of a clock, where its `known` segments are written down already."""
+    for name, value in values(clock).items():
+        setattr(row, name, value)
+    row.epoch += 1
+    _keep(s, row, clock.segments[len(known) :])
+
+
+def first(ticket: int, clock: rules.Clock) -> dict[str, Any]:
+    """The columns of a new clock that stay, and its first epoch."""
+    return {"ticket": ticket, "metric": clock.metric, "cycle": clock.cycle, "started_at": clock.started_at, "epoch": 1}
+
+
+def values(clock: rules.Clock) -> dict[str, Any]:
+    """The columns that don't, by their names."""
+    goal = clock.goal
+    return {
+        "policy_id": goal.policy,
+        "policy_version": goal.version,
+        "priority": goal.priority,
+        "calendar_version_id": goal.calendar,
+        "target_seconds": int(goal.target.total_seconds()),
+        "dealt": list(clock.dealt),
+        **{name: getattr(clock, name) for name in _AS_THEY_ARE},
+    }
+
+
+_AS_THEY_ARE = (
+    "state",
+    "outcome",
+    "anchor_at",
+    "consumed",
+    "due_at",
+    "next_at",
+    "next_threshold",
+    "fulfilled_at",
+    "breached_at",
+    "promised_at",
+)
+
+
+def _keep(s: Session, row: Clock, finished: Sequence[rules.Segment]) -> None:
+    s.add_all(Segment(clock_id=row.id, from_at=each.from_at, to_at=each.to_at, kind=each.kind) for each in finished)

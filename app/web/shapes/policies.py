@@ -1,0 +1,114 @@
+"""What is promised to whom."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from app.core.priority import Priority
+from app.sla import policies as actions
+from app.sla.rules import Merging, Metric, Reopening, Start
+from app.web.shapes import Answer, Shape, example
+from app.web.shapes.desk import PathKey
+
+__all__ = ["NewPolicy", "Order", "PathKey", "Policies", "Policy", "PolicyChange"]
+
+Seconds = Annotated[int, Field(strict=True, ge=1, le=actions.LONGEST_TARGET)]
+Window = Annotated[int, Field(strict=True, ge=0, le=actions.LONGEST_WINDOW, description="In seconds after it was resolved.")]
+Name = Annotated[str, Field(min_length=1, max_length=actions.LONGEST)]
+Key = Annotated[int, Field(strict=True, ge=1, le=2**63 - 1)]
+Word = Annotated[str, Field(max_length=200)] | Annotated[int, Field(strict=True)] | bool
+Matching = Annotated[
+    dict[str, Annotated[list[Word], Field(min_length=1, max_length=actions.MOST_WORDS)]],
+    Field(
+        max_length=20,
+        description="What has to be true of a ticket: `priority`, `team` and `organization` (by number), `tag`, `channel`, "
+        "`field:` and a custom field's key, each with the words of which one has to fit. Empty fits every ticket.",
+    ),
+]
+
+
+class TargetChange(Shape):
+    """What is promised for one metric and priority; what is left out stays, or is as usual on a new target."""
+
+    seconds: Seconds | None = Field(default=None, description="Of working time.")
+    calendar_id: Key | None = None
+    pauses: list[Annotated[str, Field(max_length=40)]] | None = Field(
+        default=None,
+        max_length=10,
+        description="The ticket's statuses in which the clock stands still: waiting_customer or none.",
+    )
+    thresholds: list[Annotated[str, Field(max_length=20)]] | None = Field(
+        default=None, max_length=50, description="What is told besides the breach: 75%, -30m before it is due, +1h after."
+    )
+
+
+Targets = Annotated[
+    dict[Metric, dict[Priority, Seconds | TargetChange | None]],
+    Field(description="By metric and priority; a number is one of seconds, null promises nothing any more."),
+]
+
+
+class PolicyChange(Shape):
+    """What to change; what is left out stays."""
+
+    model_config = Shape.model_config | example(targets={"first_response": {"urgent": 1800}})
+    name: Name | None = None
+    match: Matching | None = None
+    active: bool | None = None
+    starts: Start | None = None
+    reopening: Reopening | None = None
+    reopen_window: Window | None = None
+    merging: Merging | None = None
+    targets: Targets = Field(default_factory=dict)
+
+
+class NewPolicy(PolicyChange):
+    """A policy. What isn't said is as on a new desk."""
+
+    model_config = Shape.model_config | example(
+        name="Gold",
+        match={"tag": ["gold"]},
+        targets={
+            "resolution": {"urgent": {"seconds": 14400, "pauses": ["waiting_customer"], "thresholds": ["50%", "-30m", "+1h"]}}
+        },
+    )
+    name: Name
+
+
+class Order(Shape):
+    """All policies by their numbers."""
+
+    model_config = Shape.model_config | example(order=[1])
+    order: list[Key] = Field(max_length=actions.MOST)
+
+
+class Target(Answer):
+    """What is promised for one metric and priority: so many seconds of the calendar's working time."""
+
+    seconds: int
+    calendar_id: int
+    pauses: list[str]
+    thresholds: list[str]
+
+
+class Policy(Answer):
+    """A set of promises. The first whose `match` fits a ticket is its policy."""
+
+    id: int
+    name: str
+    position: int
+    version: int
+    active: bool
+    starts: Start
+    match: dict[str, list[str]]
+    reopening: Reopening
+    reopen_window: int
+    merging: Merging
+    targets: dict[Metric, dict[Priority, Target]]
+
+
+class Policies(Answer):
+    """All of them, in the order in which they are tried."""
+
+    items: list[Policy]
+    next: str | None
