@@ -17,8 +17,8 @@ from app.entry.loop import Worker, worker
 from app.ops.notary import Notary
 from app.ops.timekeeper import Timekeeper
 from app.outbox.house import House, house
-from app.sla import actions, calendars, ladder, queries, rechecking
-from app.tickets import deadlines, escalating, planned, snooze
+from app.sla import actions, calendars, ladder, queries, rebuild, rechecking
+from app.tickets import deadlines, escalating, facts, planned, snooze
 
 SWEEPS = 50  # for deadlines, before anything else has its turn
 SHORTEST, LONGEST = 0.002, 1.0  # seconds to listen
@@ -72,10 +72,15 @@ class Watch:
         self._know_zones()
         self._timekeeper.step()
         seconds = self._all_due()
-        more = self._recheck.step()
+        more = self._recheck.step() | self._rebuilt()
         self._notary.step()
         self._bell.wait(SHORTEST if more else min(max(seconds, SHORTEST), LONGEST))
         return 0.0
+
+    def _rebuilt(self) -> bool:
+        """Some clocks reckoned again after promises changed; whether there are more."""
+        with self._db.transaction() as s:
+            return rebuild.step(s, facts.of_many)
 
     def close(self) -> None:
         self._bell.take_down()

@@ -40,7 +40,8 @@ class Arrived:
     @property
     def source(self) -> Source:
         mail_id, id = self.row.mail_id, self.row.id
-        return Source(Channel.MAIL, mail_id=mail_id, inbound_mail_id=id, auto=self.auto, late=self.late)
+        came_at = self.row.received_at
+        return Source(Channel.MAIL, mail_id=mail_id, inbound_mail_id=id, auto=self.auto, late=self.late, came_at=came_at)
 
 
 def is_late(row: InboundMail, now: datetime) -> bool:

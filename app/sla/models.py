@@ -242,8 +242,8 @@ class Notice(Table):
 class Rebuild(Table):
     """Open clocks that are to be reckoned again: those under a promise that isn't the newest, or `everything`.
 
-    All up to the one numbered `cursor` are done, but for those in `passed`, which somebody held. At the end those after `again_from`
-    are looked at once more, when no transaction is left that is older than `fence`.
+    All up to the one numbered `cursor` are done, but for those in `passed`, which somebody held. At the end those after
+    `again_from` are looked at once more, when no transaction is left that is older than `fence`.
     """
 
     __tablename__ = "sla_rebuild"

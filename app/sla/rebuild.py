@@ -43,6 +43,12 @@ def begin(s: Session, *, everything: bool, now: datetime) -> None:
     wake(s)
 
 
+def begin_where_asked(s: Session, fact: str, *, now: datetime) -> None:
+    """The same for everything, if some policy depends on this fact."""
+    if s.scalar(select(Policy.id).where(Policy.active, func.jsonb_exists(Policy.match, fact)).limit(1)) is not None:
+        begin(s, everything=True, now=now)
+
+
 def step(s: Session, facts: FactsOf, *, limit: int = CHUNK) -> bool:
     """Reckon the next clocks again; whether there are more to come now. Of several workers one does it."""
     job = s.scalar(_unfinished().limit(1).with_for_update(skip_locked=True))
@@ -60,8 +66,8 @@ def step(s: Session, facts: FactsOf, *, limit: int = CHUNK) -> bool:
 
 
 def _ends(s: Session, job: Rebuild) -> bool:
-    """At the end of the walk, what was being made when the promises changed may have come behind its back, under the old ones. When
-    whoever was at work then is done, the newest clocks are looked at once more.
+    """At the end of the walk, what was being made when the promises changed may have come behind its back, under the old ones.
+    When whoever was at work then is done, the newest clocks are looked at once more.
     """
     if job.passed or job.fence is None or _snapshot(s, "min") < job.fence:
         return False

@@ -14,7 +14,7 @@ from app.files.actions import File
 from app.outbox import actions as outbox
 from app.sla import actions as sla
 from app.sla.rules import Moment
-from app.tickets import facts, fields, followers, history, holding, mentions, notices, opening, rules, snooze, words
+from app.tickets import facts, fields, followers, history, holding, mentions, notices, opening, rules, snooze, waiting, words
 from app.tickets.history import begun
 from app.tickets.history import record as record  # every slice above says it this way
 from app.tickets.models import Message, Ticket
@@ -81,10 +81,15 @@ def open(
     first = unsaid(ticket, author=by or requester, body=body, source=source, attached=files, now=now)
     may_acknowledge = opening.write(s, ticket, first, files, now=now)
     begun(s, ticket, by=by or requester, now=now, message=first.id)
-    sla.begin(s, ticket.number, Moment.CREATED, *(() if gate else (Moment.ACCEPTED,)), at=now, facts=facts.of(ticket))
+    moments = (_CREATED[first.auto], *(() if gate else (_TAKEN[not (first.auto or first.from_staff)],)))
+    sla.begin(s, ticket.number, *moments, at=source.heard_at(now), facts=facts.of(ticket))
     if acknowledge and may_acknowledge and not source.auto and not source.late and requester.disabled_at is None:
         outbox.put(s, notices.acknowledgement(ticket, first), now=now)
     return ticket
+
+
+_CREATED = {False: Moment.CREATED, True: Moment.ARISEN}  # by whether a machine wrote it
+_TAKEN = {True: Moment.ACCEPTED, False: Moment.TAKEN_ON}  # by whether a customer asked something
 
 
 def accept(s: Session, ticket: Ticket, *, by: Person | None, now: datetime) -> None:
@@ -93,7 +98,8 @@ def accept(s: Session, ticket: Ticket, *, by: Person | None, now: datetime) -> N
     _step(ticket, Status.ACCEPTED, now)
     ticket.accepted_at = now
     record(s, ticket, Event.TICKET_ACCEPTED, by=by, now=now)
-    sla.happened(s, ticket.number, Moment.ACCEPTED, at=now, facts=facts.of(ticket))
+    asked = waiting.since(s, ticket.number) is not None
+    sla.happened(s, ticket.number, _TAKEN[asked], at=now, facts=facts.of(ticket))
 
 
 def assign(s: Session, ticket: Ticket, *, to: Person | None, by: Person, now: datetime) -> None:
@@ -165,7 +171,8 @@ def reply(
     s.flush()
     ticket.first_replied_at = ticket.first_replied_at or now
     record(s, ticket, Event.TICKET_REPLIED, by=by, now=now, message=message.id)
-    sla.happened(s, ticket.number, Moment.AGENT_ANSWERED, at=now, facts=facts.of(ticket))
+    if ticket.status in rules.OPEN:
+        sla.happened(s, ticket.number, Moment.AGENT_ANSWERED, at=now, facts=facts.of(ticket))
     followers.send_answer(s, ticket, message, now=now)
     if then is not None and then is not ticket.status:
         change_status(s, ticket, to=then, by=by, now=now)
@@ -206,8 +213,9 @@ def customer_reply(
     """A customer's answer; answers the ticket it landed on: a new one where the old is long over or in the trash.
 
     What a machine sent (out of office and the like) is kept, but moves nothing. Nor does a ticket come back for ever: after
-    some times within an hour it stays as it is.
+    some times within an hour it stays as it is. Its clocks go by when a mail reached its server, however late it was read.
     """
+    at = source.heard_at(now)
     ticket = holding.end_of(s, ticket)
     effect = rules.after_customer_answer(ticket.status, closed_at=ticket.closed_at, now=now)
     if not source.auto and (ticket.trashed_at or effect is CustomerAnswer.FOLLOW_UP):
@@ -225,10 +233,10 @@ def customer_reply(
         record(s, ticket, Event.TICKET_NOT_REOPENED, by=by, now=now)
         return ticket
     if effect is CustomerAnswer.REOPEN:
-        _reopen(s, ticket, by=by, now=now)
+        _reopen(s, ticket, by=by, now=now, at=at)
     elif effect is CustomerAnswer.RESUME:
-        _move(s, ticket, Status.IN_PROGRESS, by=by, now=now)
-    sla.happened(s, ticket.number, Moment.CUSTOMER_SPOKE, at=now, facts=facts.of(ticket))
+        _move(s, ticket, Status.IN_PROGRESS, by=by, now=now, at=at)
+    sla.happened(s, ticket.number, Moment.CUSTOMER_SPOKE, at=at, facts=facts.of(ticket))
     return ticket
 
 
@@ -284,7 +292,7 @@ _MOMENTS = {
 }
 
 
-def _move(s: Session, ticket: Ticket, to: Status, *, by: Person, now: datetime) -> None:
+def _move(s: Session, ticket: Ticket, to: Status, *, by: Person, now: datetime, at: datetime | None = None) -> None:
     before = ticket.status
     _step(ticket, to, now)
     if to is Status.RESOLVED:
@@ -296,15 +304,15 @@ def _move(s: Session, ticket: Ticket, to: Status, *, by: Person, now: datetime) 
     record(s, ticket, Event.TICKET_STATUS_CHANGED, by=by, now=now, before=before.value, after=to.value)
     moment = _MOMENTS.get(to) or (Moment.RESUMED if before is Status.WAITING_CUSTOMER else None)
     if moment:
-        sla.happened(s, ticket.number, moment, at=now, facts=facts.of(ticket))
+        sla.happened(s, ticket.number, moment, at=at or now, facts=facts.of(ticket))
 
 
-def _reopen(s: Session, ticket: Ticket, *, by: Person, now: datetime) -> None:
+def _reopen(s: Session, ticket: Ticket, *, by: Person, now: datetime, at: datetime) -> None:
     before = ticket.status
     _step(ticket, Status.IN_PROGRESS, now)
     ticket.resolved_at = ticket.closed_at = None
     record(s, ticket, Event.TICKET_REOPENED, by=by, now=now, before=before.value)
-    sla.happened(s, ticket.number, Moment.REOPENED, at=now, facts=facts.of(ticket))
+    sla.happened(s, ticket.number, Moment.REOPENED, at=at, facts=facts.of(ticket))
 
 
 def _step(ticket: Ticket, to: Status, now: datetime) -> None:

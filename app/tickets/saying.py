@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from app.accounts.models import Person
@@ -15,6 +15,7 @@ from app.files.actions import File
 from app.tickets import words
 from app.tickets.models import Channel, Message, Ticket
 
+FARTHEST = timedelta(days=7)
 Fold = tuple[int, int, str]
 
 
@@ -36,7 +37,7 @@ class Body:
 class Source:
     """How it came: by which door, from which mail, and whether a machine sent it.
 
-    For what comes `late`, after an outage, nobody gets an acknowledgement any more.
+    For what comes `late`, after an outage, nobody gets an acknowledgement any more. `came_at` is when a mail reached its server.
     """
 
     channel: Channel
@@ -44,6 +45,11 @@ class Source:
     inbound_mail_id: int | None = None
     auto: bool = False
     late: bool = False
+    came_at: datetime | None = None
+
+    def heard_at(self, now: datetime) -> datetime:
+        """When it was said, as far as anybody may count on that: a mail's server may be away for a week, or its clock wrong."""
+        return min(max(self.came_at, now - FARTHEST), now) if self.came_at else now
 
 
 def say(

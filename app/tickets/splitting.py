@@ -39,7 +39,7 @@ def split(s: Session, number: int, message_id: int, *, subject: str | None, by: 
     record(s, fresh, Event.TICKET_OPENED, by=by, now=now, message=message.id, split_from=ticket.number)
     ticket.updated_at = now
     words.refresh(s, ticket.number, fresh.number)
-    _begin(s, fresh, message.created_at, by=by, now=now, accepted=ticket.accepted_at is not None)
+    _begin(s, fresh, message.created_at, by=by, now=now, accepted=ticket.accepted_at is not None, auto=message.auto)
     waiting.moved_away(s, ticket, now=now)
     return fresh
 
@@ -112,10 +112,11 @@ def _put(s: Session, message: Message, ticket: Ticket) -> None:
     s.flush()
 
 
-def _begin(s: Session, fresh: Ticket, at: datetime, *, by: Person, now: datetime, accepted: bool) -> None:
+def _begin(s: Session, fresh: Ticket, at: datetime, *, by: Person, now: datetime, accepted: bool, auto: bool) -> None:
     """Its clocks run since `at`. What was taken through the gate once does not go through it again."""
-    sla.happened(s, fresh.number, Moment.CREATED, at=at, facts=facts.of(fresh))
+    asked = waiting.since(s, fresh.number) is not None
+    sla.happened(s, fresh.number, Moment.ARISEN if auto else Moment.CREATED, at=at, facts=facts.of(fresh))
     if accepted:
         fresh.status, fresh.accepted_at = Status.ACCEPTED, now
         record(s, fresh, Event.TICKET_ACCEPTED, by=by, now=now)
-        sla.happened(s, fresh.number, Moment.ACCEPTED, at=at, facts=facts.of(fresh))
+        sla.happened(s, fresh.number, Moment.ACCEPTED if asked else Moment.TAKEN_ON, at=at, facts=facts.of(fresh))

@@ -18,6 +18,7 @@ from app.audit import actions as audit
 from app.audit.models import Event
 from app.core.errors import Conflict, Invalid, NotFound
 from app.db.session import Session
+from app.sla import rebuild
 from app.tickets import facts, queries
 from app.tickets.history import record
 from app.tickets.models import Tag, Ticket
@@ -122,7 +123,7 @@ def rename(s: Session, name: str, *, to: str, by: Person, now: datetime) -> Tag:
     old = _held(s, name)
     row = {"name": new, "description": old.description, "created_at": now, "revision": old.revision + 1}
     merged = s.scalar(insert(Tag).values(row).on_conflict_do_nothing().returning(Tag.name)) is None
-    count = _rewrite(s, name, _RENAMED.bindparams(old=name, new=new))
+    count = _rewrite(s, name, _RENAMED.bindparams(old=name, new=new), now=now)
     s.delete(old)
     _tell(s, name, by=by, now=now, did="merged" if merged else "renamed", to=new, tickets=count)
     return _held(s, new)
@@ -132,7 +133,7 @@ def drop(s: Session, name: str, *, by: Person, now: datetime) -> None:
     """No tag any more, and off every ticket."""
     _hold_tickets(s, name)
     tag = _held(s, name)
-    count = _rewrite(s, name, func.array_remove(Ticket.tags, name))
+    count = _rewrite(s, name, func.array_remove(Ticket.tags, name), now=now)
     s.delete(tag)
     _tell(s, name, by=by, now=now, did="deleted", tickets=count)
 
@@ -150,11 +151,15 @@ def _hold_tickets(s: Session, name: str) -> None:
     s.execute(select(func.count()).select_from(carrying.cte()))
 
 
-def _rewrite(s: Session, name: str, after: Any) -> int:
-    """The one entry in the audit names the tag and how many tickets it was on; each of these has a new revision."""
+def _rewrite(s: Session, name: str, after: Any, *, now: datetime) -> int:
+    """The one entry in the audit names the tag and how many tickets it was on; each of these has a new revision. Where promises
+    depend on tags, the workers look at all clocks again: those of so many tickets are not for one transaction.
+    """
     change = update(Ticket).where(_carries(cast(name, Text))).values(tags=after, revision=Ticket.revision + 1)
     changed = select(func.count()).select_from(change.returning(Ticket.number).cte())
-    return s.scalar(changed.execution_options(synchronize_session=False)) or 0
+    count = s.scalar(changed.execution_options(synchronize_session=False)) or 0
+    rebuild.begin_where_asked(s, "tag", now=now)
+    return count
 
 
 def _carries(name: ColumnElement[str]) -> ColumnElement[bool]:

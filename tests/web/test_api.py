@@ -142,7 +142,7 @@ def test_policies_are_for_managers_to_change(web: Web) -> None:
 
     assert web.program(web.cast.alice).patch(f"/api/v1/sla/policies/{policy['id']}", json=change).status_code == 403
     changed = web.program(web.cast.bob).patch(f"/api/v1/sla/policies/{policy['id']}", json=change)
-    assert changed.json()["targets"]["first_response"]["urgent"] == 60
+    assert changed.json()["targets"]["first_response"]["urgent"]["seconds"] == 60
     assert web.program(web.cast.carol).get("/api/v1/sla/policies").status_code == 403
 
 

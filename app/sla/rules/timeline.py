@@ -50,6 +50,10 @@ def _created(clocks: Clocks, at: datetime, plan: Plan) -> Clocks:
     return _accepted(clocks, at, plan) if plan.starts is Start.CREATED else {}
 
 
+def _arisen(clocks: Clocks, at: datetime, plan: Plan) -> Clocks:
+    return _taken_on(clocks, at, plan) if plan.starts is Start.CREATED else {}
+
+
 def _accepted(clocks: Clocks, at: datetime, plan: Plan) -> Clocks:
     first = (Metric.FIRST_RESPONSE, Metric.RESOLUTION)
     return {m: rules.start(m, 1, plan.goals[m], at) for m in first if m in plan.goals and m not in clocks}
@@ -154,6 +158,7 @@ _BY_THE_END = {
 }
 _STEPS: dict[Moment, Callable[[Clocks, datetime, Plan], Clocks]] = {
     Moment.CREATED: _created,
+    Moment.ARISEN: _arisen,
     Moment.ACCEPTED: _accepted,
     Moment.TAKEN_ON: _taken_on,
     Moment.CUSTOMER_SPOKE: _customer_spoke,
@@ -175,6 +180,7 @@ _ORDER = (
     Moment.TAKEN_BACK,
     Moment.UNDONE,
     Moment.CREATED,
+    Moment.ARISEN,
     Moment.ACCEPTED,
     Moment.TAKEN_ON,
     Moment.REOPENED,

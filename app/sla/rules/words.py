@@ -34,9 +34,13 @@ class Merging(StrEnum):
 
 
 class Moment(StrEnum):
-    """What happens to a ticket and matters to its clocks. `taken_on`: accepted, and no customer has asked anything on it yet."""
+    """What happens to a ticket and matters to its clocks.
+
+    `arisen`: created by a machine's mail. `taken_on`: accepted, and no customer has asked anything on it yet.
+    """
 
     CREATED = "created"
+    ARISEN = "arisen"
     ACCEPTED = "accepted"
     TAKEN_ON = "taken_on"
     CUSTOMER_SPOKE = "customer_spoke"

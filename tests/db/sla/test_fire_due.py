@@ -10,7 +10,7 @@ from sqlalchemy import Connection, event, func, insert, select, text, update
 from app.audit.models import Event
 from app.db.session import Database, Session
 from app.db.session import now as database_now
-from app.sla import actions, queries
+from app.sla import actions, policies, queries, rebuild
 from app.sla.models import Clock, Happening
 from app.sla.rules import Metric, Moment
 from tests.db.sla.known import URGENT, nothing_more
@@ -81,7 +81,7 @@ def test_a_clock_under_an_outdated_promise_is_reckoned_again_before_it_may_be_mi
     s: Session, now: datetime, urgent: dict[Metric, Clock]
 ) -> None:
     policy = queries.policies(s)[0]
-    actions.set_targets(s, policy, by=MANAGER, now=now, targets={"first_response": {"urgent": 7200}})
+    policies.change(s, policy, {"targets": {"first_response": {"urgent": 7200}}}, by=MANAGER, now=now)
     s.expire_all()
     assert actions.fire_due(s, nothing_more) == []
     first = urgent[Metric.FIRST_RESPONSE]
@@ -92,7 +92,8 @@ def test_a_shorter_promise_is_noticed_at_once(s: Session, now: datetime, standar
     accept(s, 1, at=now - HOUR / 2)
     assert actions.fire_due(s, nothing_more) == []
     policy = queries.policies(s)[0]
-    actions.set_targets(s, policy, by=MANAGER, now=now, targets={"first_response": {"urgent": 60}})
+    policies.change(s, policy, {"targets": {"first_response": {"urgent": 60}}}, by=MANAGER, now=now)
+    assert rebuild.step(s, nothing_more)
     fired = actions.fire_due(s, nothing_more)
     assert [(f.kind, f.due_at) for f in fired] == [("breach", now - HOUR / 2 + timedelta(minutes=1))]
 

@@ -4,7 +4,7 @@ from datetime import UTC, timedelta
 from zoneinfo import ZoneInfo
 
 from app.sla.rules import Metric, explain, fire
-from app.sla.rules.clock import Clock, end, fulfil, pause, reopen, resume, set_aside, start, take_back
+from app.sla.rules.clock import Clock, end, fulfil, pause, resume, revive, set_aside, start, take_back
 from app.sla.rules.explanation import length
 from app.sla.rules.words import Outcome
 from tests.unit.sla.promises import HOUR, MINUTE, MONDAY, SECOND, goal
@@ -54,7 +54,7 @@ def test_it_says_why_a_clock_stopped() -> None:
 
 
 def test_the_time_it_was_resolved_does_not_count() -> None:
-    clock = reopen(fulfil(begun(), MONDAY + HOUR), MONDAY + 2 * HOUR, goal(8 * HOUR))
+    clock = revive(fulfil(begun(), MONDAY + HOUR), MONDAY + 2 * HOUR, goal(8 * HOUR))
     assert explain(clock, UTC)[2] == "paused Mon 23 Nov 15:00\N{EN DASH}16:00 while it was resolved"
 
 
