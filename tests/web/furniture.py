@@ -151,7 +151,6 @@ KINDS = {
     ("DELETE", f"{API}/teams/{{id}}/archival"): "archived team",
     ("DELETE", f"{API}/users/{{id}}/disablement"): "disabled",
     ("POST", f"{API}/users/{{id}}/invitation"): "invited",
-    ("PATCH", f"{API}/sla/policies/{{id}}"): "policies",
     ("DELETE", f"{API}/mailboxes/{{id}}/pause"): "paused mailbox",
     ("DELETE", f"{API}/organizations/{{id}}/domains/{{domain}}"): "organizations",
     ("PUT", f"{API}/organizations/{{id}}/domains/{{domain}}"): "organizations",
