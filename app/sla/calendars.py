@@ -1,22 +1,20 @@
 """Calendars that promises are measured by: what may be said of them, and which clocks have to be looked at again."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, and_, func, select
 
 from app.core.errors import Conflict, Invalid
 from app.db.session import Session
 from app.hours import actions as hours
 from app.hours import queries as calendars
 from app.hours.actions import By
-from app.hours.models import Calendar, CalendarVersion
+from app.hours.models import Calendar
 from app.hours.rules import NeverReached
-from app.sla.models import Clock, Policy, Target
-
-WAKE = "sla_wake"
+from app.sla import rebuild
+from app.sla.models import Policy, Target
 
 
 class InUse(Conflict):
@@ -39,7 +37,7 @@ def change(
     """Say something else of a calendar. Raises Invalid where a promise could not be kept by it, or it can't be."""
     if hours.change(s, calendar, spec, by=by, now=now, effective_from=effective_from, retroactive=retroactive, why=why):
         _refuse_unreachable(s, calendar, effective_from or now)
-        calendars_changed(s, [calendar.id])
+        rebuild.begin(s, everything=False, now=now)
 
 
 def remove(s: Session, calendar: Calendar, *, by: By, now: datetime) -> None:
@@ -52,29 +50,13 @@ def remove(s: Session, calendar: Calendar, *, by: By, now: datetime) -> None:
 def renew_zones(s: Session, *, now: datetime) -> list[int]:
     """What is to be done where the rules of time zones may have changed, so when a program starts."""
     renewed = hours.renew_zones(s, now=now)
-    calendars_changed(s, renewed)
+    if renewed:
+        rebuild.begin(s, everything=False, now=now)
     return renewed
 
 
-def calendars_changed(s: Session, ids: Collection[int]) -> None:
-    """Have every waiting clock under these calendars looked at now: it is reckoned again before anything is told of it."""
-    if not ids:
-        return
-    measured = select(Policy.id).join(Target, _present()).where(Target.calendar_id.in_(ids))
-    waiting = select(Clock.id).where(Clock.policy_id.in_(measured), Clock.next_at.is_not(None)).order_by(Clock.id)
-    s.execute(update(Clock).where(Clock.id.in_(waiting.with_for_update())).values(next_at=func.now()))
-    s.execute(select(func.pg_notify(WAKE, "")))
-
-
-def stale() -> ColumnElement[bool]:
-    """Whether a clock was last reckoned before its calendar said something else."""
-    this, newer = aliased(CalendarVersion), aliased(CalendarVersion)
-    later = and_(newer.calendar_id == this.calendar_id, newer.id > this.id)
-    return select(newer.id).join(this, later).where(this.id == Clock.calendar_version_id).exists()
-
-
 def _present() -> ColumnElement[bool]:
-    return and_(Target.policy_id == Policy.id, Target.version == Policy.version)
+    return and_(Target.policy_id == Policy.id, Target.version == Policy.version, Policy.deleted_at.is_(None))
 
 
 def _measuring(s: Session, calendar: int) -> list[str]:

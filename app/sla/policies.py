@@ -17,7 +17,9 @@ from app.core.errors import Conflict, Invalid, NotFound
 from app.core.priority import Priority
 from app.db import locks
 from app.db.session import Session
+from app.hours import queries as calendars
 from app.hours.models import Calendar
+from app.hours.rules import NeverReached
 from app.sla import defaults, queries, rebuild
 from app.sla.models import Policy, Target
 from app.sla.rules import REOPEN_WINDOW, WAITING, Merging, Metric, Reopening, Start
@@ -69,7 +71,7 @@ def add(s: Session, given: Mapping[str, Any], *, by: Signature, now: datetime) -
     _number([*others[:at], policy, *others[at:]])
     s.add(policy)
     s.flush()
-    _write(s, policy, _targets(s, [], given.get("targets", {})))
+    _write(s, policy, _targets(s, [], given.get("targets", {}), now))
     _tell(s, policy, {}, by=by, now=now, did="made")
     rebuild.begin(s, everything=True, now=now)
     return policy
@@ -83,7 +85,7 @@ def change(s: Session, policy: Policy, given: Mapping[str, Any], *, by: Signatur
     before, old = queries.told(s.connection(), policy.id), queries.targets(s, policy)
     _take(s, policy, given)
     modified = s.is_modified(policy)
-    targets = _targets(s, old, given.get("targets", {}))
+    targets = _targets(s, old, given.get("targets", {}), now)
     matched = policy.match != before["match"] or policy.active is not before["active"]
     if not modified and targets == {(t.metric, t.priority): _terms(t) for t in old}:
         return
@@ -166,7 +168,7 @@ def _terms(target: Target) -> Terms:
     return {name: getattr(target, name) for name in queries.TERMS}
 
 
-def _targets(s: Session, old: Sequence[Target], given: Mapping[str, Mapping[str, Any]]) -> dict[Key, Terms]:
+def _targets(s: Session, old: Sequence[Target], given: Mapping[str, Mapping[str, Any]], now: datetime) -> dict[Key, Terms]:
     """What is promised from now on. A number is one of seconds; what isn't said of a target stays, and None is no promise."""
     found = {(t.metric, t.priority): _terms(t) for t in old}
     for raw_metric, by_priority in given.items():
@@ -177,7 +179,10 @@ def _targets(s: Session, old: Sequence[Target], given: Mapping[str, Mapping[str,
                 continue
             more = {"seconds": said} if isinstance(said, int) else {n: v for n, v in said.items() if v is not None}
             found[key] = _checked(key, {**found.get(key, _usual(s, key)), **more})
-    _refuse_unknown_calendars(s, {terms["calendar_id"] for terms in found.values()})
+    longest: dict[int, int] = {}
+    for terms in found.values():
+        longest[terms["calendar_id"]] = max(terms["seconds"], longest.get(terms["calendar_id"], 0))
+    _refuse_calendars(s, longest, now)
     return found
 
 
@@ -191,7 +196,7 @@ def _key(metric: str, priority: str) -> Key:
 
 def _usual(s: Session, key: Key) -> Terms:
     """What a target has that nobody said anything about."""
-    calendar = s.scalar(select(Calendar.id).order_by(Calendar.id).limit(1))
+    calendar = s.scalar(select(Calendar.id).where(Calendar.removed_at.is_(None)).order_by(Calendar.id).limit(1))
     return {"calendar_id": calendar, "pauses": defaults.PAUSES.get(key[0], []), "thresholds": defaults.THRESHOLDS}
 
 
@@ -211,10 +216,16 @@ def _checked(key: Key, terms: Terms) -> Terms:
     return {**terms, "pauses": sorted(set(terms["pauses"])), "thresholds": thresholds}
 
 
-def _refuse_unknown_calendars(s: Session, ids: set[int]) -> None:
-    known = set(s.scalars(select(Calendar.id).where(Calendar.id.in_(ids))))
-    if unknown := ids - known:
+def _refuse_calendars(s: Session, longest: Mapping[int, int], now: datetime) -> None:
+    """There has to be each calendar, and the longest promise that is measured by it has to come to an end."""
+    known = set(s.scalars(select(Calendar.id).where(Calendar.id.in_(longest), Calendar.removed_at.is_(None))))
+    if unknown := longest.keys() - known:
         raise Invalid(f"There is no calendar {min(unknown)}. List them at /api/v1/sla/calendars.")
+    try:
+        for calendar, seconds in longest.items():
+            calendars.refuse_unreachable(s, calendar, now, seconds)
+    except NeverReached as wrong:
+        raise Invalid(str(wrong)) from None
 
 
 def _write(s: Session, policy: Policy, targets: Mapping[Key, Terms]) -> None:

@@ -9,14 +9,16 @@ from typing import Any, TypedDict
 
 from sqlalchemy import ColumnElement, Connection, Interval, and_, func, select, tuple_, type_coerce
 from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.orm import aliased
 
 from app.core import cursors
 from app.core.priority import Priority
 from app.db import plain
 from app.db.session import Session
 from app.hours import queries as hours
+from app.hours.models import CalendarVersion
 from app.hours.rules import Hours
-from app.sla import calendars, rules
+from app.sla import rules
 from app.sla.models import Clock, Policy, Segment, Target
 from app.sla.rules import Facts, Merging, Metric, Reopening, Start
 from app.sla.rules.policies import PRIORITY
@@ -195,13 +197,20 @@ def drifts(s: Session, *, after: int, limit: int) -> tuple[list[Drift], int | No
     under its lock, because a ticket's event may have come between reading the clock and its segments.
     """
     current = and_(Policy.id == Clock.policy_id, Policy.version == Clock.policy_version)
-    chunk = select(Clock).join(Policy, current).where(Clock.outcome.is_(None), Clock.id > after, ~calendars.stale())
+    chunk = select(Clock).join(Policy, current).where(Clock.outcome.is_(None), Clock.id > after, ~_outdated())
     rows = s.scalars(chunk.order_by(Clock.id).limit(limit)).all()
     suspects = [row.id for row, clock in zip(rows, values(s, rows), strict=True) if rules.replay(clock) != clock]
     held = select(Clock).where(Clock.id.in_(suspects)).with_for_update(skip_locked=True)
     certain = s.scalars(held.execution_options(populate_existing=True)).all() if suspects else ()
     found = [_drift(row.ticket, clock) for row, clock in zip(certain, values(s, certain), strict=True)]
     return [drift for drift in found if drift.differing], rows[-1].id if len(rows) == limit else None
+
+
+def _outdated() -> ColumnElement[bool]:
+    """Whether a clock was last reckoned before its calendar said something else."""
+    this, newer = aliased(CalendarVersion), aliased(CalendarVersion)
+    later = and_(newer.calendar_id == this.calendar_id, newer.id > this.id)
+    return select(newer.id).join(this, later).where(this.id == Clock.calendar_version_id).exists()
 
 
 def seconds_until_next(s: Session) -> float | None:

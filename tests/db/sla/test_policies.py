@@ -133,9 +133,9 @@ def test_two_policies_of_one_name_are_refused_and_a_deleted_ones_name_is_free(s:
 
 def test_they_are_tried_in_the_order_that_was_said(s: Session, now: datetime) -> None:
     gold, standard = made(s, now, match={}), standard_of(s)
-    assert queries.plan(s, of(Priority.LOW), now=now).goals == {}
+    assert queries.plan(s, of(Priority.LOW)).goals == {}
     policies.order(s, [standard.id, gold.id], by=MANAGER, now=now)
-    assert queries.plan(s, of(Priority.LOW), now=now).goals != {}
+    assert queries.plan(s, of(Priority.LOW)).goals != {}
     assert s.info["audit"][-1]["data"]["after"] == ["Standard", "Gold"]
     for wrong in ([gold.id], [gold.id, gold.id], [gold.id, standard.id, 10**9]):
         with pytest.raises(OtherPolicies):

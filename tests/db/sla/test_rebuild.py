@@ -93,7 +93,7 @@ def test_a_ticket_made_under_the_old_promises_behind_its_back_is_found_before_it
     """Its transaction read the promises before they changed, and is committed after the clocks were walked."""
     accept(desk, 1)
     with desk.transaction() as slow:
-        plan = queries.plan(slow, URGENT, now=database_now(slow))
+        plan = queries.plan(slow, URGENT)
         slow.execute(select(func.pg_current_xact_id()))
         promise(desk, 7200)
         while step(desk):
