@@ -20,9 +20,10 @@ from app.db.session import Session
 from app.hours import queries as calendars
 from app.hours.models import Calendar
 from app.hours.rules import NeverReached
-from app.sla import defaults, queries, rebuild
+from app.sla import defaults, ladder, queries, rebuild
 from app.sla.models import Policy, Target
 from app.sla.rules import REOPEN_WINDOW, WAITING, Merging, Metric, Reopening, Start
+from app.sla.rules.ladder import Rung
 from app.sla.rules.policies import FIELD, NAMES
 from app.sla.rules.thresholds import BREACH, BadThreshold, normal
 from app.sla.rules.thresholds import MOST as MOST_THRESHOLDS
@@ -72,6 +73,7 @@ def add(s: Session, given: Mapping[str, Any], *, by: Signature, now: datetime) -
     s.add(policy)
     s.flush()
     _write(s, policy, _targets(s, [], given.get("targets", {}), now))
+    _climb(s, policy, given.get("steps", defaults.LADDER))
     _tell(s, policy, {}, by=by, now=now, did="made")
     rebuild.begin(s, everything=True, now=now)
     return policy
@@ -84,13 +86,14 @@ def change(s: Session, policy: Policy, given: Mapping[str, Any], *, by: Signatur
     """
     before, old = queries.told(s.connection(), policy.id), queries.targets(s, policy)
     _take(s, policy, given)
-    modified = s.is_modified(policy)
+    modified = s.is_modified(policy) or "steps" in given
     targets = _targets(s, old, given.get("targets", {}), now)
     matched = policy.match != before["match"] or policy.active is not before["active"]
     if not modified and targets == {(t.metric, t.priority): _terms(t) for t in old}:
         return
     policy.version, policy.changed_at = policy.version + 1, now
     _write(s, policy, targets)
+    _climb(s, policy, given.get("steps", ladder.rungs_of(s, policy.id, policy.version - 1)))
     _tell(s, policy, before, by=by, now=now, did="changed")
     rebuild.begin(s, everything=matched, now=now)
 
@@ -233,6 +236,13 @@ def _write(s: Session, policy: Policy, targets: Mapping[Key, Terms]) -> None:
     for (metric, priority), terms in targets.items():
         s.add(Target(policy_id=policy.id, version=policy.version, metric=metric, priority=priority, **terms))
     s.flush()
+
+
+def _climb(s: Session, policy: Policy, rungs: Sequence[Rung]) -> None:
+    told: dict[Metric, set[str]] = {metric: set() for metric in Metric}
+    for target in queries.targets(s, policy):
+        told[target.metric] |= set(target.thresholds)
+    ladder.set_steps(s, policy.id, policy.version, ladder.checked(s, rungs, told))
 
 
 def _tell(s: Session, policy: Policy, before: Mapping[str, Any], *, by: Signature, now: datetime, did: str) -> None:

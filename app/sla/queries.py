@@ -19,7 +19,7 @@ from app.hours import queries as hours
 from app.hours.models import CalendarVersion
 from app.hours.rules import Hours
 from app.sla import rules
-from app.sla.models import Clock, Policy, Segment, Target
+from app.sla.models import Clock, Policy, Segment, Step, Target
 from app.sla.rules import Facts, Merging, Metric, Reopening, Start
 from app.sla.rules.policies import PRIORITY
 from app.sla.rules.thresholds import ordered
@@ -78,6 +78,7 @@ def policies(s: Session) -> list[Policy]:
 
 
 _PLAIN = ("id", "name", "position", "version", "active", "starts", "match", "reopening", "reopen_window", "merging")
+_STEP = ("metric", "threshold", "recipients", "calendar_id", "most")
 TERMS = ("seconds", "calendar_id", "pauses", "thresholds")
 
 
@@ -100,12 +101,21 @@ def _told(c: Connection, which: ColumnElement[bool]) -> list[dict[str, Any]]:
         targets = found.setdefault(row["id"], _without_targets(row))["targets"]
         if row["metric"] is not None:
             targets[row["metric"]][row["priority"]] = {name: row[name] for name in TERMS}
+    present = and_(Step.policy_id == Policy.id, Step.version == Policy.version)
+    steps = select(Step.policy_id, *(getattr(Step, name) for name in _STEP), Step.repeat).join(Policy, present).where(which)
+    for row in c.execute(steps.order_by(Step.policy_id, Step.position)).mappings():
+        minutes = row["repeat"] and row["repeat"] // timedelta(minutes=1)
+        found[row["policy_id"]]["steps"].append({name: row[name] for name in _STEP} | {"repeat_minutes": minutes})
     return list(found.values())
 
 
 def _without_targets(row: Mapping[Any, Any]) -> dict[str, Any]:
     policy = {name: row[name] for name in _PLAIN if name != "reopen_window"}
-    return policy | {"reopen_window": int(row["reopen_window"].total_seconds()), "targets": {metric: {} for metric in Metric}}
+    return policy | {
+        "reopen_window": int(row["reopen_window"].total_seconds()),
+        "targets": {metric: {} for metric in Metric},
+        "steps": [],
+    }
 
 
 def targets(s: Session, policy: Policy) -> Sequence[Target]:

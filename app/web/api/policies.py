@@ -70,8 +70,9 @@ def remove(id: shapes.PathKey, me: Manager, s: Tx, now: Now, match: Match) -> Re
 
 def _given(s: Session, body: shapes.PolicyChange) -> dict[str, Any]:
     """What was said, and nothing else."""
-    given = body.model_dump(mode="json", exclude_unset=True)
-    nothing = [name for name, value in given.items() if value is None]
-    return {name: value for name, value in given.items() if name not in nothing} | (
-        {"match": matches.checked(s, given["match"])} if given.get("match") is not None else {}
-    )
+    given = {name: value for name, value in body.model_dump(mode="json", exclude_unset=True).items() if value is not None}
+    if "match" in given:
+        given["match"] = matches.checked(s, given["match"])
+    if body.steps is not None:
+        given["steps"] = [step.rung for step in body.steps]
+    return given

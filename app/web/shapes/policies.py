@@ -1,5 +1,6 @@
 """What is promised to whom."""
 
+from datetime import timedelta
 from typing import Annotated
 
 from pydantic import Field
@@ -7,6 +8,7 @@ from pydantic import Field
 from app.core.priority import Priority
 from app.sla import policies as actions
 from app.sla.rules import Merging, Metric, Reopening, Start
+from app.sla.rules.ladder import Rung
 from app.web.shapes import Answer, Shape, example
 from app.web.shapes.desk import PathKey
 
@@ -48,6 +50,24 @@ Targets = Annotated[
 ]
 
 
+class Step(Shape):
+    """Who is told when a threshold falls, at which hours, and how often until somebody acknowledges it."""
+
+    metric: Metric
+    threshold: Annotated[str, Field(max_length=20, description="100% or one of the metric's thresholds.")] = "100%"
+    recipients: list[Annotated[str, Field(max_length=320)]] = Field(
+        max_length=50, description="managers, admins, team, assignee, person: and a number, or addresses."
+    )
+    calendar_id: Key | None = Field(default=None, description="They are told when it is open; null: at any hour.")
+    repeat_minutes: Annotated[int, Field(strict=True, ge=1, le=10_080)] | None = None
+    most: Annotated[int, Field(strict=True, ge=1, le=100, description="How often they are told in all.")] = 1
+
+    @property
+    def rung(self) -> Rung:
+        repeat = timedelta(minutes=self.repeat_minutes) if self.repeat_minutes else None
+        return Rung(self.metric, self.threshold, tuple(self.recipients), self.calendar_id, repeat, self.most)
+
+
 class PolicyChange(Shape):
     """What to change; what is left out stays."""
 
@@ -60,6 +80,7 @@ class PolicyChange(Shape):
     reopen_window: Window | None = None
     merging: Merging | None = None
     targets: Targets = Field(default_factory=dict)
+    steps: list[Step] | None = Field(default=None, max_length=50, description="The ladder, all of it.")
 
 
 class NewPolicy(PolicyChange):
@@ -91,6 +112,17 @@ class Target(Answer):
     thresholds: list[str]
 
 
+class StepTold(Answer):
+    """A step of the ladder."""
+
+    metric: Metric
+    threshold: str
+    recipients: list[str]
+    calendar_id: int | None
+    repeat_minutes: int | None
+    most: int
+
+
 class Policy(Answer):
     """A set of promises. The first whose `match` fits a ticket is its policy."""
 
@@ -105,6 +137,7 @@ class Policy(Answer):
     reopen_window: int
     merging: Merging
     targets: dict[Metric, dict[Priority, Target]]
+    steps: list[StepTold]
 
 
 class Policies(Answer):

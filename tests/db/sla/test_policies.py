@@ -14,6 +14,7 @@ from app.sla import actions, policies, queries, rebuild
 from app.sla.models import Clock, Happening, Policy, Rebuild, Target
 from app.sla.policies import OtherPolicies, PolicyNameTaken
 from app.sla.rules import Metric, Moment, Outcome, State
+from app.sla.rules.ladder import Rung
 from tests.db.sla.known import nothing_more, of
 
 HOUR = timedelta(hours=1)
@@ -222,3 +223,22 @@ def test_one_policy_and_another_and_the_first_again_restore_every_due_time(s: Se
         rebuilt(s)
     assert s.execute(select(*columns).order_by(Clock.id)).all() == before
     assert queries.drifts(s, after=0, limit=100) == ([], None)
+
+
+def test_an_edit_keeps_the_ladder_and_a_new_one_has_to_name_thresholds_that_are_told(s: Session, now: datetime) -> None:
+    policy = standard_of(s)
+    before = queries.told(s.connection(), policy.id)["steps"]
+    assert changed(s, policy, now, name="Everybody")["steps"] == before
+    step = Rung(Metric.RESOLUTION, "75%", ("team",), repeat=timedelta(minutes=5), most=3)
+    assert changed(s, policy, now, steps=[step])["steps"] == [
+        {
+            "metric": "resolution",
+            "threshold": "75%",
+            "recipients": ["team"],
+            "calendar_id": None,
+            "most": 3,
+            "repeat_minutes": 5,
+        }
+    ]
+    with pytest.raises(Invalid, match=r"Step 1: nothing is told of resolution at \+1h"):
+        changed(s, policy, now, steps=[Rung(Metric.RESOLUTION, "+1h", ("team",))])

@@ -21,7 +21,7 @@ from app.outbox.house import House
 from app.outbox.models import Letter
 from app.outbox.models import State as Sent
 from app.sla import actions as sla
-from app.sla import ladder, queries
+from app.sla import ladder, policies, queries
 from app.sla.models import Clock, Escalation, Notice
 from app.sla.rules import Metric
 from app.sla.rules.ladder import Rung
@@ -290,7 +290,7 @@ def test_steps_that_can_not_be_taken_are_refused(s: Session, rung: Rung, reason:
 def test_a_new_version_of_a_policy_has_the_ladder_of_the_one_before(s: Session, now: datetime) -> None:
     sla.ensure_defaults(s, now=now)
     policy = queries.policies(s)[0]
-    sla.set_targets(s, policy, by=(1, "Bob"), now=now, targets={"resolution": {"low": 60}})
+    policies.change(s, policy, {"targets": {"resolution": {"low": 60}}}, by=(1, "Bob"), now=now)
     assert ladder.rungs_of(s, policy.id, 2) == ladder.rungs_of(s, policy.id, 1) != []
 
 
