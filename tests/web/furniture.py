@@ -110,6 +110,7 @@ class Furniture:
             f"POST {API}/organizations": {"name": "Globex"},
             f"POST {API}/tickets/bulk": {"tickets": [t["accepted"], t["other"]], "change": {"priority": "high"}},
             f"POST {API}/tickets/{{number}}/assignment": {"assignee_id": self.people_id("manager")},
+            f"POST {API}/sla/policies/order": {"order": things["order"]},
             f"POST {API}/auth/password": {"old": PASSWORD, "new": "four words in a row"},
             f"POST {API}/auth/email": {"email": "other@desk.example", "password": PASSWORD},
             f"POST {API}/tickets/{{number}}/snooze": {"until": _next_month()},
@@ -299,7 +300,9 @@ def _through_the_api(web: Web, found: Furniture) -> None:
     things["attachments"] = root.get(f"{API}/tickets/{t['accepted']}/attachments").json()["items"][0]["id"]
     things["messages"] = root.get(f"{API}/tickets/{t['accepted']}/messages").json()["items"][0]["id"]
     things["planned"] = make(f"/tickets/{t['accepted']}/messages", body="Later.", send_at=_next_month())["id"]
-    things["policies"] = root.get(f"{API}/sla/policies").json()["items"][0]["id"]
+    make("/sla/policies", name="Gold", match={"tag": ["gold"]}, targets={"resolution": {"high": 7200}})
+    things["order"] = [policy["id"] for policy in root.get(f"{API}/sla/policies").json()["items"]][::-1]
+    things["policies"] = things["order"][0]
     things["sessions"] = frank.get(f"{API}/auth/sessions").json()["items"][0]["id"]
 
 

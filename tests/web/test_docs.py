@@ -102,7 +102,7 @@ def test_a_change_of_what_is_no_longer_so_changes_nothing(web: Web, monkeypatch:
                 assert done.is_success, (method, path, done.text)
                 assert everything(trial) != before, (method, path)
     assert len(tried) > 40
-    told_by_their_lists = {f"/api/v1/{path}" for path in ("custom-fields/{id}", "tags/{name}")}
+    told_by_their_lists = {f"/api/v1/{path}" for path in ("custom-fields/{id}", "sla/policies/{id}", "tags/{name}")}
     assert blind == told_by_their_lists
 
 

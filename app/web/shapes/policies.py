@@ -87,8 +87,8 @@ class NewPolicy(PolicyChange):
     """A policy. What isn't said is as on a new desk."""
 
     model_config = Shape.model_config | example(
-        name="Gold",
-        match={"tag": ["gold"]},
+        name="Silver",
+        match={"tag": ["silver"]},
         targets={
             "resolution": {"urgent": {"seconds": 14400, "pauses": ["waiting_customer"], "thresholds": ["50%", "-30m", "+1h"]}}
         },
