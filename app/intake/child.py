@@ -10,11 +10,15 @@ import math
 import resource
 import select
 import socket
+from contextlib import suppress
+from dataclasses import asdict
 
+from app.core import clock
 from app.intake import frames, nursery
-from app.intake.confine import confine
+from app.intake.confine import AUTHORITIES, confine
 from app.intake.rules import mail as mails
-from app.intake.rules import read
+from app.intake.rules import read, smime
+from app.intake.rules.seal import UNCHECKED
 
 MEMORY = 512 * 1024 * 1024
 CPU = 10  # seconds for one mail
@@ -46,6 +50,16 @@ def _answer(parent: socket.socket, raw: bytes) -> None:
     frames.send(parent, json.dumps(head).encode())
     for f in files:
         frames.send(parent, f.content)
+    if mail.seal == UNCHECKED:  # last, so that whatever happens here the mail is read
+        seal = smime.checked(raw, now=clock.now(), roots=_roots())
+        frames.send(parent, json.dumps(seal and asdict(seal)).encode())
+
+
+def _roots() -> bytes:
+    """The certificates of the authorities that this system knows (PEM)."""
+    with suppress(OSError):
+        return AUTHORITIES.read_bytes()
+    return b""
 
 
 def _limit() -> None:

@@ -1,4 +1,5 @@
-"""What the kernel takes from the child that reads foreign mail (Landlock): every file but the programs', and every connection.
+"""What the kernel takes from the child that reads foreign mail (Landlock): every file but the programs' and the certificates that
+everybody has, and every connection.
 
 A process gives up rights for good, and needs none for that. Where the kernel is older than this, or was built without it, or the
 container's rules forbid it, the child goes on with its other limits.
@@ -20,6 +21,7 @@ _READ = 1 << 2 | 1 << 3  # files and folders
 _FILES = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1, 5: (1 << 16) - 1}
 _TCP = 3  # from version 4 on: to bind and to connect
 _BEYOND = 3  # from version 6 on: abstract sockets and signals
+AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 _PROGRAMS = (
     sys.prefix,
     sys.base_prefix,
@@ -29,11 +31,12 @@ _PROGRAMS = (
     "/lib",
     "/lib64",
     "/usr/share/zoneinfo",
+    str(AUTHORITIES.parent),
 )
 
 
 def confine() -> bool:
-    """Give up all files but the programs', TCP and signals to others; whether the kernel could."""
+    """Give up all files but these, TCP and signals to others; whether the kernel could."""
     kernel = ctypes.CDLL(None, use_errno=True)
     version = kernel.syscall(_CREATE, None, 0, _ASK_VERSION)
     if version < 1:

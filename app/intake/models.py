@@ -11,6 +11,7 @@ from app.accounts.models import Person
 from app.core.priority import Priority
 from app.db.types import Table, words
 from app.intake.rules.authentication import Verdict
+from app.intake.rules.seal import SealState
 from app.intake.rules.signs import Sign
 from app.intake.rules.states import FailureClass, MailboxState, MailState, SenderFrom
 from app.tickets.models import Message, Ticket
@@ -108,7 +109,8 @@ class InboundMail(Table):
     the server says. `content_key` is the same for the same mail come twice. `server_acked_at` is when the server was told that
     the mail is ours; `received_at` is the server's own time, never in the future. `thread` are the Message-IDs that a mail of a
     person refers to. `verdict` is whether it is from the address it names, and `verdict_words` what that rests on. One with
-    `released_at` was let through by a person: no rule holds it. `charset` is how the text was read, and what spoke for it.
+    `released_at` was let through by a person: no rule holds it. `charset` is how the text was read, and what spoke for it. `seal` is
+    what its signature shows, or that it is encrypted, and `seal_words` says so.
     """
 
     __tablename__ = "inbound_mail"
@@ -136,6 +138,8 @@ class InboundMail(Table):
     thread: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     verdict: Mapped[Verdict | None] = mapped_column(words(Verdict, "verdict"))
     verdict_words: Mapped[str | None]
+    seal: Mapped[SealState | None] = mapped_column(words(SealState, "seal"))
+    seal_words: Mapped[str | None]
     ticket: Mapped[int | None] = mapped_column(ForeignKey(Ticket.number), index=True)
     message_id: Mapped[int | None] = mapped_column(ForeignKey(Message.id))
     processed_at: Mapped[datetime | None]

@@ -4,13 +4,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, String, case, cast, func, select
+from sqlalchemy import Connection, Row, String, case, cast, func, select
 
 from app.accounts.models import Team
 from app.core import text
 from app.db.session import Session
 from app.intake.models import BY_SMTP, Canary, InboundMail, Mailbox
-from app.intake.rules.authentication import Verdict
 from app.intake.rules.states import MailboxState, MailState
 from app.tickets.models import Ticket
 
@@ -69,6 +68,8 @@ def ledger(
         InboundMail.reason,
         InboundMail.verdict,
         InboundMail.verdict_words,
+        InboundMail.seal,
+        InboundMail.seal_words,
         InboundMail.sender,
         InboundMail.subject,
         InboundMail.mail_id,
@@ -90,11 +91,11 @@ def ledger(
     return [dict(row) for row in c.execute(query.limit(limit)).mappings()]
 
 
-def verdicts(s: Session, mails: Iterable[int | None]) -> dict[int | None, tuple[Verdict, str]]:
-    """Whether these mails, by their numbers in the ledger, are from whom they say, and what that rests on."""
-    columns = select(InboundMail.id, InboundMail.verdict, InboundMail.verdict_words)
-    found = s.execute(columns.where(InboundMail.id.in_([id for id in mails if id]), InboundMail.verdict.is_not(None)))
-    return {id: (verdict, words or "") for id, verdict, words in found if verdict}
+def attested(s: Session, mails: Iterable[int | None]) -> dict[int | None, Row[Any]]:
+    """Of these mails, by their numbers in the ledger: whether each is from whom it says, and what its signature shows."""
+    columns = (InboundMail.verdict, InboundMail.verdict_words, InboundMail.seal, InboundMail.seal_words)
+    found = s.execute(select(*columns, InboundMail.id).where(InboundMail.id.in_([id for id in mails if id])))
+    return {row.id: row for row in found}
 
 
 def trusted_of(c: Connection | Session, id: int) -> tuple[bool, Sequence[str], bool]:

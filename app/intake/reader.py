@@ -2,9 +2,11 @@
 
 import json
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,9 +14,12 @@ from typing import Self
 from app.intake import frames
 from app.intake.nursery import Child, Nursery
 from app.intake.rules import mail as mails
+from app.intake.rules import seal
 from app.intake.rules.mail import Found, Mail
+from app.intake.rules.seal import FAILED, UNCHECKED, Seal
 
 PATIENCE = 20.0  # seconds by the clock for one mail
+PATIENCE_WITH_A_SEAL = 5.0  # seconds more
 
 Keep = Callable[[Found], None]
 
@@ -80,8 +85,20 @@ class Reader:
         for described in head["files"]:
             keep(Found.of(described, frames.receive(line, until=until, meanwhile=self._beat)))
             until = max(until, time.monotonic() + 1.0)  # our own disk's slowness isn't the child's
+        mail = mails.from_json(head["mail"])
+        if mail.seal == UNCHECKED:
+            return replace(mail, seal=self._seal(line))
         self._busy = False
-        return mails.from_json(head["mail"])
+        return mail
+
+    def _seal(self, line: socket.socket) -> Seal | None:
+        """What the mail's signature shows. A child that falls over it, or takes too long, has read the mail all the same."""
+        try:
+            told = frames.receive(line, until=time.monotonic() + PATIENCE_WITH_A_SEAL, meanwhile=self._beat)
+        except (TimeoutError, frames.Broken):
+            return FAILED
+        self._busy = False
+        return seal.from_json(json.loads(told))
 
     def _end(self) -> None:
         if self._child and not self._child.end():

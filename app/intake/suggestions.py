@@ -87,6 +87,8 @@ def waiting(c: Connection | Session, ticket: int) -> list[dict[str, Any]]:
         InboundMail.subject,
         InboundMail.verdict,
         InboundMail.verdict_words,
+        InboundMail.seal,
+        InboundMail.seal_words,
     )
     query = select(*columns).join(Person, Person.id == Suggestion.person_id)
     query = query.join(InboundMail, InboundMail.id == Suggestion.inbound_mail_id).where(_on(ticket), _WAITS)
@@ -163,5 +165,7 @@ def _told(row: dict[str, Any]) -> dict[str, Any]:
         "files": [{"name": file["name"], "size": file["size"]} for file in row["files"]],
         "verdict": row["verdict"],
         "verdict_words": row["verdict_words"],
+        "seal": row["seal"],
+        "seal_words": row["seal_words"],
         "made_at": row["made_at"],
     }

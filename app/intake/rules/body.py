@@ -63,10 +63,14 @@ def said(part: Part, *, wraps: int = MOST_WRAPS) -> Said:
         return _spoken(part)
     if part.empty and not part.name:
         return Said()
-    kind = _BY_NAME.get(part.name.lower(), part.media_type)
-    if kind in cms.MEDIA_TYPES:
+    if kind(part) in cms.MEDIA_TYPES:
         return _sealed(part, wraps)
-    return _READERS.get(kind, _only_a_file)(part)
+    return _READERS.get(kind(part), _only_a_file)(part)
+
+
+def kind(part: Part) -> str:
+    """What type of file it is; the names of two tell more than what mail programs call them."""
+    return _BY_NAME.get(part.name.lower(), part.media_type)
 
 
 def _together(part: Part, every: list[Said]) -> Said:

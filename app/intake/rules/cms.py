@@ -1,100 +1,169 @@
 """S/MIME's envelope (CMS, RFC 5652), opened as far as that needs no key: what is signed is read, what is encrypted is said to be.
 
-Signatures are not judged here. Lengths may be left open (BER), as programs that sign a stream write them.
+Whether a signature fits is told by `smime`; here is only taken apart what it rests on.
 """
 
-from collections.abc import Iterator
+from dataclasses import dataclass
+
+from app.intake.rules import ber
+from app.intake.rules.ber import Broken, Element
 
 MEDIA_TYPES = {"application/pkcs7-mime", "application/x-pkcs7-mime"}
+SIGNATURES = {"application/pkcs7-signature", "application/x-pkcs7-signature"}
+MOST_CERTIFICATES, MOST_SIGNERS = 20, 5
 
 _SIGNED = bytes.fromhex("2a864886f70d010702")
 _ENVELOPED = {bytes.fromhex("2a864886f70d010703"), bytes.fromhex("2a864886f70d0109100117")}
-_SEQUENCE, _OCTETS, _OCTETS_IN_PIECES, _FIRST, _OID = 0x30, 0x04, 0x24, 0xA0, 0x06
-_MOST_DEPTH = 20
-
-Element = tuple[int, memoryview]
+_KEY_IDENTIFIER = 0x80
 
 
-class _Broken(Exception):
-    """It isn't BER."""
+@dataclass(frozen=True)
+class Algorithm:
+    """Which one (the bytes of its OID), and how, as DER."""
+
+    oid: bytes
+    parameters: bytes
+
+
+@dataclass(frozen=True)
+class Signer:
+    """One signature: by whose certificate, either issuer (DER) and serial number or the key's identifier; over what, and how.
+
+    `attributes` are the values by their types, each as DER; `covered` is what they are signed as. Both are empty where the
+    content itself is signed.
+    """
+
+    issuer: bytes
+    serial: bytes
+    key_identifier: bytes
+    digest: Algorithm
+    algorithm: Algorithm
+    signature: bytes
+    attributes: dict[bytes, bytes]
+    covered: bytes
+
+
+@dataclass(frozen=True)
+class Signed:
+    """What was signed (None where it stands elsewhere), what type that has, the certificates (DER) and the signatures."""
+
+    content: bytes | None
+    content_type: bytes
+    certificates: tuple[bytes, ...]
+    signers: tuple[Signer, ...]
 
 
 def signed(raw: bytes) -> bytes | None:
     """What was signed, as it was signed; None where nothing of that kind is inside."""
     try:
-        kind, content = _typed(memoryview(raw))
-        if kind != _SIGNED:
-            return None
-        inside = [value for tag, value in _elements(_only(content, _SEQUENCE)) if tag == _SEQUENCE]
-        _, octets = _typed_in(inside[0])
-        found = next(_elements(octets))
-        return _octets(found, _MOST_DEPTH)
-    except (_Broken, StopIteration, IndexError):
+        _, content, _ = _parts(raw)
+    except Broken:
         return None
+    return content
+
+
+def opened(raw: bytes) -> Signed:
+    """All that a signature rests on. Raises Broken."""
+    content_type, content, rest = _parts(raw)
+    certificates = [one for each in rest if each.tag == ber.FIRST for one in each.inside() if one.tag == ber.SEQUENCE]
+    signers = [each for each in rest if each.tag == ber.SET][-1:]
+    return Signed(
+        content,
+        content_type,
+        tuple(bytes(one.whole) for one in certificates[:MOST_CERTIFICATES]),
+        tuple(_signer(one) for one in [one for each in signers for one in each.inside()][:MOST_SIGNERS]),
+    )
 
 
 def is_encrypted(raw: bytes) -> bool:
     """Whether only who has the key can read it."""
     try:
-        return _typed(memoryview(raw))[0] in _ENVELOPED
-    except (_Broken, StopIteration):
+        return _typed(ber.only(raw, ber.SEQUENCE))[0] in _ENVELOPED
+    except Broken:
         return False
 
 
-def _typed(raw: memoryview) -> tuple[bytes, memoryview]:
+def _parts(raw: bytes) -> tuple[bytes, bytes | None, list[Element]]:
+    """The type of what is signed, what is signed, and what stands behind it."""
+    kind, inside = _typed(ber.only(raw, ber.SEQUENCE))
+    if kind != _SIGNED or inside is None:
+        raise Broken
+    every = list(inside.first(ber.SEQUENCE).inside())
+    at = next((n for n, each in enumerate(every) if each.tag == ber.SEQUENCE), None)
+    if at is None:
+        raise Broken
+    content_type, content = _typed(every[at])
+    octets = None if content is None else content.first(ber.OCTETS, ber.OCTETS_IN_PIECES).octets()
+    return content_type, octets, every[at + 1 :]
+
+
+def _typed(element: Element) -> tuple[bytes, Element | None]:
     """The type that a ContentInfo names, and what it carries."""
-    return _typed_in(_only(raw, _SEQUENCE))
+    kind, carried = None, None
+    for each in element.inside():
+        if each.tag == ber.OID and kind is None:
+            kind = bytes(each.value)
+        elif each.tag == ber.FIRST and carried is None:
+            carried = each
+    if kind is None:
+        raise Broken
+    return kind, carried
 
 
-def _typed_in(raw: memoryview) -> tuple[bytes, memoryview]:
-    found = dict(reversed(list(_elements(raw))))
-    if _OID not in found:
-        raise _Broken
-    return bytes(found[_OID]), found.get(_FIRST, raw[:0])
+def _signer(element: Element) -> Signer:
+    """A SignerInfo (RFC 5652 section 5.3)."""
+    if element.tag != ber.SEQUENCE:
+        raise Broken
+    every = [*element.inside()][:8]
+    if len(every) < 5:
+        raise Broken
+    _, who, digest, *rest = every
+    attributes = rest.pop(0) if rest[0].tag == ber.FIRST else None
+    if len(rest) < 2 or rest[1].tag not in {ber.OCTETS, ber.OCTETS_IN_PIECES}:
+        raise Broken
+    issuer, serial = _issued(who) if who.tag == ber.SEQUENCE else (b"", b"")
+    return Signer(
+        issuer=issuer,
+        serial=serial,
+        key_identifier=bytes(who.value) if who.tag == _KEY_IDENTIFIER else b"",
+        digest=algorithm(digest),
+        algorithm=algorithm(rest[0]),
+        signature=rest[1].octets(),
+        attributes=_attributes(attributes) if attributes else {},
+        covered=bytes([ber.SET]) + bytes(attributes.whole[1:]) if attributes else b"",  # section 5.4: signed as a SET
+    )
 
 
-def _only(raw: memoryview, tag: int) -> memoryview:
-    found, value = next(_elements(raw))
-    if found != tag:
-        raise _Broken
-    return value
+def identity(certificate: bytes) -> tuple[bytes, bytes]:
+    """Issuer (DER) and serial number of a certificate. Raises Broken."""
+    every = [each for each in ber.only(certificate, ber.SEQUENCE).first(ber.SEQUENCE).inside() if each.tag != ber.FIRST]
+    if len(every) < 3:
+        raise Broken
+    return bytes(every[2].whole), bytes(every[0].value)
 
 
-def _octets(element: Element, depth: int) -> bytes:
-    tag, value = element
-    if tag == _OCTETS:
-        return bytes(value)
-    if tag != _OCTETS_IN_PIECES or depth == 0:
-        raise _Broken
-    return b"".join(_octets(each, depth - 1) for each in _elements(value))
+def algorithm(element: Element) -> Algorithm:
+    """An AlgorithmIdentifier. Raises Broken."""
+    oid, *parameters = [*element.inside()][:2] or [None]
+    if oid is None or oid.tag != ber.OID:
+        raise Broken
+    return Algorithm(bytes(oid.value), bytes(parameters[0].whole) if parameters else b"")
 
 
-def _elements(raw: memoryview) -> Iterator[Element]:
-    """Tag and value of each element of a level, up to a mark of its end."""
-    at = 0
-    while at + 2 <= len(raw) and not _ends(raw, at):
-        tag, begin, end, after = _extent(raw, at, _MOST_DEPTH)
-        yield tag, raw[begin:end]
-        at = after
+def _issued(who: Element) -> tuple[bytes, bytes]:
+    every = [*who.inside()]
+    if len(every) != 2:
+        raise Broken
+    return bytes(every[0].whole), bytes(every[1].value)
 
 
-def _ends(raw: memoryview, at: int) -> bool:
-    return bytes(raw[at : at + 2]) == b"\0\0"
-
-
-def _extent(raw: memoryview, at: int, depth: int) -> tuple[int, int, int, int]:
-    """Tag, where the value begins and ends, and where the next element begins."""
-    if at + 2 > len(raw) or raw[at] & 31 == 31 or depth == 0:
-        raise _Broken
-    tag, size, begin = raw[at], raw[at + 1], at + 2
-    if size == 0x80:
-        end = begin
-        while not _ends(raw, end):
-            end = _extent(raw, end, depth - 1)[3]
-        return tag, begin, end, end + 2
-    if size > 0x80:
-        more = size & 127
-        size, begin = int.from_bytes(raw[begin : begin + min(more, 8)], "big"), begin + more
-    if begin + size > len(raw):
-        raise _Broken
-    return tag, begin, begin + size, begin + size
+def _attributes(element: Element) -> dict[bytes, bytes]:
+    """Each attribute's value; what stands there twice, or has several, is nothing (section 11)."""
+    out: dict[bytes, bytes] = {}
+    for attribute in element.inside():
+        every = [*attribute.inside()][:2]
+        if len(every) != 2:
+            raise Broken
+        kind, values = bytes(every[0].value), [*every[1].inside()]
+        out[kind] = bytes(values[0].whole) if len(values) == 1 and kind not in out else b""
+    return out

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from app.intake.rules.quotes import Fold
+from app.intake.rules.seal import Seal
 
 MOST_OF_THREAD = 20
 COMPLAINTS = frozenset({"abuse", "complaint", "opt-out", "opt-out-list"})  # Feedback-Types
@@ -95,7 +96,8 @@ class Mail:
     sender is named: what a server attests to holds for "from" only. `results` are the Authentication-Results as they stand.
     `from_field` is From as it stands, on one line, where it is the only one and names one address, and empty otherwise.
     `wrote` and `reply_to` are whom From and Reply-To name, where that is one. `date` is the sender's own, in ISO 8601, and may
-    be any nonsense. `charset` is how the text was read: the charset, and what spoke for it.
+    be any nonsense. `charset` is how the text was read: the charset, and what spoke for it. `seal` is what its
+    signature shows, where there is one, or that it is encrypted.
     """
 
     sender: Address | None
@@ -121,6 +123,7 @@ class Mail:
     from_field: str = ""
     wrote: Address | None = None
     reply_to: Address | None = None
+    seal: Seal | None = None
 
     @property
     def recipients(self) -> tuple[str, ...]:
@@ -170,7 +173,7 @@ def to_json(mail: Mail) -> dict[str, Any]:
 
 def from_json(plain: dict[str, Any]) -> Mail:
     """The mail again. Raises TypeError or KeyError where `plain` was no mail."""
-    report = plain["report"]
+    report, seal = plain["report"], plain["seal"]
     return Mail(
         **{
             **plain,
@@ -179,6 +182,7 @@ def from_json(plain: dict[str, Any]) -> Mail:
             "cc": tuple(Address(**a) for a in plain["cc"]),
             "folds": tuple((begin, end, why) for begin, end, why in plain["folds"]),
             "report": _report(report) if report else None,
+            "seal": Seal(**seal) if seal else None,
             "cards": tuple(Card(**{**c, "answers": tuple(tuple(a) for a in c["answers"])}) for c in plain["cards"]),
             **{name: tuple(plain[name]) for name in ("delivered_to", "in_reply_to", "references", "results")},
         }

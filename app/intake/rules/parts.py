@@ -24,13 +24,14 @@ _WINDOW = 1_000_000  # bytes
 
 @dataclass
 class Part:
-    """One part: its own header, where in the mail its body lies as sent, and the parts it is made of.
+    """One part: its own header, where in the mail it begins and its body lies as sent, and the parts it is made of.
 
     Bodies are cut out when they are asked for: of a large mail there is never room for several copies.
     """
 
     headers: Headers
     mail: bytes = field(repr=False)
+    begin: int
     start: int
     end: int
     media_type: str
@@ -109,7 +110,7 @@ def _part(mail: bytes, span: tuple[int, int], otherwise: str, depth: int, room: 
     media_type, parameters = headers.parameters(fields.first("content-type"))
     named = _TYPE.match(media_type)
     media_type = named[0] if named else "text/plain" if media_type.startswith("text") else otherwise
-    part = Part(fields, mail, start, span[1], media_type, parameters)
+    part = Part(fields, mail, span[0], start, span[1], media_type, parameters)
     if media_type.startswith("multipart/"):
         _divide(part, depth, room)
     return part

@@ -227,7 +227,7 @@ def _page(
         messages=messages,
         attached=queries.attachments(s, messages),
         suggestions=suggestions.waiting(s, ticket.number),
-        verdicts=intake.verdicts(s, (m.inbound_mail_id for m in messages)),
+        attested=intake.attested(s, (m.inbound_mail_id for m in messages)),
         planned=planned.of(s, ticket),
         spoken=max((m.created_at for m in messages if not m.from_staff and not m.internal and not m.auto), default=None),
         undo=int(planned.UNDO.total_seconds()),

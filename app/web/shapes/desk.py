@@ -9,6 +9,7 @@ from pydantic import Field
 from app.accounts.sharing import SharedWith
 from app.core.priority import Priority
 from app.intake.rules.authentication import Verdict
+from app.intake.rules.seal import SealState
 from app.knowledge.rules import TEXT_MOST
 from app.tickets.links import Relation
 from app.tickets.rules import Status, WatcherKind
@@ -53,7 +54,9 @@ class SuggestedFile(Answer):
 
 
 class Suggestion(Answer):
-    """A mail that waits for a say, and `because` why, after its sender's name. `verdict` is what is known of who sent it."""
+    """A mail that waits for a say, and `because` why, after its sender's name. `verdict` is what is known of who sent it, and
+    `seal` what its signature shows.
+    """
 
     id: int
     sender: Brief
@@ -63,6 +66,8 @@ class Suggestion(Answer):
     files: list[SuggestedFile]
     verdict: Verdict | None
     verdict_words: str | None
+    seal: SealState | None
+    seal_words: str | None
     made_at: datetime
 
 

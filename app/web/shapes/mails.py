@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from app.intake.rules.authentication import Verdict
+from app.intake.rules.seal import SealState
 from app.intake.rules.states import MailState
 from app.outbox.models import Cause
 from app.web.shapes import Answer
@@ -20,6 +21,8 @@ SOURCES = {
     "subject": "subject",
     "message_id": "mail_id",
     "verdict": "verdict",
+    "seal": "seal",
+    "seal_words": "seal_words",
     "ticket": "ticket",
     "size": "size",
     "received_at": "received_at",
@@ -31,6 +34,7 @@ SOURCES = {
 class Mail(Answer):
     """One mail: `state` is what became of it and `reason` why. `sender` is who it says it is from, and `verdict` whether it is.
 
+    `seal` is what its signature shows, or that it is encrypted (S/MIME, OpenPGP); `seal_words` says so. It grants nothing.
     `ticket` is where it stands, or the ticket that tells of it. `size` is in bytes.
     """
 
@@ -42,6 +46,8 @@ class Mail(Answer):
     subject: str | None
     message_id: str | None
     verdict: Verdict | None
+    seal: SealState | None
+    seal_words: str | None
     ticket: int | None
     size: int
     received_at: datetime
