@@ -109,8 +109,8 @@ class InboundMail(Table):
     the server says. `content_key` is the same for the same mail come twice. `server_acked_at` is when the server was told that
     the mail is ours; `received_at` is the server's own time, never in the future. `thread` are the Message-IDs that a mail of a
     person refers to. `verdict` is whether it is from the address it names, and `verdict_words` what that rests on. One with
-    `released_at` was let through by a person: no rule holds it. `charset` is how the text was read, and what spoke for it. `seal` is
-    what its signature shows, or that it is encrypted, and `seal_words` says so.
+    `released_at` was let through by a person: no rule holds it. `charset` is how the text was read, and what spoke for it. `seal`
+    is what its signature shows, or that it is encrypted, and `seal_words` says so.
     """
 
     __tablename__ = "inbound_mail"

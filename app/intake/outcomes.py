@@ -67,7 +67,7 @@ def settle(
     row.sender = mail.sender.address if mail.sender else None
     row.charset = text.one_line(mail.charset, most=100) or None
     row.verdict, row.verdict_words = checked.verdict, text.one_line(checked.words, most=500)
-    row.seal, row.seal_words = (mail.seal.state, mail.seal.words) if mail.seal else (None, None)
+    row.seal, row.seal_words = mail.seal.told(row.sender or "") if mail.seal else (None, None)
     row.thread = None if mail.automatic or mail.sender is None else list(mail.thread)
     if _came_before(s, row, now):
         return row

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, String, case, cast, func, select
+from sqlalchemy import Connection, RowMapping, String, case, cast, func, select
 
 from app.accounts.models import Team
 from app.core import text
@@ -91,11 +91,11 @@ def ledger(
     return [dict(row) for row in c.execute(query.limit(limit)).mappings()]
 
 
-def attested(s: Session, mails: Iterable[int | None]) -> dict[int | None, Row[Any]]:
+def attested(s: Session, mails: Iterable[int | None]) -> dict[int | None, RowMapping]:
     """Of these mails, by their numbers in the ledger: whether each is from whom it says, and what its signature shows."""
     columns = (InboundMail.verdict, InboundMail.verdict_words, InboundMail.seal, InboundMail.seal_words)
-    found = s.execute(select(*columns, InboundMail.id).where(InboundMail.id.in_([id for id in mails if id])))
-    return {row.id: row for row in found}
+    found = s.execute(select(InboundMail.id, *columns).where(InboundMail.id.in_([id for id in mails if id])))
+    return {row.id: row for row in found.mappings()}
 
 
 def trusted_of(c: Connection | Session, id: int) -> tuple[bool, Sequence[str], bool]:

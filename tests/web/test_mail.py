@@ -11,6 +11,7 @@ from app.audit.models import Entry, Event
 from app.db.session import now as database_now
 from app.intake.models import InboundMail, Mailbox
 from app.intake.rules.authentication import Verdict
+from app.intake.rules.seal import SealState
 from app.intake.rules.states import MailState
 from app.outbox.models import Cause, Suppression
 from app.tickets import actions as tickets
@@ -158,6 +159,26 @@ def test_who_works_on_a_ticket_sees_whether_its_sender_is_who_they_say(web: Web,
     assert "Sender could not be verified." in words
     assert "verified" not in web.browser(web.cast.carol).page(f"/my/tickets/{number}").text
     assert "Sender verified by DKIM for acme.example." in web.browser(web.cast.bob).page(f"/mail/{mails[0]}").text
+
+
+def test_who_works_on_a_ticket_sees_what_a_signature_shows(web: Web, mailbox: Mailbox) -> None:
+    number = web.ticket(web.cast.carol)
+    good, broken = (
+        arrived(web, mailbox, MailState.DONE, seal=state, seal_words=words, ticket=number)
+        for state, words in ((SealState.GOOD, "Signed by <b>carol</b>, intact."), (SealState.BROKEN, "It doesn't fit."))
+    )
+    with web.desk.db.transaction() as s:
+        ticket, carol = s.get_one(Ticket, number), s.merge(web.cast.carol)
+        for id in (good, broken):
+            source = Source(Channel.MAIL, inbound_mail_id=id)
+            tickets.customer_reply(s, ticket, by=carol, body=Body(f"mail {id}"), source=source, now=database_now(s))
+    shown = web.browser(web.cast.alice).get(f"/tickets/{number}").text
+    assert '<span class="soft">Signed by &lt;b&gt;carol&lt;/b&gt;, intact.</span>' in shown
+    assert '<span class="undelivered">It doesn&#39;t fit.</span>' in shown
+    assert "Signed by" not in web.browser(web.cast.carol).page(f"/my/tickets/{number}").text
+    assert "It doesn't fit." in web.browser(web.cast.bob).page(f"/mail/{broken}").text
+    told = web.program(web.cast.bob).get(f"/api/v1/mails/{good}").json()
+    assert (told["seal"], told["seal_words"]) == ("good", "Signed by <b>carol</b>, intact.")
 
 
 def test_a_suppressed_address_is_shown_with_its_reason_and_lifted_by_hand(web: Web) -> None:

@@ -5,6 +5,7 @@ import pytest
 from app.db.session import now as database_now
 from app.intake.models import InboundMail, Suggestion
 from app.intake.rules.authentication import Verdict
+from app.intake.rules.seal import SealState
 from app.intake.rules.signs import Sign
 from app.intake.rules.states import MailState
 from tests.db.intake.conftest import a_mailbox
@@ -28,6 +29,7 @@ def waiting(web: Web, number: int) -> int:
         mail.header_only, mail.attempts, mail.state, mail.subject = False, 0, MailState.QUARANTINED, "<b>Mine</b>"
         mail.received_at = mail.taken_at = now
         mail.verdict, mail.verdict_words = Verdict.PASS, "DKIM for evil.example"
+        mail.seal, mail.seal_words = SealState.DOUBTFUL, "Signed, but by somebody else."
         s.add(mail)
         s.flush()
         one = Suggestion(inbound_mail_id=mail.id, ticket=number, person_id=web.cast.mallory.id, sign=Sign.BORROWED)
@@ -42,6 +44,7 @@ def test_the_page_shows_it_with_a_say_and_nothing_of_it_runs(web: Web, number: i
     shown = web.browser(web.cast.alice).get(f"/tickets/{number}").text
     assert "mallory@evil.example wrote to an address that was given to carol@acme.example" in shown
     assert "Sender verified by DKIM for evil.example." in shown
+    assert "Signed, but by somebody else." in shown
     assert "&lt;script&gt;alert(1)&lt;/script&gt; Give it to me." in shown
     assert "&lt;b&gt;Mine&lt;/b&gt;" in shown
     assert "a.png" in shown
@@ -69,6 +72,7 @@ def test_programs_read_it_and_decide_once(web: Web, number: int, waiting: int) -
     alice = web.program(web.cast.alice)
     [one] = alice.get(f"{API}/tickets/{number}/suggestions").json()["items"]
     assert (one["id"], one["sender"]["email"], one["text"], one["verdict"]) == (waiting, "mallory@evil.example", HOSTILE, "pass")
+    assert (one["seal"], one["seal_words"]) == ("doubtful", "Signed, but by somebody else.")
     at = f"{API}/tickets/{number}/suggestions/{waiting}"
     made = alice.post(f"{at}/acceptance", json={})
     assert (made.status_code, made.json()["ticket"]) == (201, number)

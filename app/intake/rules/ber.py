@@ -5,11 +5,12 @@ Lengths may be left open, as programs that sign a stream write them.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 SEQUENCE, SET, INTEGER, OCTETS, OCTETS_IN_PIECES, OID = 0x30, 0x31, 0x02, 0x04, 0x24, 0x06
 FIRST, SECOND, THIRD = 0xA0, 0xA1, 0xA2  # what a structure numbers itself
 MOST_DEPTH = 20
-MOST_ELEMENTS = 400_000  # a stream of 20 MB in pieces of 1 KB, looked through five times
+MOST_ELEMENTS = 150_000  # more than a stream of 20 MB in pieces of 1 KB has, looked through five times
 
 
 class Broken(Exception):
@@ -21,18 +22,28 @@ class _Room:
     elements: int = MOST_ELEMENTS
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Element:
-    """One element: its tag, all of it, and what it holds."""
+    """One element: its tag, all of it, and where in that its value lies."""
 
     tag: int
     whole: memoryview
-    value: memoryview
+    begin: int
+    end: int
     room: _Room
+
+    @property
+    def value(self) -> memoryview:
+        """What it holds."""
+        return self.whole[self.begin : self.end]
 
     def inside(self) -> Iterator["Element"]:
         """The elements it is made of. Raises Broken on the way."""
         return _elements(self.value, self.room)
+
+    def few(self, most: int) -> list["Element"]:
+        """The first elements it is made of. Raises Broken."""
+        return list(islice(self.inside(), most))
 
     def first(self, *tags: int) -> "Element":
         """The first element in it, which has to have one of these tags. Raises Broken."""
@@ -63,7 +74,7 @@ def _elements(raw: memoryview, room: _Room) -> Iterator[Element]:
     at = 0
     while at + 2 <= len(raw) and not _ends(raw, at):
         tag, begin, end, after = _extent(raw, at, MOST_DEPTH, room)
-        yield Element(tag, raw[at:after], raw[begin:end], room)
+        yield Element(tag, raw[at:after], begin - at, end - at, room)
         at = after
 
 

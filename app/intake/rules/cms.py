@@ -12,9 +12,11 @@ MEDIA_TYPES = {"application/pkcs7-mime", "application/x-pkcs7-mime"}
 SIGNATURES = {"application/pkcs7-signature", "application/x-pkcs7-signature"}
 MOST_CERTIFICATES, MOST_SIGNERS = 20, 5
 
+
 _SIGNED = bytes.fromhex("2a864886f70d010702")
 _ENVELOPED = {bytes.fromhex("2a864886f70d010703"), bytes.fromhex("2a864886f70d0109100117")}
 _KEY_IDENTIFIER = 0x80
+_MOST_FIELDS = 8  # of a structure that has seven at most
 
 
 @dataclass(frozen=True)
@@ -65,13 +67,13 @@ def signed(raw: bytes) -> bytes | None:
 def opened(raw: bytes) -> Signed:
     """All that a signature rests on. Raises Broken."""
     content_type, content, rest = _parts(raw)
-    certificates = [one for each in rest if each.tag == ber.FIRST for one in each.inside() if one.tag == ber.SEQUENCE]
+    certificates = [one for each in rest if each.tag == ber.FIRST for one in each.few(MOST_CERTIFICATES)]
     signers = [each for each in rest if each.tag == ber.SET][-1:]
     return Signed(
         content,
         content_type,
-        tuple(bytes(one.whole) for one in certificates[:MOST_CERTIFICATES]),
-        tuple(_signer(one) for one in [one for each in signers for one in each.inside()][:MOST_SIGNERS]),
+        tuple(bytes(one.whole) for one in certificates if one.tag == ber.SEQUENCE),
+        tuple(_signer(one) for each in signers for one in each.few(MOST_SIGNERS)),
     )
 
 
@@ -88,7 +90,7 @@ def _parts(raw: bytes) -> tuple[bytes, bytes | None, list[Element]]:
     kind, inside = _typed(ber.only(raw, ber.SEQUENCE))
     if kind != _SIGNED or inside is None:
         raise Broken
-    every = list(inside.first(ber.SEQUENCE).inside())
+    every = inside.first(ber.SEQUENCE).few(_MOST_FIELDS)
     at = next((n for n, each in enumerate(every) if each.tag == ber.SEQUENCE), None)
     if at is None:
         raise Broken
@@ -105,6 +107,8 @@ def _typed(element: Element) -> tuple[bytes, Element | None]:
             kind = bytes(each.value)
         elif each.tag == ber.FIRST and carried is None:
             carried = each
+        if kind is not None and carried is not None:
+            break
     if kind is None:
         raise Broken
     return kind, carried
@@ -114,7 +118,7 @@ def _signer(element: Element) -> Signer:
     """A SignerInfo (RFC 5652 section 5.3)."""
     if element.tag != ber.SEQUENCE:
         raise Broken
-    every = [*element.inside()][:8]
+    every = element.few(_MOST_FIELDS)
     if len(every) < 5:
         raise Broken
     _, who, digest, *rest = every
@@ -136,7 +140,7 @@ def _signer(element: Element) -> Signer:
 
 def identity(certificate: bytes) -> tuple[bytes, bytes]:
     """Issuer (DER) and serial number of a certificate. Raises Broken."""
-    every = [each for each in ber.only(certificate, ber.SEQUENCE).first(ber.SEQUENCE).inside() if each.tag != ber.FIRST]
+    every = [each for each in ber.only(certificate, ber.SEQUENCE).first(ber.SEQUENCE).few(4) if each.tag != ber.FIRST]
     if len(every) < 3:
         raise Broken
     return bytes(every[2].whole), bytes(every[0].value)
@@ -144,14 +148,12 @@ def identity(certificate: bytes) -> tuple[bytes, bytes]:
 
 def algorithm(element: Element) -> Algorithm:
     """An AlgorithmIdentifier. Raises Broken."""
-    oid, *parameters = [*element.inside()][:2] or [None]
-    if oid is None or oid.tag != ber.OID:
-        raise Broken
+    oid, *parameters = [element.first(ber.OID), *element.few(2)[1:]]
     return Algorithm(bytes(oid.value), bytes(parameters[0].whole) if parameters else b"")
 
 
 def _issued(who: Element) -> tuple[bytes, bytes]:
-    every = [*who.inside()]
+    every = who.few(3)
     if len(every) != 2:
         raise Broken
     return bytes(every[0].whole), bytes(every[1].value)
@@ -161,9 +163,9 @@ def _attributes(element: Element) -> dict[bytes, bytes]:
     """Each attribute's value; what stands there twice, or has several, is nothing (section 11)."""
     out: dict[bytes, bytes] = {}
     for attribute in element.inside():
-        every = [*attribute.inside()][:2]
+        every = attribute.few(2)
         if len(every) != 2:
             raise Broken
-        kind, values = bytes(every[0].value), [*every[1].inside()]
+        kind, values = bytes(every[0].value), every[1].few(2)
         out[kind] = bytes(values[0].whole) if len(values) == 1 and kind not in out else b""
     return out

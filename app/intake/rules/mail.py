@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
+from app.intake.rules import seal as seals
 from app.intake.rules.quotes import Fold
 from app.intake.rules.seal import Seal
 
@@ -173,7 +174,7 @@ def to_json(mail: Mail) -> dict[str, Any]:
 
 def from_json(plain: dict[str, Any]) -> Mail:
     """The mail again. Raises TypeError or KeyError where `plain` was no mail."""
-    report, seal = plain["report"], plain["seal"]
+    report = plain["report"]
     return Mail(
         **{
             **plain,
@@ -182,7 +183,7 @@ def from_json(plain: dict[str, Any]) -> Mail:
             "cc": tuple(Address(**a) for a in plain["cc"]),
             "folds": tuple((begin, end, why) for begin, end, why in plain["folds"]),
             "report": _report(report) if report else None,
-            "seal": Seal(**seal) if seal else None,
+            "seal": seals.from_json(plain["seal"]),
             "cards": tuple(Card(**{**c, "answers": tuple(tuple(a) for a in c["answers"])}) for c in plain["cards"]),
             **{name: tuple(plain[name]) for name in ("delivered_to", "in_reply_to", "references", "results")},
         }

@@ -5,6 +5,7 @@ It is told to whoever reads the mail, and grants nothing: a signature covers wha
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class SealState(StrEnum):
@@ -22,52 +23,36 @@ class Seal:
     """What a signature shows, as plain values; or that the mail is `encrypted`.
 
     `trouble` says why it can't be told whether it fits, and is empty where it can: then `intact` is what was told. `whole` is
-    whether all that is shown is signed. `address` is the signer's, the sender's own (`own`) if there are several; `name` is theirs
-    where there is none. `known` is whether an authority that we know vouches for them, `ran_out` the day on which the certificate
-    did, and `weak` by what anybody could forge it.
+    whether all that is shown is signed. `addresses` are the signer's, `name` is what they are called. `known` is whether an
+    authority that we know vouches for them, `ran_out` the day on which the certificate did, and `weak` by what it could be forged.
     """
 
     encrypted: bool = False
     trouble: str = ""
     intact: bool = False
     whole: bool = True
-    address: str = ""
+    addresses: tuple[str, ...] = ()
     name: str = ""
-    own: bool = False
     known: bool = False
     ran_out: str = ""
     weak: str = ""
 
-    @property
-    def state(self) -> SealState:
-        """The gist of it."""
+    def told(self, sender: str) -> tuple[SealState, str]:
+        """The gist of it, and in words, for whoever reads a mail of this sender's."""
         if self.encrypted:
-            return SealState.ENCRYPTED
+            return SealState.ENCRYPTED, "Encrypted, and the desk has no key."
         if self.trouble:
-            return SealState.UNKNOWN
+            return SealState.UNKNOWN, f"Signed, but that could not be checked: {self.trouble}."
         if not self.intact:
-            return SealState.BROKEN
-        return SealState.DOUBTFUL if self._doubts or not self.own else SealState.GOOD
+            return SealState.BROKEN, "The signature doesn't fit: the mail was changed on its way."
+        who = (
+            sender if sender in self.addresses else next(iter(self.addresses), f"“{self.name}”, a certificate without an address")
+        )
+        begin = f"Signed by {who}, intact" if who == sender else f"Signed, but by another address than the sender's: {who}"
+        doubts = "; ".join(self._doubts())
+        state = SealState.GOOD if who == sender and not doubts else SealState.DOUBTFUL
+        return state, f"{begin}; but {doubts}." if doubts else f"{begin}."
 
-    @property
-    def words(self) -> str:
-        """A sentence or two for whoever reads the mail."""
-        if self.encrypted:
-            return "Encrypted, and the desk has no key."
-        if self.trouble:
-            return f"Signed, but that could not be checked: {self.trouble}."
-        if not self.intact:
-            return "The signature doesn't fit: the mail was changed on its way."
-        begin = f"Signed by {self._who}, intact"
-        if not self.own:
-            begin = f"Signed, but by another address than the sender's: {self._who}"
-        return f"{begin}; but {'; '.join(self._doubts)}." if self._doubts else f"{begin}."
-
-    @property
-    def _who(self) -> str:
-        return self.address or f"“{self.name or 'nobody'}”, a certificate without an address"
-
-    @property
     def _doubts(self) -> list[str]:
         every = (
             ("only a part of what is shown is signed", not self.whole),
@@ -76,6 +61,11 @@ class Seal:
             (f"the certificate ran out on {self.ran_out}", self.ran_out),
         )
         return [words for words, holds in every if holds]
+
+
+def from_json(plain: dict[str, Any] | None) -> Seal | None:
+    """The seal again, from its plain values."""
+    return Seal(**{**plain, "addresses": tuple(plain["addresses"])}) if plain else None
 
 
 ENCRYPTED = Seal(encrypted=True)

@@ -1,7 +1,7 @@
 """Whether an S/MIME signature (RFC 8551, CMS: RFC 5652) fits the bytes it came with, whose it is, and who vouches for them.
 
-All of it is a stranger's: keys, certificates and structures are bounded before anything is reckoned with them. Nobody is asked, so
-that a certificate was taken back is not known.
+All of it is a stranger's: keys, certificates and structures are bounded before anything is reckoned with them. Nobody is asked,
+so that a certificate was taken back is not known.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa, utils
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import Criticality, ExtensionPolicy, Policy, PolicyBuilder, Store, VerificationError
 
 from app.core import text
@@ -29,6 +30,7 @@ MOST_MAIL = 20_000_000  # bytes of one that holds it, and of a text whose line b
 MOST_CERTIFICATE = 64_000  # bytes
 KEY_BITS = range(1024, 8193)  # of RSA: shorter keys are no keys, longer ones cost time
 STRONG_BITS = 2048
+MOST_ADDRESSES = 20
 DEEPEST = 5  # certificates between the signer's and the authority's
 
 _SHA1 = bytes.fromhex("2b0e03021a")
@@ -64,7 +66,7 @@ _CONTENT_TYPE, _DIGEST = bytes.fromhex("2a864886f70d010903"), bytes.fromhex("2a8
 _WEAK = {"md5": "MD5", "sha1": "SHA-1"}
 _LINE = re.compile(rb"\r?\n")
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
-_FOR_MAIL = {x509.ExtendedKeyUsageOID.EMAIL_PROTECTION, x509.ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
+_FOR_MAIL = {ExtendedKeyUsageOID.EMAIL_PROTECTION, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
 _ORDER = list(SealState)
 
 # What cryptography and its parsers say of structures that are none, of keys of another kind and of numbers out of bounds.
@@ -108,15 +110,15 @@ def found(mail: Part) -> Seal | None:
     return ENCRYPTED if place.signs is None and cms.is_encrypted(place.envelope.content) else UNCHECKED
 
 
-def checked(raw: bytes, sender: str, *, now: datetime, roots: bytes) -> Seal | None:
-    """What the signature of a mail shows: by whom, against the address of its sender. `roots` are certificates of authorities (PEM)."""
+def checked(raw: bytes, *, now: datetime, roots: bytes) -> Seal | None:
+    """What the signature of a mail shows. `roots` are certificates of the authorities that are known (PEM)."""
     place = _place(parts.tree(raw)[0])
     if place is None:
         return None
     with warnings.catch_warnings():  # what is said there of strangers' certificates is for programmers
         warnings.simplefilter("ignore")
         try:
-            return _judged(raw, place, sender, now, roots)
+            return _judged(raw, place, now, roots)
         except _Unclear as why:
             return Seal(trouble=str(why))
         except _WRONG:
@@ -133,7 +135,7 @@ def _place(mail: Part) -> Place | None:
     return None
 
 
-def _judged(raw: bytes, place: Place, sender: str, now: datetime, roots: bytes) -> Seal | None:
+def _judged(raw: bytes, place: Place, now: datetime, roots: bytes) -> Seal | None:
     most = MOST_MAIL if place.signs is None else MOST_SIGNATURE
     if place.envelope.end - place.envelope.start > 2 * most or len(envelope := place.envelope.content) > most:
         raise _Unclear("it is too large")
@@ -145,12 +147,12 @@ def _judged(raw: bytes, place: Place, sender: str, now: datetime, roots: bytes) 
     if place.signs is None and signed.content is None:
         raise _Unclear("what it signs is missing")
     contents = _contents(raw, place.signs) if place.signs else [signed.content or b""]
-    seals = [_by(signer, signed, contents, sender, now, roots) for signer in signed.signers]
-    return replace(min(seals, key=lambda seal: _ORDER.index(seal.state)), whole=place.whole)
+    seals = [_by(signer, signed, contents, now, roots) for signer in signed.signers]
+    return replace(min(seals, key=lambda seal: _ORDER.index(seal.told(next(iter(seal.addresses), ""))[0])), whole=place.whole)
 
 
 def _contents(raw: bytes, part: Part) -> list[Bytes]:
-    """The bytes of a part with its header as they came; and with the line breaks that they had on their way, where they lost them."""
+    """The bytes of a part with its header as they came; where they lost the line breaks of their way, with those too."""
     as_it_came = memoryview(raw)[part.begin : part.end]
     if len(as_it_came) > MOST_MAIL:
         return [as_it_came]
@@ -158,7 +160,7 @@ def _contents(raw: bytes, part: Part) -> list[Bytes]:
     return [as_it_came] if restored == as_it_came else [as_it_came, restored]
 
 
-def _by(signer: Signer, signed: Signed, contents: Sequence[Bytes], sender: str, now: datetime, roots: bytes) -> Seal:
+def _by(signer: Signer, signed: Signed, contents: Sequence[Bytes], now: datetime, roots: bytes) -> Seal:
     """What one signature shows."""
     try:
         certificate, others = _certificates(signer, signed)
@@ -170,13 +172,11 @@ def _by(signer: Signer, signed: Signed, contents: Sequence[Bytes], sender: str, 
     weak = next((_WEAK[one.name] for one in (way.digest, way.hash) if one and one.name in _WEAK), "")
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < STRONG_BITS:
         weak = f"a key of {key.key_size} bits"
-    addresses = [*_addresses(certificate)]
     ran_out = certificate.not_valid_after_utc
     return Seal(
         intact=True,
-        address=sender if sender in addresses else next(iter(addresses), ""),
+        addresses=tuple(_addresses(certificate))[:MOST_ADDRESSES],
         name=_name(certificate),
-        own=sender in addresses,
         known=not weak and _vouched(certificate, others, min(now, ran_out), roots),
         ran_out=f"{ran_out:%Y-%m-%d}" if now > ran_out else "",
         weak=weak,

@@ -7,15 +7,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from textwrap import indent
 
 import pytest
 
+from app.intake import reader as readers
 from app.intake.reader import Reader, Unreadable
 from app.intake.rules import html, parts
 from app.intake.rules.mail import Found
+from app.intake.rules.seal import FAILED, Seal
 from tests import cpu
+from tests.unit.intake import signing
 from tests.unit.intake.letters import mail, multipart, part
 
 Kept = list[tuple[str, bytes]]
@@ -245,3 +249,30 @@ def _most(process: int) -> int:
     """Bytes that it held at most so far."""
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
+
+
+SIGNED = signing.beside(signing.detached(certificate=signing.carols(lasts=timedelta(days=36_500))))
+
+
+def test_the_signature_of_a_mail_is_checked_in_the_child(reader: Reader) -> None:
+    """With the authorities of this system, of which ours is none."""
+    found = reader.read(SIGNED, lambda *_: None)
+    assert found.text == "It is broken.\nCarol"
+    assert found.seal == Seal(intact=True, addresses=(signing.CAROL,), name="Carol")
+
+
+def test_it_knows_the_authorities_that_the_system_knows() -> None:
+    start = f"from app.intake import child; child._roots = lambda: {signing.ROOTS!r}; child.main()"
+    with Reader(command=("-c", start)) as reader:
+        found = reader.read(SIGNED, lambda *_: None)
+    assert found.seal == Seal(intact=True, addresses=(signing.CAROL,), name="Carol", known=True)
+
+
+@pytest.mark.parametrize("harm", ["os._exit(3)", "os.kill(os.getpid(), signal.SIGSEGV)", "time.sleep(60)", "1 / 0"])
+def test_a_child_that_falls_over_a_signature_has_read_the_mail(harm: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "PATIENCE_WITH_A_SEAL", 0.5)
+    patched = f"from app.intake import child\ndef fall(*_, **__):\n  {harm}\nchild.smime.checked = fall\nchild._answer(s, raw)"
+    with stand_in(patched) as reader:
+        found = reader.read(SIGNED, lambda *_: None)
+        assert (found.text, found.seal) == ("It is broken.\nCarol", FAILED)
+        assert reader.read(mail("next"), lambda *_: None).text == "next"
