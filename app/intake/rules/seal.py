@@ -24,7 +24,7 @@ class Seal:
 
     `trouble` says why it can't be told whether it fits, and is empty where it can: then `intact` is what was told. `whole` is
     whether all that is shown is signed. `addresses` are the signer's, `name` is what they are called. `known` is whether an
-    authority that we know vouches for them, `ran_out` the day on which the certificate did, and `weak` by what it could be forged.
+    authority that we know vouches for them, `ran_out` the day on which the certificate did, `weak` by what it could be forged.
     """
 
     encrypted: bool = False
