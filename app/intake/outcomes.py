@@ -27,6 +27,7 @@ from app.intake.landing import Arrived
 from app.intake.models import InboundMail
 from app.intake.rules.authentication import Checked, Verdict
 from app.intake.rules.mail import Card, Mail
+from app.intake.rules.seal import IN_PART
 from app.intake.rules.signs import Hand, Worth
 from app.intake.rules.states import MailState
 from app.outbox import suppression
@@ -67,7 +68,8 @@ def settle(
     row.sender = mail.sender.address if mail.sender else None
     row.charset = text.one_line(mail.charset, most=100) or None
     row.verdict, row.verdict_words = checked.verdict, text.one_line(checked.words, most=500)
-    row.seal, row.seal_words = mail.seal.told(row.sender or "") if mail.seal else (None, None)
+    seal = IN_PART if mail.seal and row.header_only and not mail.seal.encrypted else mail.seal
+    row.seal, row.seal_words = seal.told(row.sender or "") if seal else (None, None)
     row.thread = None if mail.automatic or mail.sender is None else list(mail.thread)
     if _came_before(s, row, now):
         return row

@@ -20,12 +20,14 @@ SELF_SIGNED = detached(certificate=signing.self_signed())
 UNKNOWN = "but the certificate is not by an authority we know, and anybody can make one."
 
 
-def deliver(desk: Desk, raw: bytes) -> InboundMail:
+def deliver(desk: Desk, raw: bytes, *, header_only: bool = False) -> InboundMail:
     settings = desk.boot()
     with desk.database.transaction() as s:
         mailbox, now = s.scalars(select(Mailbox)).one(), database_now(s)
         large = actions.blobs(settings)
-        actions.take(s, mailbox, [Fetched(1, raw, len(raw), now)], uidvalidity=1, large=large, now=now, move=False)
+        actions.take(
+            s, mailbox, [Fetched(1, raw, len(raw), now, header_only=header_only)], uidvalidity=1, large=large, now=now, move=False
+        )
     desk.process()
     [row] = desk.ledger()
     return row
@@ -50,3 +52,9 @@ def test_whatever_it_shows_the_mail_is_a_ticket(desk: Desk, raw: bytes, state: S
     assert (row.seal, row.seal_words) == (state, words)
     assert (row.state, row.verdict) == (MailState.DONE, Verdict.TEMPERROR), "no DNS is asked here, and a signature is no verdict"
     assert desk.count(Ticket) == desk.count(Message) == 1
+
+
+def test_of_one_that_was_fetched_in_part_nobody_says_that_it_was_changed(desk: Desk) -> None:
+    row = deliver(desk, beside(SELF_SIGNED, ENTITY[:40]), header_only=True)
+    assert row.seal is SealState.UNKNOWN
+    assert row.seal_words == "Signed, but that could not be checked: it is too large to be fetched whole."

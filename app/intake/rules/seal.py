@@ -70,4 +70,5 @@ def from_json(plain: dict[str, Any] | None) -> Seal | None:
 
 ENCRYPTED = Seal(encrypted=True)
 UNCHECKED = Seal(trouble="nobody looked")
+IN_PART = Seal(trouble="it is too large to be fetched whole")
 FAILED = Seal(trouble="looking at it took too long or failed")
