@@ -48,6 +48,13 @@ def add_to(mailbox: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
         help="believe what this mail server says of a sender: the name that its Authentication-Results begin with, such as"
         " mx.example.com; several times for several, '' for none",
     )
+    changing.add_argument(
+        "--forwarders",
+        action="append",
+        metavar="DOMAIN",
+        help="believe this mailing list or other forwarder that a mail was its sender's own before it changed it, and hold none:"
+        " the domain (d=) of its ARC-Seal; several times for several, '' for none",
+    )
     for parser in (adding, changing):
         parser.add_argument("--team", help="the team that gets what comes in; '' for none")
         parser.add_argument("--priority", choices=[priority.value for priority in Priority])
@@ -114,6 +121,7 @@ def change(settings: Settings, given: argparse.Namespace) -> Answer:
     password = asking.password(given) if given.password or given.password_stdin else None
     priority = Priority(given.priority) if given.priority else None
     what: dict[str, Any] = {"password": password, "team": given.team, "priority": priority, "trusts": given.trusts}
+    what["forwarders"] = given.forwarders
     what |= {
         "import_since": given.import_since,
         "processed_folder": given.processed_folder,
@@ -124,7 +132,7 @@ def change(settings: Settings, given: argparse.Namespace) -> Answer:
     if all(value is None for value in what.values()):
         raise Invalid(
             "Say what to change: --password, --sign-in-again, --team, --priority, --processed-folder, --sender-from,"
-            " --tell-too-large or --trusts."
+            " --tell-too-large, --trusts or --forwarders."
         )
     return _done(settings, given, lambda s, box: managed.change(s, settings, box, **what, now=now(s)), "is changed.")
 

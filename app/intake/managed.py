@@ -100,6 +100,7 @@ def change(
     team: str | int | None = None,
     priority: Priority | None = None,
     trusts: Sequence[str] | None = None,
+    forwarders: Sequence[str] | None = None,
     processed_folder: str | None = None,
     sender_from: SenderFrom | None = None,
     tells_too_large: bool | None = None,
@@ -110,9 +111,9 @@ def change(
 ) -> None:
     """Give it another password, or what is offered instead of one; another team, priority or processed folder ("" for none).
 
-    `trusts` are the servers that are believed when they say who a mail is from, `sender_from` is the field that names them.
-    `import_since` begins with the folder anew, and
-    takes what came since then and is not in the ledger. A new way in is tried at once. Raises Invalid and Conflict.
+    `trusts` are the servers that are believed when they say who a mail is from, `forwarders` the domains whose seals (ARC) are;
+    `sender_from` is the field that names the sender. `import_since` begins with the folder anew, and takes what came since then
+    and is not in the ledger. A new way in is tried at once. Raises Invalid and Conflict.
     """
     changed: dict[str, Any] = {}
     if password is not None or offer is not None:
@@ -131,6 +132,9 @@ def change(
     if trusts is not None:
         mailbox.trusts = _server_names(trusts)
         changed["trusts"] = mailbox.trusts
+    if forwarders is not None:
+        mailbox.forwarders = _server_names(forwarders)
+        changed["forwarders"] = mailbox.forwarders
     if sender_from is not None:
         mailbox.sender_from = sender_from
         changed["sender_from"] = sender_from.value

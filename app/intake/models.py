@@ -31,9 +31,10 @@ class Mailbox(Table):
 
     What comes in is given to the team, at the priority, and answered from `address`. The first look takes everything since
     `import_since`, or where that is None what is unread of the last day. What has its outcome is moved to `processed_folder`,
-    where there is one. `trusts` are the names of the mail servers before it whose Authentication-Results are believed.
-    `sender_from` is the field that says who wrote; `tells_too_large`, whether senders hear of a mail that is. `anywhere` is False
-    where the host may not be this machine: somebody named it from afar. `revision` rises with everything that somebody changes.
+    where there is one. `trusts` are the names of the mail servers before it whose Authentication-Results are believed,
+    `forwarders` the domains of mailing lists and the like whose seals (ARC) are. `sender_from` is the field that
+    says who wrote; `tells_too_large`, whether senders hear of a mail that is. `anywhere` is False where the host may not be this
+    machine: somebody named it from afar. `revision` rises with everything that somebody changes.
     """
 
     __tablename__ = "mailbox"
@@ -52,6 +53,7 @@ class Mailbox(Table):
     priority: Mapped[Priority] = mapped_column(words(Priority, "priority"), default=Priority.MEDIUM, server_default="medium")
     import_since: Mapped[datetime | None]
     trusts: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}", default=list)
+    forwarders: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}", default=list)
     sender_from: Mapped[SenderFrom] = mapped_column(
         words(SenderFrom, "sender_from"), default=SenderFrom.FROM, server_default="from"
     )

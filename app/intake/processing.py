@@ -12,6 +12,7 @@ from app.files import actions as files
 from app.files.actions import File
 from app.files.disk import Blobs
 from app.intake import actions, authentication, outcomes, queries
+from app.intake.authentication import Believed
 from app.intake.dns import Lookup, silent
 from app.intake.reader import Reader, Unreadable
 from app.intake.rules.authentication import Checked
@@ -89,10 +90,11 @@ class Processor:
     def _checked(self, id: int, mail: Mail, raw: bytes | Path) -> Checked:
         """Whether it is from the address it names. Our own SMTP server writes its result above everything else."""
         with self._database.reading() as c:
-            straight, trusts, whole = queries.trusted_of(c, id)
+            straight, servers, forwarders, whole = queries.believed_by(c, id)
         if straight:
-            mail, trusts = replace(mail, results=mail.results[:1]), (self._settings.host,)
-        return authentication.check(mail, raw, trusts=trusts, txt=self._names(), whole=whole)
+            mail, servers = replace(mail, results=mail.results[:1]), (self._settings.host,)
+        believed = Believed(servers, forwarders)
+        return authentication.check(mail, raw, believed=believed, txt=self._names(), whole=whole)
 
     def failed(self, id: int, reason: str) -> None:
         """Count a failed try; after the last one show the mail to a person."""

@@ -32,6 +32,7 @@ def mailbox_states(c: Connection | Session) -> list[dict[str, Any]]:
         Mailbox.priority,
         Mailbox.smtp_only,
         Mailbox.trusts,
+        Mailbox.forwarders,
         Mailbox.sender_from,
         Mailbox.tells_too_large,
         Mailbox.failing_since.label("since"),
@@ -98,14 +99,16 @@ def attested(s: Session, mails: Iterable[int | None]) -> dict[int | None, RowMap
     return {row.id: row for row in found.mappings()}
 
 
-def trusted_of(c: Connection | Session, id: int) -> tuple[bool, Sequence[str], bool]:
-    """Whether a mail came straight to our own SMTP server, the names of the servers trusted to say who a mail is from, and
-    whether all of it is here.
+def believed_by(c: Connection | Session, id: int) -> tuple[bool, Sequence[str], Sequence[str], bool]:
+    """Whether a mail came straight to our own SMTP server, the names of the servers that are believed when they say who a mail is
+    from, the domains of the forwarders that are, and whether all of it is here.
     """
-    columns = select(InboundMail.uidvalidity, InboundMail.header_only, Mailbox.trusts)
+    columns = select(InboundMail.uidvalidity, InboundMail.header_only, Mailbox.trusts, Mailbox.forwarders)
     query = columns.join(Mailbox, Mailbox.id == InboundMail.mailbox_id)
     found = c.execute(query.where(InboundMail.id == id)).one_or_none()
-    return (found.uidvalidity == BY_SMTP, found.trusts, not found.header_only) if found else (False, (), True)
+    if found is None:
+        return False, (), (), True
+    return found.uidvalidity == BY_SMTP, found.trusts, found.forwarders, not found.header_only
 
 
 def waiting(c: Connection | Session, *, after: int, limit: int) -> Sequence[int]:

@@ -47,6 +47,7 @@ def _told(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
         "address",
         "processed_folder",
         "trusts",
+        "forwarders",
         "sender_from",
         "tells_too_large",
         "priority",

@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from app.db.session import now as database_now
 from app.intake import actions, authentication
+from app.intake.authentication import Believed
 from app.intake.dns import AGAIN, Names, Unanswered
 from app.intake.folder import Fetched
 from app.intake.models import InboundMail, Mailbox
@@ -70,7 +71,7 @@ def zone(dns: names.Server, signed: Signer) -> names.Server:
 
 def checked(dns: names.Server, raw: bytes, *, trusts: tuple[str, ...] = ()) -> Checked:
     found, _ = read.mail(raw)
-    return authentication.check(found, raw, trusts=trusts, txt=Names(dns.resolver()).for_a_mail())
+    return authentication.check(found, raw, believed=Believed(trusts), txt=Names(dns.resolver()).for_a_mail())
 
 
 def letter(text: str = "Hello,\r\n\r\n  it is  broken. \r\n\r\n", **fields: str) -> bytes:
@@ -232,7 +233,7 @@ class TestSilence:
         asked, began = Names(dns.resolver()), time.monotonic()
         for n in range(50):
             raw = mail(sender=f"carol@acme{n}.org")
-            found = authentication.check(read.mail(raw)[0], raw, trusts=(), txt=asked.for_a_mail())
+            found = authentication.check(read.mail(raw)[0], raw, believed=Believed(), txt=asked.for_a_mail())
             assert found.verdict is Verdict.TEMPERROR
         assert 1 < time.monotonic() - began < 20  # each of them would take three
 
@@ -343,5 +344,5 @@ def test_no_mail_of_the_corpus_fails_it_or_takes_long() -> None:
         servers = [results(said)[0] for said in found.results]
         for said in ((), (b"nonsense",), (key,), (b"v=DMARC1; p=reject; psd=y",)):
             began = time.process_time()
-            authentication.check(found, raw, trusts=servers, txt=lambda _, said=said: said)  # type: ignore[misc]
+            authentication.check(found, raw, believed=Believed(servers), txt=lambda _, said=said: said)  # type: ignore[misc]
             assert time.process_time() - began < 1, path

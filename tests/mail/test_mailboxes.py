@@ -239,6 +239,14 @@ def test_a_removed_mailbox_is_read_no_more_and_comes_back_where_it_was(desk: Des
         atum("add", SALES, "--host", "127.0.0.1", "--port", str(added.port), "--no-tls")
 
 
+def test_which_forwarders_are_believed_is_said_by_domain(atum: Atum, desk: Desk) -> None:
+    assert "is changed" in atum("set", USER, "--forwarders", "Lists.Example.com", "--forwarders", "relay.example")
+    assert desk.mailbox().forwarders == ["lists.example.com", "relay.example"]
+    assert desk.mailbox().trusts == [], "to believe a seal is not to believe a line that anybody can write"
+    atum("set", USER, "--forwarders", "")
+    assert desk.mailbox().forwarders == []
+
+
 def test_older_mail_is_taken_where_somebody_wants_it(desk: Desk, second: Server, atum: Atum, poller: Any) -> None:
     now = datetime.now(UTC)
     second.add(letter(1), at=now - timedelta(days=40))

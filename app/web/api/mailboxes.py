@@ -98,6 +98,7 @@ def change(id: Key, me: Admin, s: Tx, now: Now, house: House, match: Match, body
         team=(body.team_id or "") if "team_id" in given else None,
         priority=body.priority,
         trusts=body.trusts,
+        forwarders=body.forwarders,
         sender_from=body.sender_from,
         tells_too_large=body.tells_too_large,
         processed_folder=(body.processed_folder or "") if "processed_folder" in given else None,

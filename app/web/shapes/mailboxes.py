@@ -68,6 +68,7 @@ class MailboxChange(Shape):
     priority: Priority | None = None
     processed_folder: Line | None = None
     trusts: list[Line] | None = Field(default=None, max_length=20)
+    forwarders: list[Line] | None = Field(default=None, max_length=20)
     sender_from: SenderFrom | None = None
     tells_too_large: bool | None = None
     untested: bool = False
@@ -92,7 +93,8 @@ class Server(Answer):
 class Mailbox(Answer):
     """A mailbox and how it is. `server` is null where its mail comes by SMTP alone. `quarantined` of its mails wait for a person.
 
-    `trusts` are the mail servers that are believed when they say who a mail is from. `sender_from` is the field that names who
+    `trusts` are the mail servers that are believed when they say who a mail is from, and `forwarders` the domains of mailing lists
+    and the like whose seals (ARC) are: mail that they changed is not held. `sender_from` is the field that names who
     wrote: `reply_to` is for forms that write everything in their own name. Where it `tells_too_large`, who
     sends a mail that is too large to be fetched hears of that. One that is `of_settings` is named by the desk's settings, and its
     way in is changed there.
@@ -109,6 +111,7 @@ class Mailbox(Answer):
     import_since: datetime | None
     processed_folder: str | None
     trusts: list[str]
+    forwarders: list[str]
     sender_from: SenderFrom
     tells_too_large: bool
     state: Literal["ok", "failing", "blocked", "needs_reauth", "paused"]

@@ -33,6 +33,7 @@ HARMLESS_NAMES = {  # how much and in which order, plain words, one's own secret
     "new", "again", "otp", "grant_type", "next", "then", "accept", "kind", "files", "files[]", "csrf", "status", "send_at",
     "put_in_copy", "part",
     "host", "port", "folder", "processed_folder", "client_id", "client_secret", "tenant", "trusts[]", "mailbox_id",  # managers
+    "forwarders[]",
 }  # fmt: skip
 HARMLESS_PATHS = ("relation", "role", "area")
 
