@@ -129,12 +129,7 @@ def change(
     if priority is not None:
         mailbox.priority = priority
         changed["priority"] = priority.value
-    if trusts is not None:
-        mailbox.trusts = _server_names(trusts)
-        changed["trusts"] = mailbox.trusts
-    if forwarders is not None:
-        mailbox.forwarders = _server_names(forwarders)
-        changed["forwarders"] = mailbox.forwarders
+    changed |= _believed(mailbox, trusts, forwarders)
     if sender_from is not None:
         mailbox.sender_from = sender_from
         changed["sender_from"] = sender_from.value
@@ -146,6 +141,15 @@ def change(
         changed["import_since"] = import_since.isoformat()
     if changed:
         _changed(s, mailbox, by, now, changed=changed)
+
+
+def _believed(mailbox: Mailbox, trusts: Sequence[str] | None, forwarders: Sequence[str] | None) -> dict[str, list[str]]:
+    changed: dict[str, list[str]] = {}
+    if trusts is not None:
+        mailbox.trusts = changed["trusts"] = _server_names(trusts)
+    if forwarders is not None:
+        mailbox.forwarders = changed["forwarders"] = _server_names(forwarders)
+    return changed
 
 
 def pause(s: Session, mailbox: Mailbox, *, by: tuple[int, str] | None = None, now: datetime) -> None:

@@ -112,10 +112,10 @@ class TestSignatures:
     ) -> None:
         raw = LOOKED_AT + signed(letter())[:-20]
         found, _ = read.mail(raw)
-        ask = partial(authentication.check, found, raw, trusts=(MX,), txt=Names(zone.resolver()).for_a_mail())
+        ask = partial(authentication.check, found, raw, believed=Believed((MX,)), txt=Names(zone.resolver()).for_a_mail())
         assert (ask().verdict, ask(whole=False).verdict) == (Verdict.FAIL, Verdict.NONE)
         failed = read.mail(raw.replace(b"spf=none", f"dmarc=fail header.from={DOMAIN}".encode()))[0]
-        said = authentication.check(failed, raw, trusts=(MX,), txt=Names(zone.resolver()).for_a_mail(), whole=False)
+        said = authentication.check(failed, raw, believed=Believed((MX,)), txt=Names(zone.resolver()).for_a_mail(), whole=False)
         assert said.verdict is Verdict.FAIL
 
     def test_what_its_domain_disowns_is_that_whomever_another_field_names(self, zone: names.Server) -> None:

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from html import escape
 
 from app.core import text
-from app.intake.rules import addresses, automatic, body, calendar, files, html, parts, quotes, report, smime
+from app.intake.rules import addresses, automatic, body, calendar, files, html, openpgp, parts, quotes, report, smime
 from app.intake.rules.authentication import MOST_OF_ONE
 from app.intake.rules.headers import Headers
 from app.intake.rules.mail import Address, Found, Mail
@@ -76,7 +76,7 @@ def _described(whole: parts.Part, subject: str, plain: str, folds: tuple[Fold, .
         from_field=_only_from(h),
         wrote=_one(h, "from"),
         reply_to=_one(h, "reply-to"),
-        seal=smime.found(whole),
+        seal=smime.found(whole) or openpgp.found(whole),
     )
 
 

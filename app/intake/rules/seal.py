@@ -25,6 +25,7 @@ class Seal:
     `trouble` says why it can't be told whether it fits, and is empty where it can: then `intact` is what was told. `whole` is
     whether all that is shown is signed. `addresses` are the signer's, `name` is what they are called. `known` is whether an
     authority that we know vouches for them, `ran_out` the day on which the certificate did, `weak` by what it could be forged.
+    Of one of OpenPGP (`openpgp`) is only known by which `key` it says it is.
     """
 
     encrypted: bool = False
@@ -36,11 +37,16 @@ class Seal:
     known: bool = False
     ran_out: str = ""
     weak: str = ""
+    openpgp: bool = False
+    key: str = ""
 
     def told(self, sender: str) -> tuple[SealState, str]:
         """The gist of it, and in words, for whoever reads a mail of this sender's."""
         if self.encrypted:
             return SealState.ENCRYPTED, "Encrypted, and the desk has no key."
+        if self.openpgp:
+            by = f"the key {self.key}, which nobody here has confirmed" if self.key else "a key that it does not name"
+            return SealState.UNKNOWN, f"Signed with OpenPGP by {by}; whether it fits was not checked."
         if self.trouble:
             return SealState.UNKNOWN, f"Signed, but that could not be checked: {self.trouble}."
         if not self.intact:

@@ -93,8 +93,8 @@ class Server(Answer):
 class Mailbox(Answer):
     """A mailbox and how it is. `server` is null where its mail comes by SMTP alone. `quarantined` of its mails wait for a person.
 
-    `trusts` are the mail servers that are believed when they say who a mail is from, and `forwarders` the domains of mailing lists
-    and the like whose seals (ARC) are: mail that they changed is not held. `sender_from` is the field that names who
+    `trusts` are the mail servers that are believed when they say who a mail is from, and `forwarders` the domains of mailing
+    lists and the like whose seals (ARC) are: mail that they changed is not held. `sender_from` is the field that names who
     wrote: `reply_to` is for forms that write everything in their own name. Where it `tells_too_large`, who
     sends a mail that is too large to be fetched hears of that. One that is `of_settings` is named by the desk's settings, and its
     way in is changed there.

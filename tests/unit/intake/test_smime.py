@@ -249,7 +249,7 @@ class TestWhatIsCovered:
         assert "there is no signature in it" in checked(beside(only)).told(CAROL)[1]
 
     def test_an_ordinary_mail_has_none(self) -> None:
-        for raw in (mail(), multipart(part("a"), part("b", "application/pgp-signature"), kind="signed")):
+        for raw in (mail(), multipart(part("a"), part("b", "application/pgp-keys"), kind="signed")):
             assert read.mail(raw)[0].seal is None
             assert smime.checked(raw, now=NOW, roots=ROOTS) is None
 
