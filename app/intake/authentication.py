@@ -130,6 +130,8 @@ def _reckoned(mail: Mail, domain: str, raw: bytes | Path, who: str, found: Colle
     for value, how in said:
         if value == "temperror":
             return Checked(Verdict.TEMPERROR, f"{who} got no answer about {how}")
+    if not raw:
+        return Checked(Verdict.NONE, "it was not fetched whole, so that no signature could be checked")
     if asked not in {"quarantine", "reject"}:
         return Checked(Verdict.NONE, f"no valid signature of {domain}, which asks for none")
     if not found:  # SPF may vouch for it, and a gateway of ours may have broken the signature
