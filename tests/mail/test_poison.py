@@ -145,6 +145,7 @@ def prove(desk: Desk, peer: Server, *, good: int, poison: dict[str, int], hostil
             return done.fetchone() == (good,)
 
         seconds = until(poller, through, within=within)
+        print(f"{good} ordinary mails among {len(mails) - good} that are not were through after {seconds:.0f} s")
         until(poller, lambda: len(peer.flagged(r"\Seen")) == len(mails), within=4 * within)
         poller.close()
         for thread in poller._mailboxes.values():
@@ -155,7 +156,8 @@ def prove(desk: Desk, peer: Server, *, good: int, poison: dict[str, int], hostil
         for raw in mails:
             sha256 = hashlib.sha256(raw).hexdigest()
             id, state, reason, attempts = found[sha256]
-            assert reader.tries[sha256] == attempts + (state == "done") <= 3
+            read = state in ("done", "duplicate")  # what is cut off may be all that differs
+            assert reader.tries[sha256] == attempts + read <= 3
             if raw in bad:
                 assert (state, attempts) == ("quarantined", 3)
                 assert reason in WHERE_CROWDED.get(bad[raw], {bad[raw]})
@@ -170,7 +172,6 @@ def prove(desk: Desk, peer: Server, *, good: int, poison: dict[str, int], hostil
             assert name.endswith(".eml")
             assert Blobs(desk.folder / "files").get(blob) in mails
     assert max(after - before for before, after in itertools.pairwise(beats)) < BEAT_MOST  # else it would be restarted
-    print(f"{good} ordinary mails among {len(mails) - good} that are not were through after {seconds:.0f} s")
 
 
 def test_ordinary_mails_get_through_among_poison(desk: Desk, peer: Server) -> None:
