@@ -1,4 +1,7 @@
-"""The mail-poller process: a thread for each mailbox takes mail in, and this one gives each mail its outcome."""
+"""The mail-poller process: a thread for each mailbox takes mail in, and this one gives each mail its outcome.
+
+It also reads the feeds of calendars: of all processes it is the one that asks other servers.
+"""
 
 import logging
 import threading
@@ -20,6 +23,7 @@ from app.intake.reader import Reader
 from app.intake.redoing import Redoing
 from app.intake.sweeping import Sweeper
 from app.intake.watch import Watch
+from app.sla.feeds import Feeds, guard
 
 LOOK_AROUND = 5.0  # seconds between looks for mailboxes, and for mails that somebody wants replayed
 LONGEST_PAUSE = 30.0
@@ -104,8 +108,10 @@ class Poller:
         self._ear = Ear(database.dsn, self._arrived)
         self._ear.start()
         canaries, sweeper = Canaries(database, worker.settings), Sweeper(database, worker.settings)
+        feeds = Feeds(database, guard(worker.settings.atum_url))
         self._beside = (
             Turning("canaries", canaries.turn, "looking for silence failed", threading.Event()),
+            Turning("feeds", feeds.turn, "reading a calendar's feed failed", threading.Event()),
             Turning("sweeper", sweeper.turn, "removing the bytes of mails that were never taken failed", threading.Event()),
         )
 

@@ -126,6 +126,12 @@ def _feed(s: Session | Connection, id: int, held: Pieces, now: datetime) -> dict
     return feed | {"proposal": None if found is None else feeds.difference(spec, feeds.merged(spec, found, now))}
 
 
+def refuse_unknown(s: Session | Connection, id: int) -> None:
+    """Raises NotFound where there is no such calendar in use."""
+    if s.scalar(select(Calendar.id).where(Calendar.id == id, Calendar.removed_at.is_(None))) is None:
+        raise NotFound(f"There is no calendar {id} here.")
+
+
 def refuse_unreachable(s: Session, calendar: int, since: datetime, seconds: int) -> None:
     """Raises NeverReached where so much working time would take a lifetime: twice as much has to be within reach."""
     hours(s, calendar).deadline(since, 2 * timedelta(seconds=seconds))

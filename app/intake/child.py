@@ -14,8 +14,8 @@ from contextlib import suppress
 from dataclasses import asdict
 
 from app.core import clock
+from app.core.confine import AUTHORITIES, confine
 from app.intake import frames, nursery
-from app.intake.confine import AUTHORITIES, confine
 from app.intake.rules import mail as mails
 from app.intake.rules import read, smime
 from app.intake.rules.seal import UNCHECKED

@@ -25,6 +25,7 @@ from app.intake.rules.states import MailboxState, MailState
 from app.outbox.house import house as letters
 from app.outbox.house import one_time_token
 from app.outbox.models import Cause, Letter, Suppression
+from app.sla import feeds
 from app.sla.models import Clock
 from app.tickets import deadlines, escalating
 from app.tickets.models import Message
@@ -125,6 +126,7 @@ class Furniture:
         """What stands after the path: as documented, with the numbers of what is here."""
         known = {
             f"{API}/canned-replies/{{id}}/text": f"?ticket={self.tickets['accepted']}",
+            f"{API}/sla/calendars/proposals": "?country=DE&subdivision=BY&years=2026",
             f"{API}/tickets": "?q=status:open created:>2026-01-01",  # words that customers may use too
             f"{API}/search": '?q=status:open "printer" -word',
         }
@@ -303,6 +305,12 @@ def _through_the_api(web: Web, found: Furniture) -> None:
     make("/sla/policies", name="Gold", match={"tag": ["gold"]}, targets={"resolution": {"high": 7200}})
     things["order"] = [policy["id"] for policy in root.get(f"{API}/sla/policies").json()["items"]][::-1]
     things["policies"] = things["order"][0]
+    office: Values = {"name": "Office", "zone": "Europe/Berlin", "week": [[["09:00", "17:00"]]] * 7}
+    things["calendars"] = make("/sla/calendars", **office)["id"]
+    feed = "https://calendar.example/holidays.ics"
+    root.put(f"{API}/sla/calendars/{things['calendars']}/feed", json={"url": feed})
+    with web.desk.db.transaction() as s:
+        feeds.keep(s, things["calendars"], feed, [{"date": _next_month()[:10], "name": "Feast"}], "", now=database_now(s))
     things["sessions"] = frank.get(f"{API}/auth/sessions").json()["items"][0]["id"]
 
 

@@ -19,7 +19,7 @@ Entry = dict[str, Any]
 
 
 def merged(spec: Spec, found: Iterable[Mapping[str, Any]], now: datetime) -> dict[str, Any]:
-    """The spec with the feed's days from today on. What it said of days that have passed stays for a year. Raises BadHours."""
+    """The spec with the feed's days from today on. What it said of days that have passed stays. Raises BadHours."""
     today = now.date() - DAY  # east of here it is not over yet
     own = _without_feed(spec)
     by_person = days(UTC, own["week"], own["closed"], own["instead"])
@@ -51,14 +51,20 @@ def difference(before: Spec, after: Spec) -> dict[str, list[Entry]]:
     }
 
 
+def without_old(spec: Spec, now: datetime) -> dict[str, Any]:
+    """The spec without what a feed said of days more than a year ago: such entries would become ever more."""
+    oldest = now.date() - KEPT
+    return {**spec, **{kind: [e for e in spec[kind] if not _passed(e, oldest)] for kind in ("closed", "instead")}}
+
+
 def _without_feed(spec: Spec) -> dict[str, Any]:
     own = {kind: [entry for entry in spec.get(kind, ()) if not entry.get("feed")] for kind in ("closed", "instead")}
     return {**spec, **own}
 
 
 def _passed(entry: Mapping[str, Any], today: date) -> bool:
-    """Whether it is the feed's, and over, but not long ago."""
-    return bool(entry.get("feed")) and today - KEPT <= date.fromisoformat(entry["date"]) < today
+    """Whether it is the feed's, and over."""
+    return bool(entry.get("feed")) and date.fromisoformat(entry["date"]) < today
 
 
 def _entries(spec: Spec) -> list[Entry]:

@@ -7,7 +7,7 @@ import pytest
 
 TRY = """
 import os, socket, sys
-from app.intake.confine import confine
+from app.core.confine import confine
 there = socket.create_server(("127.0.0.1", 0)).getsockname()
 if not confine():
     sys.exit("no landlock")
