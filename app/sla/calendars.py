@@ -14,11 +14,11 @@ from app.hours.actions import By
 from app.hours.models import Calendar
 from app.hours.rules import NeverReached
 from app.sla import rebuild
-from app.sla.models import Policy, Target
+from app.sla.models import Policy, Step, Target
 
 
 class InUse(Conflict):
-    """A policy measures by this calendar. Give its targets another one first."""
+    """A policy goes by this calendar. Give its targets and its ladder another one first."""
 
     slug = "calendar-in-use"
 
@@ -41,9 +41,9 @@ def change(
 
 
 def remove(s: Session, calendar: Calendar, *, by: By, now: datetime) -> None:
-    """Offer a calendar no more. Raises InUse while a policy's present targets are measured by it."""
+    """Offer a calendar no more. Raises InUse while a policy's present targets or ladder go by it."""
     if names := _measuring(s, calendar.id):
-        raise InUse(f"{', '.join(names)} measures by this calendar. Give its targets another one first.")
+        raise InUse(f"{', '.join(names)} goes by this calendar. Give its targets and its ladder another one first.")
     hours.remove(s, calendar, by=by, now=now)
 
 
@@ -60,9 +60,11 @@ def _present() -> ColumnElement[bool]:
 
 
 def _measuring(s: Session, calendar: int) -> list[str]:
-    """The policies whose present targets are measured by a calendar."""
-    query = select(Policy.name).join(Target, _present()).where(Target.calendar_id == calendar).distinct()
-    return list(s.scalars(query.order_by(Policy.name)))
+    """The policies whose present targets are measured by a calendar, or whose ladder tells in its hours."""
+    measured = select(Target.policy_id).join(Policy, _present()).where(Target.calendar_id == calendar)
+    rungs = and_(Step.policy_id == Policy.id, Step.version == Policy.version, Policy.deleted_at.is_(None))
+    telling = select(Step.policy_id).join(Policy, rungs).where(Step.calendar_id == calendar)
+    return list(s.scalars(select(Policy.name).where(Policy.id.in_(measured.union(telling))).order_by(Policy.name)))
 
 
 def _refuse_unreachable(s: Session, calendar: Calendar, since: datetime) -> None:

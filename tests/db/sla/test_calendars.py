@@ -13,7 +13,7 @@ from app.hours import actions as hours
 from app.hours import zones
 from app.hours.models import Calendar, CalendarVersion
 from app.sla import actions, calendars, policies, queries, rebuild
-from app.sla.models import Clock, Target
+from app.sla.models import Clock, Step, Target
 from app.sla.rules import Metric, Moment
 from tests.db.sla.known import nothing_more, of
 
@@ -87,7 +87,7 @@ def test_a_replay_of_clocks_agrees_after_an_edit(s: Session, now: datetime, cale
 
 
 def test_a_calendar_that_measures_is_not_removed_and_one_that_did_is(s: Session, now: datetime, calendar: Calendar) -> None:
-    with pytest.raises(calendars.InUse, match="Standard measures by this calendar"):
+    with pytest.raises(calendars.InUse, match="Standard goes by this calendar"):
         calendars.remove(s, calendar, by=BOB, now=now)
     policy = policies.held(s, queries.policies(s)[0].id)
     policies.change(s, policy, {"targets": {"resolution": {"low": 60}}}, by=BOB, now=now)
@@ -95,6 +95,16 @@ def test_a_calendar_that_measures_is_not_removed_and_one_that_did_is(s: Session,
     s.execute(update(Target).where(Target.version == 2).values(calendar_id=other.id))
     calendars.remove(s, calendar, by=BOB, now=now)
     assert calendar.removed_at == now
+
+
+def test_a_calendar_in_whose_hours_a_ladder_tells_is_not_removed(s: Session, now: datetime) -> None:
+    night = hours.add(s, "Night", zone="UTC", week=ALWAYS, now=now)
+    policy = queries.policies(s)[0]
+    step = Step(policy_id=policy.id, version=policy.version, position=99, metric=Metric.RESOLUTION, threshold="100%")
+    step.recipients, step.calendar_id, step.most = ["managers"], night.id, 1
+    s.add(step)
+    with pytest.raises(calendars.InUse, match="Standard goes by this calendar"):
+        calendars.remove(s, night, by=BOB, now=now)
 
 
 def test_a_calendar_by_which_a_promise_would_take_a_lifetime_is_refused(s: Session, now: datetime, calendar: Calendar) -> None:
