@@ -1,5 +1,5 @@
-"""What the kernel takes from a child that reads what strangers wrote (Landlock): every file but the programs' and the certificates
-that everybody has, and every connection.
+"""What the kernel takes from a child that reads what strangers wrote (Landlock): every file but the programs' and the
+certificates that everybody has, and every connection.
 
 A process gives up rights for good, and needs none for that. Where the kernel is older than this, or was built without it, or the
 container's rules forbid it, the child goes on with its other limits.
