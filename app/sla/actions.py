@@ -21,7 +21,7 @@ from app.db.session import now as database_now
 from app.hours import actions as hours
 from app.hours.models import Calendar
 from app.sla import defaults, ladder, queries, rows, rules, timekeeping
-from app.sla.models import Clock, Happening, Policy, Target
+from app.sla.models import Clock, Happened, Happening, Policy, Target
 from app.sla.plans import FactsOf, plans_of
 from app.sla.queries import seconds_until_next
 from app.sla.rebuild import WAKE, wake
@@ -56,6 +56,8 @@ def happened(s: Session, ticket: int, *moments: Moment, at: datetime, facts: Fac
 
     What happened earlier is judged by the promises of now, to a ticket of which these `facts` are true now.
     """
+    if set(moments) != {Moment.FACTS_CHANGED}:
+        s.add(Happened(ticket=ticket, moments=list(moments), at=at))
     locked = s.scalars(_latest(ticket)).all()
     plan = queries.plan(s, facts)
     if set(moments) == {Moment.FACTS_CHANGED} and all(_keeps(row, plan) for row in locked):
@@ -76,6 +78,7 @@ def happened(s: Session, ticket: int, *moments: Moment, at: datetime, facts: Fac
 
 def begin(s: Session, ticket: int, *moments: Moment, at: datetime, facts: Facts) -> None:
     """The same for a ticket that has no clocks yet, with all that happens to it at once."""
+    plain.write(s, Happened, [{"ticket": ticket, "moments": list(moments), "at": at}], then="RETURNING id")
     plan = queries.plan(s, facts)
     clocks = rules.together({}, moments, at, plan)
     if clocks:  # all at one instant: none of them has a finished stretch yet

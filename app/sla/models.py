@@ -20,6 +20,7 @@ __all__ = [
     "CalendarVersion",
     "Clock",
     "Escalation",
+    "Happened",
     "Happening",
     "HighWater",
     "Notice",
@@ -152,6 +153,21 @@ class Happening(Table):
         UniqueConstraint("clock_id", "cycle", "kind", "threshold", "rearm"),
         Index("sla_event_detected_idx", "detected_at"),
     )
+
+
+class Happened(Table):
+    """What happened to a ticket at one instant and matters to its clocks, in the order in which they heard of it.
+
+    From these a life is reckoned again under other promises. `at` is what they were told, and may lie before the one before.
+    """
+
+    __tablename__ = "sla_moment"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ticket: Mapped[int]
+    moments: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    at: Mapped[datetime]
+
+    __table_args__ = (Index("sla_moment_ticket_idx", "ticket", "id"),)
 
 
 class HighWater(Table):

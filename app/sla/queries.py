@@ -19,8 +19,8 @@ from app.hours import queries as hours
 from app.hours.models import CalendarVersion
 from app.hours.rules import Hours
 from app.sla import rules
-from app.sla.models import Clock, Policy, Segment, Step, Target
-from app.sla.rules import Facts, Merging, Metric, Reopening, Start
+from app.sla.models import Clock, Happened, Policy, Segment, Step, Target
+from app.sla.rules import Facts, Merging, Metric, Moment, Reopening, Start
 from app.sla.rules.policies import PRIORITY
 from app.sla.rules.thresholds import ordered
 
@@ -198,6 +198,15 @@ def values(s: Session, rows: Sequence[Clock]) -> list[rules.Clock]:
         for r in rows
     ]
     return [_value(row, goal, past.get(row.id, ())) for row, goal in zip(rows, goals, strict=True)]
+
+
+def lives(s: Session, tickets: Collection[int]) -> dict[int, list[rules.Instant]]:
+    """What happened to these tickets and matters to their clocks, in the order in which they heard of it."""
+    found: dict[int, list[rules.Instant]] = {}
+    told = select(Happened.ticket, Happened.moments, Happened.at).where(Happened.ticket.in_(tickets)).order_by(Happened.id)
+    for ticket, moments, at in s.execute(told):
+        found.setdefault(ticket, []).append(rules.Instant(at, tuple(Moment(moment) for moment in moments)))
+    return found
 
 
 def drifts(s: Session, *, after: int, limit: int) -> tuple[list[Drift], int | None]:

@@ -3,6 +3,7 @@
 from app.sla.rules.clock import REOPEN_WINDOW, Clock, Dealt, Goal, Segment, fire, replay, retarget
 from app.sla.rules.explanation import explain
 from app.sla.rules.policies import Facts, Offer, asked, chosen, fits
+from app.sla.rules.preview import Instant
 from app.sla.rules.thresholds import BREACH
 from app.sla.rules.timeline import NO_PLAN, WAITING, Plan, after, together
 from app.sla.rules.words import Ending, Kind, Merging, Metric, Moment, Outcome, Reopening, Start, State, Stretch
@@ -17,6 +18,7 @@ __all__ = [
     "Ending",
     "Facts",
     "Goal",
+    "Instant",
     "Kind",
     "Merging",
     "Metric",

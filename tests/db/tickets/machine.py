@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
+from sqlalchemy import select
 from sqlalchemy.orm import Session as RawSession
 
 from app.accounts.models import Person
@@ -13,7 +14,10 @@ from app.db.session import Database
 from app.db.session import now as database_now
 from app.sla import actions as sla
 from app.sla import queries as sla_queries
-from app.tickets import actions
+from app.sla import rules
+from app.sla.models import Clock
+from app.sla.rules.preview import standings
+from app.tickets import actions, preview
 from app.tickets.actions import Body, Source
 from app.tickets.models import Channel, Ticket
 from tests.cast import assemble
@@ -63,6 +67,27 @@ class Desk(RuleBasedStateMachine):
 
     def clocks_are_what_their_segments_say(self) -> None:
         assert sla_queries.drifts(self.s, after=0, limit=1000) == ([], None)
+
+    def clocks_are_what_their_moments_say(self, *tickets: Ticket) -> None:
+        """A life reckoned again from what happened, under the promises of today, is the one that was lived."""
+        offers = preview.offers(self.s)
+        for number, known, life in preview.lives(self.s, tickets):
+            told = standings(life, rules.chosen(offers, known), self.now)
+            rows = self.s.scalars(select(Clock).where(Clock.ticket == number))
+            assert {key: (it.verdict, it.due_at) for key, it in told.items()} == {
+                (r.metric, r.cycle): stands(r, self.now) for r in rows
+            }
+
+
+def stands(row: Clock, now: datetime) -> tuple[str, datetime | None]:
+    """What a clock's row says of its promise, where no worker looks."""
+    if row.breached_at:
+        return "missed", row.breached_at
+    if row.outcome is None and row.due_at and row.due_at <= now:
+        return "missed", row.due_at
+    if row.outcome is None:
+        return ("paused" if row.state == "paused" else "running"), row.due_at
+    return ("met" if row.outcome == "met" else "off"), row.due_at
 
 
 def play(machine: type[Desk], database: Database, *, examples: int, steps: int) -> None:

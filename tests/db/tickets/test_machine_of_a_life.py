@@ -128,6 +128,7 @@ class Life(Desk):
     @invariant()
     def its_clocks_follow(self) -> None:
         self.clocks_are_what_their_segments_say()
+        self.clocks_are_what_their_moments_say(self.ticket)
         rows = self.s.scalars(select(Clock).where(Clock.ticket == self.ticket.number, Clock.outcome.is_(None)))
         running = {clock.metric.value: clock.state is State.PAUSED for clock in rows}
         if self.trashed or self.status in OVER | {"new"}:

@@ -101,6 +101,7 @@ class Forest(Desk):
     @invariant()
     def its_clocks_count_only_the_time_it_was_there(self) -> None:
         self.clocks_are_what_their_segments_say()
+        self.clocks_are_what_their_moments_say(*self.tickets)
         rows = self.s.scalars(select(Clock).where(Clock.metric == "resolution"))
         clocks = {clock.ticket: clock for clock in rows}
         for n, ticket in enumerate(self.tickets):
