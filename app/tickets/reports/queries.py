@@ -16,7 +16,7 @@ from app.tickets.reports.rules import By, Span
 
 MOST_ROWS = 1000
 TIMES = ("tickets", "p50_seconds", "p90_seconds", "p95_seconds")
-KEPT = ("metric", "met", "late", "missed", "open_breached", "attainment")
+KEPT = ("metric", "met", "late", "missed", "open_breached", "unanswered", "cancelled", "taken_back", "attainment")
 
 # Which rows there are: the key's expression and the table that has its name.
 _KEYS: Mapping[By, tuple[str, str | None]] = {
@@ -58,14 +58,21 @@ _TIME = """
     ) AS each_ticket
     GROUP BY key
 """
-# A clock counts for the moment at which it was decided: it was kept, or it was breached.
+# A clock counts for the moment at which it was decided: it was kept, it was breached, or it ended without either. A breach that was
+# taken back by another promise is counted beside what became of that clock in the end.
 _SLA = """
     SELECT {key} AS key, c.metric, count(*) FILTER (WHERE c.outcome = 'met') AS met,
            count(*) FILTER (WHERE c.outcome = 'late') AS late,
-           count(*) FILTER (WHERE c.outcome NOT IN ('met', 'late')) AS missed,
-           count(*) FILTER (WHERE c.outcome IS NULL) AS open_breached
+           count(*) FILTER (WHERE c.breached_at IS NOT NULL AND c.outcome NOT IN ('met', 'late')) AS missed,
+           count(*) FILTER (WHERE c.outcome IS NULL) AS open_breached,
+           count(*) FILTER (WHERE c.breached_at IS NULL AND c.outcome = 'closed_unanswered') AS unanswered,
+           count(*) FILTER (WHERE c.breached_at IS NULL AND c.outcome NOT IN ('met', 'late', 'closed_unanswered')) AS cancelled,
+           count(*) FILTER (WHERE c.breached_at IS NULL AND EXISTS (
+               SELECT FROM sla_event e WHERE e.clock_id = c.id AND e.kind = 'breach'
+           )) AS taken_back
     FROM sla_clock c JOIN ticket t ON t.number = c.ticket{each}
-    WHERE {moment} >= :start AND {moment} < :end AND (c.breached_at IS NOT NULL OR c.outcome = 'met') AND {scope}
+    WHERE {moment} >= :start AND {moment} < :end AND (c.breached_at IS NOT NULL OR c.outcome NOT IN ('merged', 'trashed'))
+          AND {scope}
     GROUP BY 1, 2
 """
 
@@ -125,7 +132,7 @@ def resolution(c: Connection, actor: Actor, wanted: Wanted) -> Report:
 
 def sla(c: Connection, actor: Actor, wanted: Wanted) -> Report:
     """What became of the promises that were kept or broken in this time, by metric."""
-    found = _ask(c, actor, wanted, _SLA, moment="coalesce(c.breached_at, c.fulfilled_at)")
+    found = _ask(c, actor, wanted, _SLA, moment="coalesce(c.breached_at, c.fulfilled_at, c.anchor_at)")
     for row in found:
         decided = row["met"] + row["late"] + row["missed"] + row["open_breached"]
         row["attainment"] = round(row["met"] / decided, 4) if decided else None

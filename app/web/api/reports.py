@@ -106,7 +106,7 @@ def resolution(request: Request, me: AgentAsker, c: Reader, house: House, asked:
 def sla(request: Request, me: AgentAsker, c: Reader, house: House, asked: Asked) -> Response:
     """What became of the promises that were kept or broken in these days, by metric.
 
-    `attainment` is the part that was kept in time. Clocks that still run in time have no say yet.
+    `attainment` is the part of those that was kept in time. Clocks that still run in time have no say yet.
     """
     return _answer(request, me, c, house, asked, queries.sla)
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, select, text, update
 from starlette.testclient import TestClient
 
 from app.accounts.models import Organization
 from app.core.priority import Priority
 from app.db.session import Database
 from app.db.session import now as database_now
-from app.sla.models import Clock, Target
+from app.sla.models import Clock, Happening, Target
 from app.sla.rules import Metric, Outcome, State
 from app.tickets.models import Channel, Ticket
 from app.tickets.reports import queries
@@ -147,6 +147,24 @@ def test_sla_counts_what_was_kept_and_what_was_not(web: Web) -> None:
     assert [found["resolution"][name] for name in figures] == [1, 0, 0, 0, 1.0]
     days = [(row["key"], row["metric"], row["met"]) for row in ask(web.program(web.cast.bob), "sla") if row["met"]]
     assert days == [("2026-03-01", "first_response", 1), ("2026-03-08", "resolution", 1)]
+
+
+def test_sla_counts_what_ended_without_either_and_breaches_that_were_taken_back(web: Web) -> None:
+    numbers = [ticket(web, day(1)) for _ in range(5)]
+    for number in numbers:
+        clock(web, number, Metric.FIRST_RESPONSE, due=day(9))
+    clock(web, numbers[0], Metric.RESOLUTION, due=day(9), fulfilled=day(8))
+    outcomes = (Outcome.CLOSED_UNANSWERED, Outcome.NO_POLICY, Outcome.ENDED, Outcome.MERGED, None)
+    with web.desk.db.transaction() as s:
+        for number, outcome in zip(numbers, outcomes, strict=True):
+            s.execute(update(Clock).where(Clock.ticket == number, Clock.metric == "first_response").values(outcome=outcome))
+        resolved = s.scalars(select(Clock).where(Clock.metric == "resolution", Clock.ticket == numbers[0])).one()
+        told = {"clock_id": resolved.id, "cycle": 1, "kind": "breach", "threshold": "100%", "rearm": 0, "detail": {}}
+        s.add(Happening(**told, at=day(5), detected_at=day(5)))
+    found = {row["metric"]: row for row in ask(web.program(web.cast.bob), "sla", by="team")}
+    figures = ("met", "unanswered", "cancelled", "taken_back", "attainment")
+    assert [found["first_response"][name] for name in figures] == [0, 1, 2, 0, None]
+    assert [found["resolution"][name] for name in figures] == [1, 0, 0, 1, 1.0]
 
 
 def test_rows_are_for_teams_agents_organizations_tags_and_priorities(web: Web) -> None:
