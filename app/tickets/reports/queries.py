@@ -58,8 +58,8 @@ _TIME = """
     ) AS each_ticket
     GROUP BY key
 """
-# A clock counts for the moment at which it was decided: it was kept, it was breached, or it ended without either. A breach that was
-# taken back by another promise is counted beside what became of that clock in the end.
+# A clock counts for the moment at which it was decided: it was kept, it was breached, or it ended without either. A breach that
+# another promise took back is counted beside what became of that clock in the end.
 _SLA = """
     SELECT {key} AS key, c.metric, count(*) FILTER (WHERE c.outcome = 'met') AS met,
            count(*) FILTER (WHERE c.outcome = 'late') AS late,

@@ -109,8 +109,8 @@ class TimesRow(Row):
 class SlaRow(Row):
     """Promises kept in time (`met`), kept late, broken and never kept (`missed`), and broken and still open.
 
-    Without a breach ended: `unanswered`, resolved without an answer, and `cancelled`, all others. `taken_back` are those of all these
-    that were told as broken before a longer promise took that back.
+    Without a breach ended: `unanswered`, resolved without an answer, and `cancelled`, all others. `taken_back` are those of all
+    these that were told as broken before a longer promise took that back.
     """
 
     metric: Metric
