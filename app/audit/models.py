@@ -94,6 +94,9 @@ class Event(StrEnum):
     VIEW_CHANGED = "view.changed"
     CANNED_REPLY_CHANGED = "canned_reply.changed"
     MACRO_CHANGED = "macro.changed"
+    WEBHOOK_CHANGED = "webhook.changed"
+    DESK_WARNED = "desk.warned"
+    DESK_WARNING_CLEARED = "desk.warning_cleared"
     SETTINGS_CHANGED = "settings.changed"
     DESK_SET_UP = "desk.set_up"
 

@@ -37,7 +37,7 @@ _SPECIAL = (
 _NOT_PUBLIC = tuple(map(ip_network, _SPECIAL.split()))
 _UNICAST = ip_network("2000::/3")  # the only part of IPv6 that is given out: no mapped, translated, local or own addresses
 # What people number their own networks with; but not where clouds tell machines their secrets.
-_OWN = tuple(map(ip_network, "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10 fc00::/7".split()))
+_OWN = tuple(map(ip_network, ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"]))
 _METADATA = frozenset(map(ip_address, ("100.100.100.200", "fd00:ec2::254")))
 
 

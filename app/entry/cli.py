@@ -12,7 +12,7 @@ from app.config import BadSettings, Settings
 from app.core.errors import DeskError
 from app.db.redis import Counters
 from app.db.session import now
-from app.entry import cli_audit, cli_dkim, cli_mail, cli_mailbox, cli_sla, cli_user, dev
+from app.entry import cli_audit, cli_dkim, cli_mail, cli_mailbox, cli_sla, cli_user, cli_webhook, dev
 from app.entry.cli_mail import Answer, database
 from app.ops import demo, migrate
 from app.ops.health import Watch
@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_user.add_to(noun("user", "People."), verb)
     cli_mailbox.add_to(noun("mailbox", "Mailboxes."), verb)
     cli_mail.add_to(noun("mail", "The ledger of incoming mail."), verb)
+    cli_webhook.add_to(noun("webhook", "Programs elsewhere that are told of what happens."), verb)
     return parser
 
 

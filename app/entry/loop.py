@@ -1,4 +1,4 @@
-"""What every worker's process shares: its heartbeat, waiting for the ready mark, and stopping when asked."""
+"""What every worker's process shares: its heartbeat, waiting for the ready mark, stopping when asked, and threads beside that."""
 
 import contextlib
 import logging
@@ -12,6 +12,7 @@ from app import config
 from app.config import Settings
 from app.core import log as logs
 from app.core.errors import DeskError
+from app.db.session import DatabaseGone
 
 log = logging.getLogger(__name__)
 LONGEST_PAUSE = 30.0
@@ -84,6 +85,34 @@ class Worker:
         if reason != before:
             log.error("this round failed; trying again", extra={"reason": reason}, exc_info=not isinstance(wrong, DeskError))
         return reason
+
+
+class Turning(threading.Thread):
+    """Does something again and again. It ends with the process, and whatever it was doing is done again by the next.
+
+    `turn` answers the seconds until it is to be called again.
+    """
+
+    def __init__(self, name: str, turn: Callable[[], float], otherwise: str, ending: threading.Event) -> None:
+        super().__init__(name=name, daemon=True)
+        self._turn, self._otherwise = turn, otherwise
+        self.ending = ending
+
+    def run(self) -> None:
+        """Turn after turn. What goes wrong on our own side is told once, and tried again ever more rarely."""
+        pause, failing = 1.0, ""
+        while not self.ending.is_set():
+            try:
+                rest = self._turn()
+            except Exception as wrong:  # the thread outlives whatever it meets
+                reason = f"{type(wrong).__name__}: {wrong}"
+                if reason != failing:
+                    expected = isinstance(wrong, DatabaseGone)
+                    log.error(self._otherwise, extra={"reason": reason}, exc_info=not expected)
+                failing, rest, pause = reason, pause, min(pause * 2, LONGEST_PAUSE)
+            else:
+                pause, failing = 1.0, ""
+            self.ending.wait(rest)
 
 
 def worker(name: str) -> Worker:

@@ -6,14 +6,14 @@ It also reads the feeds of calendars: of all processes it is the one that asks o
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from app import config
 from app.config import Settings
 from app.db.bell import Bell
 from app.db.locks import Keeper
 from app.db.session import Database, DatabaseGone, InUse, TookTooLong
-from app.entry.loop import Worker, worker
+from app.entry.loop import Turning, Worker, worker
 from app.intake import queries
 from app.intake.by_smtp import WAKE
 from app.intake.canary import Canaries
@@ -26,38 +26,9 @@ from app.intake.watch import Watch
 from app.sla.feeds import Feeds, guard
 
 LOOK_AROUND = 5.0  # seconds between looks for mailboxes, and for mails that somebody wants replayed
-LONGEST_PAUSE = 30.0
 PATIENCE = 20  # seconds for one statement: before the process gives no sign of life for so long that it is killed
 
 log = logging.getLogger(__name__)
-
-
-class Turning(threading.Thread):
-    """Does something again and again. It ends with the process, and whatever it was doing is done again by the next.
-
-    `turn` answers the seconds until it is to be called again.
-    """
-
-    def __init__(self, name: str, turn: Callable[[], float], otherwise: str, ending: threading.Event) -> None:
-        super().__init__(name=name, daemon=True)
-        self._turn, self._otherwise = turn, otherwise
-        self.ending = ending
-
-    def run(self) -> None:
-        """Turn after turn. What goes wrong on our own side is told once, and tried again ever more rarely."""
-        pause, failing = 1.0, ""
-        while not self.ending.is_set():
-            try:
-                rest = self._turn()
-            except Exception as wrong:  # the thread outlives whatever it meets
-                reason = f"{type(wrong).__name__}: {wrong}"
-                if reason != failing:
-                    expected = isinstance(wrong, DatabaseGone)
-                    log.error(self._otherwise, extra={"reason": reason}, exc_info=not expected)
-                failing, rest, pause = reason, pause, min(pause * 2, LONGEST_PAUSE)
-            else:
-                pause, failing = 1.0, ""
-            self.ending.wait(rest)
 
 
 class Mailbox(Turning):

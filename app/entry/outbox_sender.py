@@ -1,4 +1,4 @@
-"""Sends what waits in the outbox: woken by NOTIFY, and every few seconds in any case."""
+"""Sends what waits in the outbox: woken by NOTIFY, and every few seconds in any case. Threads of their own tell webhooks."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 
 from app.db import locks
 from app.db.session import Database
+from app.entry import webhooks
 from app.entry.loop import Worker, worker
 from app.files.disk import Blobs
 from app.intake import queries as intake
@@ -19,6 +20,7 @@ from app.outbox.smtp import Line, account
 
 LOCK = "outbox-sender"
 LONGEST_REST = 5.0  # seconds
+CONNECTIONS = 3 + webhooks.AT_ONCE  # at most: most of the time two are all there is to do with
 
 
 class Sender:
@@ -26,12 +28,13 @@ class Sender:
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
-        self._db = Database(worker.settings.database_dsn, pool=2, name=worker.name)
+        self._db = Database(worker.settings.database_dsn, pool=CONNECTIONS, name=worker.name)
         self._blobs = Blobs(worker.settings.data_dir / "files")
         self._account = account(worker.settings)
         self._signatures = Signatures(key_file(worker.settings))
         self._threads = ThreadPoolExecutor(max_workers=1)
         self._bell: Connection | None = None
+        self._beside = webhooks.beside(self._db, worker.settings)
 
     def _house(self) -> House:
         """Whoever keeps the mailboxes may have changed them since the last round."""
@@ -40,6 +43,9 @@ class Sender:
 
     def round(self) -> float:
         """Send all that is due, then listen for more."""
+        for thread in self._beside:
+            if thread.ident is None:  # not before the database is as this version needs it
+                thread.start()
         if self._account is None:
             return LONGEST_REST
         try:

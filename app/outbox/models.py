@@ -1,13 +1,15 @@
-"""Letters that wait, were sent, or could not be; and how the server that carries them is doing."""
+"""Letters that wait, were sent, or could not be; how their server is doing; and what programs elsewhere are told."""
 
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index
+from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint
 from sqlalchemy import text as sql
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.accounts.models import Person
 from app.db.types import Table, words
 
 
@@ -125,3 +127,80 @@ class Suppression(Table):
     days: Mapped[int]
     failed_at: Mapped[datetime | None]
     since: Mapped[datetime | None] = mapped_column(index=True)
+
+
+class Topic(StrEnum):
+    """What a program elsewhere can be told of."""
+
+    TICKET_CREATED = "ticket.created"
+    TICKET_ANSWERED = "ticket.answered"
+    TICKET_STATUS_CHANGED = "ticket.status_changed"
+    DESK_WARNING = "desk.warning"
+    DESK_WARNING_CLEARED = "desk.warning_cleared"
+
+
+class Webhook(Table):
+    """A program elsewhere that is told of what happens, by POST to its address.
+
+    `secret` is sealed; the one before, `old_secret`, signs too for a day from `rotated_at`. `own_network` is True where the
+    address may be on a network of one's own, which only a shell says. Everything up to `after_seq` of the audit's chain became
+    deliveries already. `failures` counts in a row, since `failing_since`; nothing is sent before `next_try_at`. With `off_at`
+    nothing is sent at all: somebody switched it off, or the desk did, as `failing_since` tells. `created_by_id` is None for the
+    shell.
+    """
+
+    __tablename__ = "webhook"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    url: Mapped[str]
+    secret: Mapped[bytes]
+    old_secret: Mapped[bytes | None]
+    rotated_at: Mapped[datetime | None]
+    topics: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    own_network: Mapped[bool]
+    after_seq: Mapped[int]
+    created_at: Mapped[datetime]
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey(Person.id))
+    off_at: Mapped[datetime | None]
+    failures: Mapped[int] = mapped_column(default=0)
+    failing_since: Mapped[datetime | None]
+    problem: Mapped[str | None]
+    next_try_at: Mapped[datetime | None]
+    last_ok_at: Mapped[datetime | None]
+    revision: Mapped[int] = mapped_column(default=1)
+
+
+class DeliveryState(StrEnum):
+    """`given_up`: it was refused for five days, or its webhook was switched off."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    GIVEN_UP = "given_up"
+
+
+class Delivery(Table):
+    """One thing that one webhook is told: the same `event_id` and `body` at each try.
+
+    `next_at` is set while it waits and only then; who takes it to send it sets it ahead, so that it is sent again where they
+    perish. `status` is what was answered last, and `problem` why that is not enough.
+    """
+
+    __tablename__ = "webhook_delivery"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    webhook_id: Mapped[int] = mapped_column(ForeignKey(Webhook.id, ondelete="CASCADE"))
+    event_id: Mapped[str]
+    topic: Mapped[str]
+    body: Mapped[str]
+    state: Mapped[DeliveryState] = mapped_column(words(DeliveryState, "state"), default=DeliveryState.WAITING)
+    created_at: Mapped[datetime]
+    next_at: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    status: Mapped[int | None]
+    problem: Mapped[str | None]
+    ended_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        UniqueConstraint("webhook_id", "event_id"),
+        Index("webhook_delivery_webhook_idx", "webhook_id", "id"),
+        Index("webhook_delivery_due_idx", "webhook_id", "next_at", postgresql_where=_WAITS),
+        Index("webhook_delivery_ended_idx", "ended_at", postgresql_where=sql("ended_at IS NOT NULL")),
+    )

@@ -1,9 +1,13 @@
 """What one attempt to send can come to, and when the next one is due."""
 
+import base64
+import hashlib
+import hmac
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 import idna
 
@@ -14,6 +18,20 @@ _NOBODY_THERE = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"
 _CODE = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.])")
 _GIVE_UP = timedelta(days=2)
 _AGAIN = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=60))
+TOLD_FOR = timedelta(days=5)  # how long a webhook is tried with one thing
+OFF_AFTER = TOLD_FOR - timedelta(hours=1)  # of failures: so the first thing that it did not take is the last one too
+BROKEN_AFTER = 5  # failures in a row, after which it is asked only now and then
+OLD_SECRET_FOR = timedelta(days=1)  # that a secret is still signed by after there is another
+SECRET_PREFIX = "whsec_"  # noqa: S105 (as https://www.standardwebhooks.com has it)
+_TOLD_AGAIN = (
+    timedelta(seconds=5),
+    timedelta(minutes=1),
+    timedelta(minutes=5),
+    timedelta(minutes=15),
+    timedelta(hours=1),
+    timedelta(hours=6),
+)
+_BROKEN = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=30), timedelta(hours=1))
 _RE = re.compile(r"^(\s*re:\s*)+", re.IGNORECASE)
 _FILETIME = datetime(1601, 1, 1, tzinfo=UTC)
 _BEGAN = 0x01D5C10000  # the high 40 bits of a FILETIME (100 ns since 1601): 2 January 2020
@@ -118,6 +136,49 @@ def conversation_index(conversation: bytes, said: datetime, chance: int) -> byte
     since = max(0, (said - _FILETIME) // timedelta(microseconds=1) * 10 - (_BEGAN << 24))
     delta = since >> 18 if since < 1 << 49 else 1 << 31 | (since >> 23) & 0x7FFFFFFF
     return b"\1" + _BEGAN.to_bytes(5, "big") + conversation + delta.to_bytes(4, "big") + bytes([chance & 0xFF])
+
+
+def told_again_after(attempts: int) -> timedelta:
+    """The pause with one thing that a webhook is told, after its n-th refusal: 5 s, then 1, 5, 15, 60, 360 minutes."""
+    return _step(_TOLD_AGAIN, attempts)
+
+
+def left_in_peace(failures: int) -> timedelta | None:
+    """How long a webhook is not asked at all, after the n-th failure in a row: 1, 5, 15, 30, 60 … minutes from the fifth on."""
+    return _step(_BROKEN, failures - BROKEN_AFTER + 1) if failures >= BROKEN_AFTER else None
+
+
+def signature(secret: str, event_id: str, timestamp: int, body: bytes) -> str:
+    """What proves that we said this, at this time (Standard Webhooks): HMAC-SHA256 by the key that the secret holds in base64."""
+    key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
+    said = f"{event_id}.{timestamp}.".encode() + body
+    return f"v1,{base64.b64encode(hmac.new(key, said, hashlib.sha256).digest()).decode()}"
+
+
+def webhook_port(url: str, *, own_network: bool) -> int:
+    """The port of an address that can be told things. Raises ValueError with the words for a person.
+
+    HTTPS, but on one's own network; and no port below 1024 but those of the web: what answers there is no program like that.
+    """
+    nonsense = ValueError("that is no plain address; write it like https://hooks.example.com/desk")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise nonsense from None
+    if not parts.hostname or "@" in parts.netloc or not url.isprintable() or " " in url:
+        raise nonsense
+    if parts.scheme != "https" and not (own_network and parts.scheme == "http"):
+        raise ValueError("only https:// is taken; http:// is for one's own network, and added from the shell (atum webhook add)")
+    port = port if port is not None else (443 if parts.scheme == "https" else 80)
+    if port not in {80, 443} and port < 1024:
+        raise ValueError(f"port {port} is not for this; take 80, 443 or one from 1024 on")
+    return port
+
+
+def host_of(url: str) -> str:
+    """The part of a webhook's address that may be told anywhere: the rest may be as good as a password."""
+    return urlsplit(url).hostname or ""
 
 
 def _step(steps: tuple[timedelta, ...], n: int) -> timedelta:

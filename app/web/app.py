@@ -51,6 +51,7 @@ from app.web.api import (
     users,
     views,
     watchers,
+    webhooks,
 )
 from app.web.desk import Desk
 from app.web.gate import Gate
@@ -95,6 +96,7 @@ API = (  # in the order in which paths are tried: what is asked most comes first
     mails,
     suppressions,
     policies,
+    webhooks,
     sla,
     calendars,
     audit,

@@ -294,6 +294,8 @@ def _through_the_api(web: Web, found: Furniture) -> None:
     things["macros"] = make("/macros", title="High", steps={"priority": "high"}, shared_with="team", **support)["id"]
     things["views"] = make("/views", name="Mine", query="status:open", shared="team", **support)["id"]
     things["bulk"] = make("/tickets/bulk", web.program(web.cast.alice), tickets=[t["other"]], change={"priority": "low"})["id"]
+    things["webhooks"] = make("/webhooks", url="https://hooks.acme.example/", events=["ticket.created"])["id"]
+    make(f"/webhooks/{things['webhooks']}/test")
     things["empty organization"] = make("/organizations", name="Empty")["id"]
     root.put(f"{API}/organizations/{things['organizations']}/domains/acme.example")
     things["tokens"] = make("/tokens", frank, name="One", scopes=["tickets:read"], days=1)["id"]

@@ -23,6 +23,7 @@ ENDS_ITS_SESSION = {"POST /auth/logout", "POST /auth/password"}
 KEPT_NOWHERE = {"PUT /tickets/{number}/presence", "DELETE /tickets/{number}/presence", "POST /mailboxes/{id}/test"}
 # The answer held a secret, which is not kept to be shown again.
 SHOWN_ONCE = {"POST /auth/otp", "POST /auth/otp/confirmation", "POST /auth/otp/recovery-codes", "POST /tokens"}
+SHOWN_ONCE |= {"POST /webhooks", "POST /webhooks/{id}/secret"}
 STABLE = Path(__file__).with_name("problems.txt")
 
 

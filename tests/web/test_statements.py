@@ -86,6 +86,10 @@ INSERT INTO mailbox
     (name, address, host, port, tls, username, folder, credentials, created_at, last_uid, lease_epoch, state, failures)
     SELECT 'm' || g, 'm' || g, 'imap.example', 993, true, 'm' || g, 'INBOX', '', now(), 0, 0, 'ok', 0
     FROM generate_series(1, :more) g;
+INSERT INTO webhook (url, secret, topics, own_network, after_seq, created_at, failures, revision)
+    SELECT 'https://h' || g || '.example/', 'x', '{ticket.created}', false, 0, now(), 0, 1 FROM generate_series(1, :more) g;
+INSERT INTO webhook_delivery (webhook_id, event_id, topic, body, state, created_at, attempts)
+    SELECT :webhooks, 'evt_' || g, 'ticket.created', '{}', 'delivered', now(), 1 FROM generate_series(1, :more) g;
 DROP TABLE asking
 """
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,15 @@ from app.audit.models import Entry, Event
 from app.db.session import Database
 from app.db.session import now as time_of
 from app.files.disk import Blobs
-from app.outbox import actions
+from app.outbox import actions, webhook
 from app.outbox.actions import Draft
 from app.outbox.delivery import Carrier, process_one
 from app.outbox.dkim import Signatures
 from app.outbox.house import House
 from app.outbox.models import Kind, Letter, Relay
 from app.outbox.smtp import Account, Line
+from tests.db.outbox.hooked import Hooked, a_desk
+from tests.db.outbox.receiver import HERE, Receiver, listening
 from tests.db.outbox.sink import Sink, running
 from tests.unit.outbox.letters import a_house
 
@@ -123,3 +126,17 @@ def guarded() -> Iterator[Sink]:
     """A server that wants a password."""
     with running(Sink(), sign_in=True) as server:
         yield server
+
+
+@pytest.fixture
+def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
+    """A program on one's own network that is told things."""
+    monkeypatch.setattr(webhook, "is_near", lambda address: address == ip_address(HERE))
+    with listening() as made:
+        yield made
+
+
+@pytest.fixture
+def hooked(database: Database, tmp_path: Path) -> Hooked:
+    """A desk that tells programs things."""
+    return a_desk(database, tmp_path)

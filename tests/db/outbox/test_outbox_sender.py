@@ -30,7 +30,9 @@ def eventually(true: Callable[[], object], *, within: float = 30.0) -> float:
 
 
 @contextmanager
-def sender(outbox: Outbox, sink: Sink, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def sender(
+    outbox: Outbox, sink: Sink, folder: Path, module: str = "app.entry.outbox_sender", **more: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """`python -m app.entry.outbox_sender`, ready to work."""
     (folder / "data/secrets").mkdir(parents=True, exist_ok=True)
     (folder / "data/secrets/secret_key").write_text("6b" * 32)
@@ -44,8 +46,9 @@ def sender(outbox: Outbox, sink: Sink, folder: Path) -> Iterator[subprocess.Pope
         "SMTP_PORT": str(sink.port),
         "SMTP_SECURITY": "none",
         "SMTP_FROM": "support@desk.example",
+        **more,
     }
-    process = subprocess.Popen([sys.executable, "-m", "app.entry.outbox_sender"], env=settings)
+    process = subprocess.Popen([sys.executable, "-m", module], env=settings)
     try:
         yield process
     finally:
