@@ -291,7 +291,9 @@ def expected(address: IPv4Address | IPv6Address) -> bool:
 
 
 def left(url: str, port: int, *, patience: float = 5.0, may_reach: Callable[[http.Address], bool] = local) -> int:
-    return Guard(may_reach=may_reach, ports=(port,)).post(url, b'{"x": 1}', {"Content-Type": "application/json"}, patience=patience)
+    return Guard(may_reach=may_reach, ports=(port,)).post(
+        url, b'{"x": 1}', {"Content-Type": "application/json"}, patience=patience
+    )
 
 
 def test_what_is_left_there_is_answered_by_a_status_and_nothing_else() -> None:
