@@ -3,7 +3,6 @@
 import argparse
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from app.config import Settings
@@ -33,14 +32,14 @@ def add_to(mailbox: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
     adding.add_argument("--user", help="who to sign in as; the address where it isn't given")
     adding.add_argument("--folder", default="INBOX")
     adding.add_argument("--no-tls", action="store_true", help="no TLS from the start; STARTTLS where the server asks for it")
-    adding.add_argument("--import-since", type=_day, metavar="YYYY-MM-DD", help="take older mail too, read or not")
+    adding.add_argument("--import-since", type=cli_oauth.day, metavar="YYYY-MM-DD", help="take older mail too, read or not")
     adding.add_argument("--untested", action="store_true", help="save it though its server can't be reached now")
     cli_oauth.add_to(adding)
     changing = verb(
         "set", change, "Change a mailbox's way in, team, priority, processed folder, or which servers it trusts.", mailbox
     )
     changing.add_argument("name")
-    changing.add_argument("--import-since", type=_day, metavar="YYYY-MM-DD", help="begin anew with what came since then")
+    changing.add_argument("--import-since", type=cli_oauth.day, metavar="YYYY-MM-DD", help="begin anew with what came since then")
     changing.add_argument(
         "--trusts",
         action="append",
@@ -71,6 +70,8 @@ def add_to(mailbox: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
     changing.add_argument("--password", action="store_true", help="ask for a new password")
     changing.add_argument("--sign-in-again", action="store_true", help="allow it once more, where it signs in by OAuth")
     changing.add_argument("--client-secret", action="store_true", help="ask for another secret of the application (OAuth)")
+    until = "when the application's secret ends (OAuth)"
+    changing.add_argument("--client-secret-until", type=cli_oauth.day, metavar="YYYY-MM-DD", help=until)
     changing.add_argument("--refresh-token", action="store_true", help="ask for another refresh token (OAuth)")
     verb(
         "test", test, "Sign in to a mailbox's server now, and say what it says; if it works, it is read at once.", mailbox
@@ -183,13 +184,14 @@ def _offered(given: argparse.Namespace, user: str, tls: bool) -> Offer:
 
 def _offered_again(settings: Settings, given: argparse.Namespace) -> Offer | None:
     """Another sign-in with what is known of the provider."""
-    if not (given.sign_in_again or given.client_secret or given.refresh_token):
+    if not (given.sign_in_again or given.client_secret or given.client_secret_until or given.refresh_token):
         return None
     with database(settings) as db, db.transaction() as s:
         mailbox = managed.named(s, given.name)
         known = grants.offered(s, settings, mailbox)
     secret = asking.unseen("Client secret") if given.client_secret else known.client.secret
-    client = replace(known.client, secret=secret)
+    until = given.client_secret_until or (None if given.client_secret else known.client.until)
+    client = replace(known.client, secret=secret, until=until)
     try:
         if given.refresh_token:
             return Offer(client, asking.unseen("Refresh token")).tried()
@@ -215,7 +217,3 @@ def _in_words(settings: Settings, one: dict[str, Any]) -> str:
 
 def _sender_from(given: argparse.Namespace) -> SenderFrom:
     return SenderFrom(given.sender_from or SenderFrom.FROM)
-
-
-def _day(said: str) -> datetime:
-    return datetime.strptime(said, "%Y-%m-%d").replace(tzinfo=UTC)

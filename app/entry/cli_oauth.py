@@ -3,6 +3,7 @@
 import argparse
 import secrets
 import time
+from datetime import UTC, datetime
 
 from app.core.errors import Invalid
 from app.entry import asking
@@ -20,6 +21,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     asked.add_argument("--oauth", choices=["google", "microsoft", "custom"], help="whose sign-in it is")
     asked.add_argument("--client-id", help="the application's number at the provider")
     asked.add_argument("--client-secret", action="store_true", help="ask for the application's secret")
+    asked.add_argument("--client-secret-until", type=day, metavar="YYYY-MM-DD", help="when it ends, to be told a week before")
     asked.add_argument("--tenant", help="Microsoft: the organization's number or domain")
     asked.add_argument("--client-credentials", action="store_true", help="Microsoft: the application signs in for itself")
     asked.add_argument("--refresh-token", action="store_true", help="ask for a refresh token that was made elsewhere")
@@ -27,6 +29,11 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     asked.add_argument("--authorize-url", help="custom: where a person allows it in a browser")
     asked.add_argument("--device-url", help="custom: where a code to type comes from")
     asked.add_argument("--scope", help="custom: what is asked for")
+
+
+def day(said: str) -> datetime:
+    """A day as it is typed (UTC). Raises ValueError."""
+    return datetime.strptime(said, "%Y-%m-%d").replace(tzinfo=UTC)
 
 
 def offer(given: argparse.Namespace, user: str) -> Offer:
@@ -38,7 +45,7 @@ def offer(given: argparse.Namespace, user: str) -> Offer:
     if not given.client_id:
         raise Invalid("Give the application's number at the provider: --client-id.")
     secret = asking.unseen("Client secret") if given.client_secret or given.client_credentials else None
-    client = Client(provider, given.client_id, secret or None)
+    client = Client(provider, given.client_id, secret or None, given.client_secret_until)
     if given.client_credentials:
         return Offer(client, None).tried() if not given.untested else Offer(client, None)
     if given.refresh_token:

@@ -3,7 +3,6 @@
 import argparse
 import time
 from collections.abc import Callable
-from contextlib import closing
 from typing import Any
 
 from app.config import Settings
@@ -34,21 +33,21 @@ def add_to(webhook: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def listed(settings: Settings, given: argparse.Namespace) -> Answer:
-    with closing(database(settings)) as db, db.reading() as c:
+    with database(settings) as db, db.reading() as c:
         found, _ = webhooks.listed(c, limit=webhooks.MOST, cursor=None)
     return 0, found if given.json else "\n".join(map(_in_words, found)) or "There is no webhook. Add one with: atum webhook add"
 
 
 def add(settings: Settings, given: argparse.Namespace) -> Answer:
     topics = [Topic(name) for name in given.event or Topic]
-    with closing(database(settings)) as db, db.transaction() as s:
+    with database(settings) as db, db.transaction() as s:
         made, words = webhooks.add(s, settings, given.url, topics, own_network=given.own_network, now=now(s))
         told = {"id": made.id, "secret": words}
     return 0, told if given.json else f"Webhook {told['id']} is told from now on. Its secret, shown this once: {words}"
 
 
 def test(settings: Settings, given: argparse.Namespace) -> Answer:
-    with closing(database(settings)) as db:
+    with database(settings) as db:
         with db.transaction() as s:
             id = telling.try_out(s, webhooks.held(s, given.id), now=now(s)).id
         until = time.monotonic() + PATIENCE
@@ -72,7 +71,7 @@ def off(settings: Settings, given: argparse.Namespace) -> Answer:
 
 
 def secret(settings: Settings, given: argparse.Namespace) -> Answer:
-    with closing(database(settings)) as db, db.transaction() as s:
+    with database(settings) as db, db.transaction() as s:
         words = webhooks.rotate(s, settings, webhooks.held(s, given.id), now=now(s))
     return 0, {"id": given.id, "secret": words} if given.json else f"Its new secret, shown this once: {words}"
 
@@ -82,7 +81,7 @@ def remove(settings: Settings, given: argparse.Namespace) -> Answer:
 
 
 def _done(settings: Settings, given: argparse.Namespace, act: Callable[[Session, Webhook], None], words: str) -> Answer:
-    with closing(database(settings)) as db, db.transaction() as s:
+    with database(settings) as db, db.transaction() as s:
         act(s, webhooks.held(s, given.id))
     return 0, {"id": given.id} if given.json else f"Webhook {given.id} {words}"
 

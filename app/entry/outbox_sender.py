@@ -1,4 +1,6 @@
-"""Sends what waits in the outbox: woken by NOTIFY, and every few seconds in any case. Threads of their own tell webhooks."""
+"""Sends what waits in the outbox: woken by NOTIFY, and every few seconds in any case. Threads of their own look for what is
+amiss, and tell webhooks.
+"""
 
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -20,7 +22,7 @@ from app.outbox.smtp import Line, account
 
 LOCK = "outbox-sender"
 LONGEST_REST = 5.0  # seconds
-CONNECTIONS = 3 + webhooks.AT_ONCE  # at most: most of the time two are all there is to do with
+CONNECTIONS = 4 + webhooks.AT_ONCE  # at most: most of the time two are all there is to do with
 
 
 class Sender:

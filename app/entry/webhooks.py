@@ -8,11 +8,13 @@ from app.config import Settings
 from app.db.session import Database, DatabaseGone
 from app.db.session import now as database_now
 from app.entry.loop import Turning
+from app.ops import warnings
 from app.outbox import telling
 from app.outbox.webhook import Teller
 
 AT_ONCE = 4  # webhooks that are told something at the same time, each by a thread of its own
 REST, REST_WITHOUT = 1.0, 5.0  # seconds; the second where there is no webhook
+LOOK = 30.0  # seconds between looks for what is amiss
 TIDY = 3600.0  # seconds
 
 log = logging.getLogger(__name__)
@@ -55,5 +57,14 @@ class Webhooks:
 
 def beside(database: Database, settings: Settings) -> list[Turning]:
     """The threads, not started yet."""
+
+    def look() -> float:
+        with database.transaction() as s:
+            warnings.look(s, settings)
+        return LOOK
+
     webhooks = Webhooks(database, settings)
-    return [Turning("webhooks", webhooks.turn, "telling webhooks failed", threading.Event())]
+    return [
+        Turning("warnings", look, "looking for what is amiss failed", threading.Event()),
+        Turning("webhooks", webhooks.turn, "telling webhooks failed", threading.Event()),
+    ]

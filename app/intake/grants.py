@@ -77,7 +77,8 @@ def give(s: Session, settings: Settings, mailbox: Mailbox, offer: Offer) -> None
     grant.provider, grant.client_id = client.provider.name, client.id
     grant.client_secret = sealer.seal(SEALED_FOR, client.secret) if client.secret else None
     grant.refresh_token = sealer.seal(SEALED_FOR, offer.refresh) if offer.refresh else None
-    grant.access_token = grant.issued_at = grant.expires_at = None
+    grant.access_token = grant.issued_at = grant.expires_at = grant.refresh_expires_at = None
+    grant.secret_expires_at = client.until if client.secret else None
     if offer.tokens is not None:
         _keep(grant, offer.tokens, sealer, database_now(s))
     s.add(grant)
@@ -91,7 +92,7 @@ def offered(s: Session, settings: Settings, mailbox: Mailbox) -> Offer:
         raise Conflict(f"The mailbox {mailbox.name} signs in by a password, not by OAuth.")
     secret = _opened(grant.client_secret, settings) if grant.client_secret else None
     refresh = (_opened(grant.refresh_token, settings) or LOST) if grant.refresh_token else None
-    return Offer(Client(_provider(grant), grant.client_id, secret), refresh)
+    return Offer(Client(_provider(grant), grant.client_id, secret, grant.secret_expires_at), refresh)
 
 
 def take_away(s: Session, mailbox: Mailbox) -> None:
@@ -163,6 +164,10 @@ def _changed(database: Database, grant: Grant) -> bool:
 
 
 def _keep(grant: Grant, tokens: Tokens, sealer: Sealer, now: datetime) -> None:
+    said = now + timedelta(seconds=tokens.refresh_seconds) if tokens.refresh_seconds else None
+    if grant.refresh_token is not None:
+        new = {"first": grant.issued_at is None, "another": tokens.refresh is not None}
+        grant.refresh_expires_at = rules.end_after(grant.refresh_expires_at, said, **new)
     grant.access_token = sealer.seal(SEALED_FOR, tokens.access)
     grant.issued_at, grant.expires_at = now, now + timedelta(seconds=tokens.seconds)
     if tokens.refresh and grant.refresh_token is not None:

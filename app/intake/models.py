@@ -84,6 +84,7 @@ class Grant(Table):
     """What a mailbox signs in with instead of a password (OAuth 2.0). The secrets are sealed.
 
     `refresh_token` is None where the client signs in for itself. `access_token` was given at `issued_at`, until `expires_at`.
+    `refresh_expires_at` and `secret_expires_at` are when the refresh token and the client's secret end, where anybody said so.
     """
 
     __tablename__ = "mailbox_grant"
@@ -99,6 +100,8 @@ class Grant(Table):
     access_token: Mapped[bytes | None]
     issued_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
+    refresh_expires_at: Mapped[datetime | None]
+    secret_expires_at: Mapped[datetime | None]
 
 
 class InboundMail(Table):

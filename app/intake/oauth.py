@@ -4,6 +4,7 @@ import json
 import ssl
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,25 +23,29 @@ LONGEST = 20.0  # seconds for a whole answer
 LARGEST = 65_536  # bytes
 _OVER = {"invalid_grant", "interaction_required", "consent_required", "login_required"}
 _WAITING = {"authorization_pending", "slow_down"}
+_REFRESH_ENDS = ("refresh_token_expires_in", "refresh_expires_in")  # what Google and Microsoft, and what Keycloak calls it
+_EVER = 3_000_000_000  # seconds: a century
 _DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 
 
 @dataclass(frozen=True)
 class Client:
-    """What the desk is to a provider. `secret` is None for one that can keep none."""
+    """What the desk is to a provider. `secret` is None for one that can keep none; `until` is its end, where somebody said so."""
 
     provider: Provider
     id: str
     secret: str | None = field(repr=False)
+    until: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """What a provider gave. `refresh` is None where the one before stays good."""
+    """What a provider gave. `refresh` is None where the one before stays good, `refresh_seconds` how long, where that is said."""
 
     access: str = field(repr=False)
     seconds: int
     refresh: str | None = field(repr=False)
+    refresh_seconds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -104,11 +109,17 @@ def _read(url: str, status: int, answer: dict[str, Any]) -> Tokens:
     access, refresh = answer.get("access_token"), answer.get("refresh_token")
     if not isinstance(access, str) or not rules.is_token(access) or not isinstance(refresh, str | None):
         raise _nonsense(url)
+    seconds = _seconds(answer.get("expires_in")) or 3600
+    ends = next((said for name in _REFRESH_ENDS if (said := _seconds(answer.get(name)))), None)
+    return Tokens(access, min(max(seconds, 60), 86_400), refresh or None, ends)
+
+
+def _seconds(said: Any) -> int | None:
+    """A length, where that is one; 0 is for ever."""
     try:
-        seconds = int(answer.get("expires_in", 3600))
-    except (TypeError, ValueError):
-        seconds = 3600
-    return Tokens(access, min(max(seconds, 60), 86_400), refresh or None)
+        return min(max(int(said), 0), _EVER) or None
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _refusal(url: str, status: int, answer: dict[str, Any]) -> MailboxFailure:

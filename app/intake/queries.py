@@ -205,11 +205,16 @@ def in_use(s: Session) -> Sequence[Mailbox]:
     return [mailbox for mailbox in named(s) if not mailbox.smtp_only]
 
 
-def too_quiet(c: Connection | Session) -> Sequence[str]:
-    """What is to be said of mailboxes that are read and get no mail."""
-    here = select(Canary.words).join(Mailbox, Mailbox.id == Canary.mailbox_id)
+def silent(c: Connection | Session) -> list[tuple[int, str, str]]:
+    """The mailboxes that are read and get no mail, with their names and what is to be said of them."""
+    here = select(Mailbox.id, Mailbox.name, Canary.words).join(Canary, Canary.mailbox_id == Mailbox.id)
     amiss = here.where(Canary.words.is_not(None), Mailbox.removed_at.is_(None), Mailbox.paused_at.is_(None))
-    return [words for words in c.execute(amiss.order_by(Canary.mailbox_id)).scalars() if words]
+    return [(id, name, words or "") for id, name, words in c.execute(amiss.order_by(Mailbox.id))]
+
+
+def too_quiet(c: Connection | Session) -> Sequence[str]:
+    """What is to be said of them."""
+    return [words for _, _, words in silent(c)]
 
 
 def last_signs(s: Session, mailbox: int) -> tuple[datetime | None, datetime | None]:

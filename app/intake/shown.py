@@ -10,6 +10,8 @@ from app.core.errors import NotFound
 from app.intake.models import Grant, InboundMail, Mailbox
 from app.intake.rules.states import MailboxState, MailState
 
+_ENDS = (Grant.refresh_expires_at.label("sign_in_ends_at"), Grant.secret_expires_at.label("client_secret_until"))
+
 
 def mailboxes(c: Connection, *, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
     """Those in use, as they were added, and the cursor of the next ones."""
@@ -33,7 +35,13 @@ def _select() -> Select[*tuple[Any, ...]]:
         .where(InboundMail.mailbox_id == Mailbox.id, InboundMail.state == MailState.QUARANTINED)
         .scalar_subquery()
     )
-    more = (Team.name.label("team"), Grant.provider, Mailbox.password.is_(None).label("of_settings"), held.label("quarantined"))
+    more = (
+        Team.name.label("team"),
+        Grant.provider,
+        *_ENDS,
+        Mailbox.password.is_(None).label("of_settings"),
+        held.label("quarantined"),
+    )
     query = select(*(column for column in Mailbox.__table__.c if column.name != "password"), *more)
     joined = query.outerjoin(Team, Team.id == Mailbox.team_id).outerjoin(Grant, Grant.mailbox_id == Mailbox.id)
     return joined.where(Mailbox.removed_at.is_(None))
@@ -60,6 +68,8 @@ def _told(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
     server = {name: getattr(row, name) for name in ("host", "port", "tls", "username", "folder")}
     return told | {
         "server": None if row.smtp_only else server,
+        "sign_in_ends_at": row.sign_in_ends_at,
+        "client_secret_until": row.client_secret_until,
         "signs_in_by": None if row.smtp_only else row.provider or "password",
         "of_settings": row.of_settings and not row.smtp_only,
         "team": {"id": row.team_id, "name": row.team} if row.team_id else None,

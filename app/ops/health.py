@@ -17,8 +17,9 @@ from app.config import Settings
 from app.core import clock
 from app.db.redis import Counters
 from app.db.session import Database
+from app.intake import ends
 from app.intake import queries as intake
-from app.ops import roles
+from app.ops import roles, warnings
 from app.outbox import queries as outbox
 from app.sla import rechecking, timekeeping
 
@@ -31,7 +32,6 @@ DISK_LEAST = 0.05
 TLS_SOON = 14  # days
 FRESH = 1.0  # seconds
 CHECKPOINT_MOST = timedelta(days=1)
-LETTER_MOST = NEW_MOST = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
@@ -239,9 +239,9 @@ def mailboxes(c: Connection) -> Part:
             f"{held} mails wait for a person: see the page Mail (or atum mail list --state quarantined, then replay or drop)."
         )
     amiss += intake.too_quiet(c)
-    waiting, oldest = intake.oldest_new(c)
-    if oldest and clock.now() - oldest > NEW_MOST:
-        amiss.append(f"{waiting} mails have come and not been looked at; the first came at {oldest:%Y-%m-%d %H:%M} UTC.")
+    amiss += [end.words for end in ends.about_to(c, now=clock.now())]
+    if waiting := warnings.unprocessed(c, now=clock.now()):
+        amiss.append(waiting)
     return Part(DEGRADED if amiss else OK, " ".join(amiss) or None, {"each": states})
 
 
@@ -252,6 +252,6 @@ def letters(c: Connection, configured: bool) -> Part:
     reason = standing.reason
     if not configured and standing.waiting:
         reason = f"{standing.waiting} letters wait: {outbox.NO_SERVER}."
-    elif reason is None and standing.oldest and clock.now() - standing.oldest > LETTER_MOST:
+    elif reason is None and standing.oldest and clock.now() - standing.oldest > warnings.LETTER_MOST:
         reason = f"The oldest letter waits since {standing.oldest:%Y-%m-%d %H:%M} UTC."
     return Part(DEGRADED if reason else OK, reason, figures)

@@ -15,3 +15,14 @@ class SettingsSeen(Table):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     settings: Mapped[dict[str, Any]]
     seen_at: Mapped[datetime]
+
+
+class Warned(Table):
+    """Something that is amiss since then, as it was recorded. The key tells the kind and what it is about."""
+
+    __tablename__ = "warned"
+    key: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    about: Mapped[str | None]
+    words: Mapped[str]
+    since: Mapped[datetime]

@@ -65,7 +65,7 @@ def change(
     on. An address that is changed from afar is on the open net again. Raises Invalid.
     """
     if url is not None and url != webhook.url:
-        webhook.url, webhook.own_network = _checked(url, own_network=False), False
+        webhook.url, webhook.own_network, webhook.next_try_at = _checked(url, own_network=False), False, None
         record(s, webhook, "moved", by, now)
     if topics is not None and (named := _named(topics)) != webhook.topics:
         webhook.topics = named

@@ -19,6 +19,7 @@ class Tokens:
     """Gives "access-1", "access-2" … and another refresh token with each; remembers what it was asked.
 
     `refusal` is said instead while it is set; `devices` are the answers to whoever asks for a device's token before that.
+    `more` is said with each token.
     """
 
     refresh: str = "refresh-0"
@@ -26,6 +27,7 @@ class Tokens:
     seconds: int = 3600
     refusal: Answer | None = None
     devices: list[Answer] = field(default_factory=list)
+    more: dict[str, Any] = field(default_factory=dict)
     delay: float = 0.0
     port: int = 0
     asked: list[dict[str, str]] = field(default_factory=list)
@@ -54,7 +56,7 @@ class Tokens:
         self.given += 1
         access = f"access-{self.given}"
         self.on_token(access)
-        told = {"access_token": access, "expires_in": self.seconds, "token_type": "Bearer"}
+        told = {"access_token": access, "expires_in": self.seconds, "token_type": "Bearer"} | self.more
         if form["grant_type"] == "client_credentials" or not self.rotates:
             return told
         self.refresh = f"refresh-{self.given}"

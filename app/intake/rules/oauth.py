@@ -4,10 +4,11 @@ import base64
 import hashlib
 import re
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 RENEWED_AT = 0.8  # of a token's life
+SAME_END = timedelta(minutes=10)  # by which an end may differ that is said in seconds from now
 REDIRECT = "http://127.0.0.1:52525/"  # where the browser is sent in vain; its address bar then holds the code
 CREDENTIALS_SCOPE = "https://outlook.office365.com/.default"
 _TOKEN = re.compile(r"[\x21-\x7e]{1,16000}")
@@ -71,6 +72,18 @@ def custom(token_url: str, scope: str, authorize_url: str | None, device_url: st
 def due(issued_at: datetime, expires_at: datetime, now: datetime) -> bool:
     """Whether a token should be renewed: ahead of time, so that none ends in the middle of a sign-in."""
     return now >= issued_at + (expires_at - issued_at) * RENEWED_AT
+
+
+def end_after(known: datetime | None, said: datetime | None, *, first: bool, another: bool) -> datetime | None:
+    """When a refresh token ends, after an answer that says `said`. `first`: it is the first one; `another`: it gave a new token.
+
+    An end that moves on with each renewal is none: a desk that renews in time never sees it.
+    """
+    if first:
+        return said
+    if said is None:
+        return None if another else known
+    return None if known is None or said - known > SAME_END else min(known, said)
 
 
 def is_token(text: str) -> bool:

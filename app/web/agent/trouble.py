@@ -4,8 +4,9 @@ from sqlalchemy import Connection
 
 from app.config import Settings
 from app.core import clock
+from app.intake import ends
 from app.intake import queries as intake
-from app.ops.health import LETTER_MOST
+from app.ops import warnings
 from app.outbox import queries as outbox
 
 
@@ -13,11 +14,14 @@ def words(c: Connection, settings: Settings) -> list[str]:
     """One sentence for each thing that is amiss; none when mail comes and goes."""
     amiss = [box for box in intake.mailbox_states(c) if box["state"] not in intake.WELL]
     said = [f"Mail to {box['name']} is not coming in: {box['reason']}" for box in amiss]
-    said += intake.too_quiet(c)
+    now = clock.now()
+    said += [*intake.too_quiet(c), *(end.words for end in ends.about_to(c, now=now))]
+    if waiting := warnings.unprocessed(c, now=now):
+        said.append(waiting)
     standing = outbox.standing(c)
     reason = standing.reason if settings.smtp_host else outbox.NO_SERVER
     if standing.waiting and reason:
         said.append(f"Mail is not going out ({standing.waiting} waiting): {reason}")
-    elif standing.oldest and clock.now() - standing.oldest > LETTER_MOST:
-        said.append(f"Mail goes out late: the oldest letter waits since {standing.oldest:%Y-%m-%d %H:%M} UTC.")
+    elif late := warnings.late(c, settings, now=now):
+        said.append(late)
     return said

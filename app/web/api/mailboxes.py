@@ -167,7 +167,7 @@ def _offered(given: shapes.OAuth | None, *, tried: bool) -> Offer | None:
         if given.provider == "google" and credentials:
             raise Invalid("Google needs a refresh token.")
         provider = rules.google() if given.provider == "google" else rules.microsoft(given.tenant, credentials=credentials)
-        offer = Offer(Client(provider, given.client_id, given.client_secret), given.refresh_token)
+        offer = Offer(Client(provider, given.client_id, given.client_secret, given.client_secret_until), given.refresh_token)
         return _within(offer.tried) if tried else offer
     except ValueError as wrong:
         raise Invalid(f"{wrong}.") from None

@@ -16,11 +16,15 @@ Secret = Annotated[str, Field(min_length=1, max_length=16_000, pattern=r"^[^\x00
 
 
 class OAuth(Shape):
-    """A sign-in that somebody allowed, instead of a password. Without a refresh token the application signs in for itself."""
+    """A sign-in that somebody allowed, instead of a password. Without a refresh token the application signs in for itself.
+
+    The desk warns a week before `client_secret_until`, when the secret ends.
+    """
 
     provider: Literal["google", "microsoft"]
     client_id: Line
     client_secret: Secret | None = None
+    client_secret_until: AwareDatetime | None = None
     tenant: Line | None = None
     refresh_token: Secret | None = None
 
@@ -93,6 +97,8 @@ class Server(Answer):
 class Mailbox(Answer):
     """A mailbox and how it is. `server` is null where its mail comes by SMTP alone. `quarantined` of its mails wait for a person.
 
+    `sign_in_ends_at` and `client_secret_until` are null where nobody said when that ends.
+
     `trusts` are the mail servers that are believed when they say who a mail is from, and `forwarders` the domains of mailing
     lists and the like whose seals (ARC) are: mail that they changed is not held. `sender_from` is the field that names who
     wrote: `reply_to` is for forms that write everything in their own name. Where it `tells_too_large`, who
@@ -105,6 +111,8 @@ class Mailbox(Answer):
     address: str
     server: Server | None
     signs_in_by: str | None
+    sign_in_ends_at: datetime | None
+    client_secret_until: datetime | None
     of_settings: bool
     team: Named | None
     priority: Priority

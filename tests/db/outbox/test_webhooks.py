@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Thread
 
@@ -180,6 +181,15 @@ def test_an_address_is_judged_each_time_and_moved_from_afar_it_is_on_the_open_ne
     assert hooked.shown(id)["own_network"] is False
     with pytest.raises(Invalid, match="Only https"):
         hooked.change(id, url=receiver.url)
+
+
+def test_the_desk_does_not_tell_itself(hooked: Hooked, receiver: Receiver) -> None:
+    itself = Hooked(hooked.database, replace(hooked.settings, atum_url=f"https://{HERE}"))
+    id, _ = itself.add(receiver)
+    itself.happens()
+    itself.turn()
+    assert receiver.heard == []
+    assert "is not on the open net" in (itself.deliveries(id)[0].problem or "")
 
 
 def test_a_receiver_that_is_gone_for_a_day_is_asked_ever_more_rarely_and_then_gets_everything(

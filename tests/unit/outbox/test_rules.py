@@ -119,3 +119,17 @@ def test_failing_days_are_never_more_than_the_days_there_were(start: datetime, p
         since = now if passed > rules.FORGOTTEN else since
         assert 1 <= days <= (now.date() - since.date()).days + 1
         assert days <= before + 1
+
+
+def test_a_webhook_is_signed_as_standard_webhooks_shows_it() -> None:
+    said = rules.signature(
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}'
+    )
+    assert said == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+def test_what_a_webhook_does_not_take_is_tried_ever_more_rarely_and_it_is_left_in_peace_after_five_failures() -> None:
+    assert [rules.told_again_after(n).total_seconds() for n in range(1, 8)] == [5, 60, 300, 900, 3600, 21600, 21600]
+    pauses = [rules.left_in_peace(n) for n in range(1, 11)]
+    assert pauses[:4] == [None] * 4
+    assert [pause.total_seconds() / 60 for pause in pauses if pause] == [1, 5, 15, 30, 60, 60]
