@@ -9,7 +9,7 @@ from sqlalchemy import Connection, RowMapping, String, case, cast, func, select
 from app.accounts.models import Team
 from app.core import text
 from app.db.session import Session
-from app.intake.models import BY_SMTP, Canary, InboundMail, Mailbox
+from app.intake.models import BY_SMTP, Canary, Grant, InboundMail, Mailbox
 from app.intake.rules.states import MailboxState, MailState
 from app.tickets.models import Ticket
 
@@ -40,9 +40,11 @@ def mailbox_states(c: Connection | Session) -> list[dict[str, Any]]:
         case((Mailbox.state != MailboxState.NEEDS_REAUTH, Mailbox.next_try_at)).label("next_try_at"),
         Mailbox.last_ok_at,
         held.label("quarantined"),
+        Grant.refresh_expires_at.label("sign_in_ends_at"),
+        Grant.secret_expires_at.label("client_secret_until"),
     )
-    query = select(*columns).outerjoin(Team, Team.id == Mailbox.team_id).where(Mailbox.removed_at.is_(None))
-    rows = c.execute(query.order_by(Mailbox.id))
+    joined = select(*columns).outerjoin(Team, Team.id == Mailbox.team_id).outerjoin(Grant, Grant.mailbox_id == Mailbox.id)
+    rows = c.execute(joined.where(Mailbox.removed_at.is_(None)).order_by(Mailbox.id))
     return [dict(row) for row in rows.mappings()]
 
 

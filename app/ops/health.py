@@ -239,7 +239,7 @@ def mailboxes(c: Connection) -> Part:
             f"{held} mails wait for a person: see the page Mail (or atum mail list --state quarantined, then replay or drop)."
         )
     amiss += intake.too_quiet(c)
-    amiss += [end.words for end in ends.about_to(c, now=clock.now())]
+    amiss += [end.words for end in ends.about_to(states, now=clock.now())]
     if waiting := warnings.unprocessed(c, now=clock.now()):
         amiss.append(waiting)
     return Part(DEGRADED if amiss else OK, " ".join(amiss) or None, {"each": states})

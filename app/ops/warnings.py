@@ -62,13 +62,14 @@ def late(c: Connection | Session, settings: Settings, *, now: datetime) -> str |
 
 def amiss(c: Connection | Session, settings: Settings, *, now: datetime) -> list[Amiss]:
     """Everything that lasts. A server that is away for a moment is nothing yet."""
+    boxes = intake.mailbox_states(c)
     found = [
         Amiss("mailbox-stopped", f"Mail to {box['name']} is not coming in: {box['reason']}", box["name"], box["id"])
-        for box in intake.mailbox_states(c)
+        for box in boxes
         if box["state"] not in intake.WELL and (box["state"] in _AT_ONCE or (box["since"] and now - box["since"] >= TELL_AFTER))
     ]
     found += [Amiss("mailbox-silent", words, name, id) for id, name, words in intake.silent(c)]
-    found += [Amiss("sign-in-ends", end.words, end.name, end.mailbox) for end in ends.about_to(c, now=now)]
+    found += [Amiss("sign-in-ends", end.words, end.name, end.mailbox) for end in ends.about_to(boxes, now=now)]
     for name, words in (("mail-waiting", unprocessed(c, now=now)), ("letters-waiting", late(c, settings, now=now))):
         if words:
             found.append(Amiss(name, words))

@@ -12,10 +12,10 @@ from app.outbox import queries as outbox
 
 def words(c: Connection, settings: Settings) -> list[str]:
     """One sentence for each thing that is amiss; none when mail comes and goes."""
-    amiss = [box for box in intake.mailbox_states(c) if box["state"] not in intake.WELL]
-    said = [f"Mail to {box['name']} is not coming in: {box['reason']}" for box in amiss]
+    boxes = intake.mailbox_states(c)
+    said = [f"Mail to {box['name']} is not coming in: {box['reason']}" for box in boxes if box["state"] not in intake.WELL]
     now = clock.now()
-    said += [*intake.too_quiet(c), *(end.words for end in ends.about_to(c, now=now))]
+    said += [*intake.too_quiet(c), *(end.words for end in ends.about_to(boxes, now=now))]
     if waiting := warnings.unprocessed(c, now=now):
         said.append(waiting)
     standing = outbox.standing(c)
