@@ -1,4 +1,4 @@
-"""Asking what others name, without being led into our own house.
+"""Fetching what strangers name, without being led into our own house.
 
 A name is looked up once, every address that it has must be a public one, and the connection goes to that very address, whatever
 the name means a moment later; a certificate must still be the name's. Each redirect is looked at like the first address.
@@ -10,17 +10,14 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import TypeVar
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 import idna
 
 Address = IPv4Address | IPv6Address
-T = TypeVar("T")
-Take = Callable[[http.client.HTTPResponse, str], T]  # of an answer, and the name of who gave it
 
 MOST_REDIRECTS = 3
 MOST_ADDRESSES = 4  # of one name that are tried
@@ -36,9 +33,6 @@ _SPECIAL = (
 )
 _NOT_PUBLIC = tuple(map(ip_network, _SPECIAL.split()))
 _UNICAST = ip_network("2000::/3")  # the only part of IPv6 that is given out: no mapped, translated, local or own addresses
-# What people number their own networks with; but not where clouds tell machines their secrets.
-_OWN = tuple(map(ip_network, ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"]))
-_METADATA = frozenset(map(ip_address, ("100.100.100.200", "fd00:ec2::254")))
 
 
 class Refused(Exception):
@@ -50,12 +44,6 @@ def is_public(address: Address) -> bool:
     if isinstance(address, IPv6Address) and address not in _UNICAST:
         return False
     return not any(address in network for network in _NOT_PUBLIC if network.version == address.version)
-
-
-def is_near(address: Address) -> bool:
-    """Whether an address is one of the open net or of a network of one's own, and not of this machine or its link."""
-    own = address not in _METADATA and any(address in network for network in _OWN if network.version == address.version)
-    return own or is_public(address)
 
 
 @dataclass(frozen=True)
@@ -80,31 +68,14 @@ class Guard:
             url = _onward(url, found)
         raise Refused("it sends us on too often")
 
-    def post(self, url: str, body: bytes, headers: Mapping[str, str], *, patience: float) -> int:
-        """Leave this there, and answer the status. What else is said is not read, and no redirect is followed. Raises Refused."""
-        sent = {**_HEADERS, **headers}
-        return self._asked(url, time.monotonic() + patience, sent, lambda answer, _: answer.status, body=body)
-
     def _ask(self, url: str, most: int, until: float, accept: str) -> bytes | str:
         """The bytes, or where to go on."""
-        return self._asked(url, until, {**_HEADERS, "Accept": accept}, lambda answer, host: _taken(answer, host, most))
-
-    def _asked(
-        self,
-        url: str,
-        until: float,
-        headers: Mapping[str, str],
-        take: Take[T],
-        *,
-        body: bytes | None = None,
-    ) -> T:
-        """What is taken of the answer."""
         parts, host, port = _parts(url)
         if port not in self.ports:
             raise Refused(f"port {port} is not for this")
         connection = _Connection(host, port, self._places(host, port), self.trusted if parts.scheme == "https" else None, until)
         try:
-            return connection.answer(_path(parts), {**headers, "Host": _host_header(parts, host)}, body, take)
+            return connection.answer(_path(parts), {**_HEADERS, "Host": _host_header(parts, host), "Accept": accept}, most)
         except (OSError, http.client.HTTPException, ValueError) as wrong:
             raise Refused(f"{host} could not be asked: {wrong}") from None
         finally:
@@ -131,22 +102,33 @@ class _Connection(http.client.HTTPConnection):
         self._name, self._places, self._trusted, self._until = host, places, trusted, until
         self._line: socket.socket
 
-    def answer(self, path: str, headers: Mapping[str, str], body: bytes | None, take: Take[T]) -> T:
-        """What is taken of what is said. Raises Refused, OSError, HTTPException."""
+    def answer(self, path: str, headers: dict[str, str], most: int) -> bytes | str:
+        """What is said: the bytes of the answer, or where it sends us. Raises Refused, OSError, HTTPException."""
         watch = threading.Timer(max(self._until - time.monotonic(), 0), self._end)
         watch.daemon = True
         try:
             self.connect()
             watch.start()
             self._greet()
-            self.request("GET" if body is None else "POST", path, body, headers)
+            self.request("GET", path, headers=headers)
             with self.getresponse() as response:
-                found = take(response, self._name)
+                found = self._taken(response, most)
         finally:
             watch.cancel()
         if time.monotonic() >= self._until:
             raise Refused(f"{self._name} took too long")
         return found
+
+    def _taken(self, response: http.client.HTTPResponse, most: int) -> bytes | str:
+        if response.status in _REDIRECTS and (place := response.headers.get("Location")):
+            return place
+        if response.status != http.client.OK:
+            raise Refused(f"{self._name} answers {response.status}")
+        if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise Refused(f"{self._name} sends what it was not asked for")
+        if (response.length or 0) > most or len(body := response.read(most + 1)) > most:
+            raise Refused(f"{self._name} sends more than {most} bytes")
+        return body
 
     def connect(self) -> None:
         """The first address that answers."""
@@ -173,18 +155,6 @@ class _Connection(http.client.HTTPConnection):
     def _end(self) -> None:
         with contextlib.suppress(OSError):
             socket.socket.shutdown(self._line, socket.SHUT_RDWR)  # past TLS, which might wait for the other side
-
-
-def _taken(response: http.client.HTTPResponse, host: str, most: int) -> bytes | str:
-    if response.status in _REDIRECTS and (place := response.headers.get("Location")):
-        return place
-    if response.status != http.client.OK:
-        raise Refused(f"{host} answers {response.status}")
-    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise Refused(f"{host} sends what it was not asked for")
-    if (response.length or 0) > most or len(body := response.read(most + 1)) > most:
-        raise Refused(f"{host} sends more than {most} bytes")
-    return body
 
 
 def _onward(url: str, place: str) -> str:
