@@ -19,12 +19,13 @@ class Form:
 
 
 class Page(HTMLParser):
-    """A page's forms, and its text as a reader sees it."""
+    """A page's forms and scripts, and its text as a reader sees it."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.forms: list[Form] = []
         self.tags: set[str] = set()
+        self.scripts: list[str] = []  # where each comes from; empty for one that stands in the page
         self.text = ""
         self._textarea = ""
         self.feed(html)
@@ -34,6 +35,8 @@ class Page(HTMLParser):
         self.tags.add(tag)
         if tag == "form":
             self.forms.append(Form(given.get("action", "")))
+        elif tag == "script":
+            self.scripts.append(given.get("src", ""))
         elif tag == "textarea":
             self._textarea = given["name"]
         elif tag == "input" and self.forms and given.get("name") and given.get("type") not in {"file", "radio"}:
