@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import aliased
 
 from app.audit import actions as audit
 from app.audit.models import Event
@@ -58,21 +57,12 @@ def happened(s: Session, ticket: int, *moments: Moment, at: datetime, facts: Fac
     """
     if set(moments) != {Moment.FACTS_CHANGED}:
         s.add(Happened(ticket=ticket, moments=list(moments), at=at))
-    locked = s.scalars(_latest(ticket)).all()
+    locked = queries.latest(s, ticket)
     plan = queries.plan(s, facts)
     if set(moments) == {Moment.FACTS_CHANGED} and all(_keeps(row, plan) for row in locked):
         return
     before = {clock.metric: clock for clock in queries.values(s, locked)}
-    after = rules.together(before, moments, at, plan)
-    by_metric = {row.metric: row for row in locked}
-    for metric, clock in after.items():
-        known = before.get(metric)
-        if known is None or clock.cycle != known.cycle:
-            rows.add(s, ticket, clock)
-        elif clock != known:
-            rows.write(s, by_metric[metric], clock, known.segments)
-    if after != before:
-        s.flush()
+    if rows.settle(s, ticket, locked, before, rules.together(before, moments, at, plan)):
         wake(s)
 
 
@@ -146,14 +136,6 @@ def _keeps(row: Clock, plan: rules.Plan) -> bool:
         return True
     written = (row.policy_id, row.policy_version, row.priority, row.calendar_version_id)
     return goal is not None and written == (goal.policy, goal.version, goal.priority, goal.calendar)
-
-
-def _latest(ticket: int) -> Select[Clock]:
-    """The latest cycle of each metric, locked in one order."""
-    other = aliased(Clock)
-    newest = select(func.max(other.cycle)).where(other.ticket == ticket, other.metric == Clock.metric).scalar_subquery()
-    latest = select(Clock).where(Clock.ticket == ticket, Clock.cycle == newest).order_by(Clock.id)
-    return latest.with_for_update(of=Clock).execution_options(populate_existing=True)
 
 
 def _fresh(

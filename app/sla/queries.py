@@ -182,6 +182,14 @@ def _promise(
     )
 
 
+def latest(s: Session, ticket: int) -> Sequence[Clock]:
+    """The latest cycle of each metric, locked in one order."""
+    other = aliased(Clock)
+    newest = select(func.max(other.cycle)).where(other.ticket == ticket, other.metric == Clock.metric).scalar_subquery()
+    query = select(Clock).where(Clock.ticket == ticket, Clock.cycle == newest).order_by(Clock.id)
+    return s.scalars(query.with_for_update(of=Clock).execution_options(populate_existing=True)).all()
+
+
 def values(s: Session, rows: Sequence[Clock]) -> list[rules.Clock]:
     """Clocks as the rules know them, with their promises, calendars and segments, in the order of `rows`."""
     if not rows:

@@ -1,18 +1,38 @@
 """Clocks on their way into their rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from sqlalchemy import delete
 
 from app.db.session import Session
 from app.sla import rules
 from app.sla.models import Clock, Segment
+from app.sla.rules import Metric
+
+Clocks = Mapping[Metric, rules.Clock]
+
+
+def settle(s: Session, ticket: int, locked: Sequence[Clock], before: Clocks, after: Clocks) -> bool:
+    """What became of a ticket's clocks, of which these rows are locked; whether anything did."""
+    by_metric = {row.metric: row for row in locked}
+    for metric, clock in after.items():
+        known = before.get(metric)
+        if known is None or clock.cycle != known.cycle:
+            add(s, ticket, clock)
+        elif clock != known:
+            write(s, by_metric[metric], clock, known.segments)
+    s.flush()
+    return after != before
 
 
 def add(s: Session, ticket: int, clock: rules.Clock) -> None:
     """A clock that has no row yet."""
     row = Clock(**first(ticket, clock), **values(clock))
     s.add(row)
-    _keep(s, row, clock.segments)
+    if clock.segments:
+        s.flush()
+        _keep(s, row, clock.segments)
 
 
 def write(s: Session, row: Clock, clock: rules.Clock, known: Sequence[rules.Segment]) -> None:
@@ -20,6 +40,10 @@ def write(s: Session, row: Clock, clock: rules.Clock, known: Sequence[rules.Segm
     for name, value in values(clock).items():
         setattr(row, name, value)
     row.epoch += 1
+    if clock.started_at != row.started_at:
+        row.started_at = clock.started_at
+        s.execute(delete(Segment).where(Segment.clock_id == row.id))
+        known = ()
     _keep(s, row, clock.segments[len(known) :])
 
 

@@ -16,6 +16,7 @@ from app.core.errors import Conflict
 from app.db import locks
 from app.db.session import Session
 from app.sla import actions as sla
+from app.sla import joining
 from app.sla.rules import Moment
 from app.tickets import facts, waiting, words
 from app.tickets.brought import bring, withdraw
@@ -71,7 +72,10 @@ def merge(s: Session, number: int, into: int, *, by: Person, now: datetime, reve
     record(s, source, Event.TICKET_MERGED, by=by, now=now, into=target.number)
     record(s, target, Event.TICKET_MERGED, by=by, now=now, source=source.number, followers=[int(person) for person in brought])
     sla.happened(s, source.number, Moment.MERGED, at=now, facts=facts.of(source))
-    waiting.asked(s, target, waits)
+    waiting.asked(s, target, waits, now=now)
+    began = joining.merged(s, target.number, source.number, at=now, facts=facts.of(target))
+    if began is not None:
+        made.detail = made.detail | {"resolution_from": began.isoformat()}
     return made
 
 
@@ -91,6 +95,9 @@ def unmerge(s: Session, number: int, *, by: Person, now: datetime) -> Merge:
     record(s, end, Event.TICKET_UNMERGED, by=by, now=now, source=number)
     sla.happened(s, number, Moment.TAKEN_BACK, at=now, facts=facts.of(source))
     waiting.moved_away(s, end, now=now)
+    if "resolution_from" in undone.detail:
+        began = datetime.fromisoformat(undone.detail["resolution_from"])
+        joining.unmerged(s, end.number, began=began, at=now, facts=facts.of(end))
     return undone
 
 

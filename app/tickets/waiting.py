@@ -7,6 +7,7 @@ from sqlalchemy.orm import aliased
 
 from app.db.session import Session
 from app.sla import actions as sla
+from app.sla import joining
 from app.sla.rules import Moment
 from app.tickets import facts
 from app.tickets.models import Message, Ticket
@@ -24,16 +25,21 @@ def unanswered(s: Session, message: Message) -> bool:
     return s.scalar(select(Message.id).where(Message.id == message.id, *_asked(message.ticket))) is not None
 
 
-def asked(s: Session, ticket: Ticket, at: datetime | None) -> None:
+def asked(s: Session, ticket: Ticket, at: datetime | None, *, now: datetime) -> None:
     """Somebody waits on this ticket since `at` (None: nobody does), and no clock may have known."""
     if at is not None and _lives(ticket):
-        sla.happened(s, ticket.number, Moment.CUSTOMER_SPOKE, at=at, facts=facts.of(ticket))
+        joining.asked(s, ticket.number, since=at, at=now, facts=facts.of(ticket))
 
 
 def moved_away(s: Session, ticket: Ticket, *, now: datetime) -> None:
-    """Messages have left this ticket: where nobody waits any more, nothing is promised."""
-    if _lives(ticket) and since(s, ticket.number) is None:
+    """Messages have left this ticket: where nobody waits any more, nothing is promised, and else only since what is left."""
+    if not _lives(ticket):
+        return
+    waits = since(s, ticket.number)
+    if waits is None:
         sla.happened(s, ticket.number, Moment.MOVED_AWAY, at=now, facts=facts.of(ticket))
+    else:
+        joining.left(s, ticket.number, since=waits, at=now, facts=facts.of(ticket))
 
 
 def _lives(ticket: Ticket) -> bool:

@@ -1,11 +1,11 @@
 """What service levels mean: (policy, calendar, timeline, now) -> clocks, without asking anybody."""
 
-from app.sla.rules.clock import REOPEN_WINDOW, Clock, Dealt, Goal, Segment, fire, replay, retarget
+from app.sla.rules.clock import REOPEN_WINDOW, Clock, Dealt, Goal, Segment, begin_at, fire, replay, retarget, until
 from app.sla.rules.explanation import explain
 from app.sla.rules.policies import Facts, Offer, asked, chosen, fits
 from app.sla.rules.preview import Instant
 from app.sla.rules.thresholds import BREACH
-from app.sla.rules.timeline import NO_PLAN, WAITING, Plan, after, together
+from app.sla.rules.timeline import NO_PLAN, WAITING, Plan, after, asked_before, together, waits_since
 from app.sla.rules.words import Ending, Kind, Merging, Metric, Moment, Outcome, Reopening, Start, State, Stretch
 
 __all__ = [
@@ -33,6 +33,8 @@ __all__ = [
     "Stretch",
     "after",
     "asked",
+    "asked_before",
+    "begin_at",
     "chosen",
     "explain",
     "fire",
@@ -40,4 +42,6 @@ __all__ = [
     "replay",
     "retarget",
     "together",
+    "until",
+    "waits_since",
 ]

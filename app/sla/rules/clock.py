@@ -161,6 +161,23 @@ def revive(clock: Clock, at: datetime, goal: Goal | None) -> Clock:
     return retarget(_go_on(replace(_closed(clock, at), outcome=None, fulfilled_at=None)), goal, at)
 
 
+def begin_at(clock: Clock, at: datetime, before: tuple[Segment, ...] = ()) -> Clock:
+    """It counts from another instant: an earlier one, from which on it ran if no stretches `before` its start say otherwise, or a
+    later one.
+    """
+    if not clock.open or at == clock.started_at:
+        return clock
+    led = before or (Segment(at, clock.started_at, Stretch.RUN),) if at < clock.started_at else ()
+    kept = (Segment(max(s.from_at, at), s.to_at, s.kind) for s in clock.segments if s.to_at > at)
+    return replay(replace(clock, started_at=at, segments=(*led, *kept)))
+
+
+def until(clock: Clock, at: datetime) -> tuple[Segment, ...]:
+    """Its stretches before `at`, the present one too."""
+    present = Segment(clock.anchor_at, max(at, clock.anchor_at), clock.stretch)
+    return tuple(Segment(s.from_at, min(s.to_at, at), s.kind) for s in (*clock.segments, present) if s.from_at < at)
+
+
 def retarget(clock: Clock, goal: Goal | None, at: datetime) -> Clock:
     """Another promise, applied to an open clock from its start; without any promise it is cancelled.
 

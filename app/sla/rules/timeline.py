@@ -46,6 +46,23 @@ def together(clocks: Clocks, moments: Iterable[Moment], at: datetime, plan: Plan
     return dict(clocks)
 
 
+def asked_before(clocks: Clocks, since: datetime, at: datetime, plan: Plan) -> dict[Metric, Clock]:
+    """The clocks after what a customer asked on another ticket came to this one at `at`: they have waited for an answer since.
+
+    A first answer that was owed here anyway is owed as before.
+    """
+    found = after(clocks, Moment.CUSTOMER_SPOKE, at, plan)
+    asked = {m: c for m, c in found.items() if m is Metric.NEXT_RESPONSE or (m is Metric.FIRST_RESPONSE and m not in clocks)}
+    return found | {m: rules.begin_at(c, since) for m, c in asked.items() if since < c.started_at}
+
+
+def waits_since(clocks: Clocks, since: datetime, at: datetime, plan: Plan) -> dict[Metric, Clock]:
+    """The clocks after messages left the ticket, whose customer has waited only `since` then."""
+    found = after(clocks, Moment.FACTS_CHANGED, at, plan)
+    last = found.get(Metric.NEXT_RESPONSE)
+    return found | ({Metric.NEXT_RESPONSE: rules.begin_at(last, since)} if last and last.started_at < since <= at else {})
+
+
 def _created(clocks: Clocks, at: datetime, plan: Plan) -> Clocks:
     return _accepted(clocks, at, plan) if plan.starts is Start.CREATED else {}
 
