@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.hours.rules import Always, hours
-from app.sla.rules import Clock, Metric, Moment, Plan, Stretch, after, fire, replay
+from app.sla.rules import Clock, Metric, Moment, Plan, Stretch, after, fire, replay, together
 from tests.unit.sla.promises import HOUR, plan
 
 OFFICE = hours(ZoneInfo("Europe/Berlin"), [[["09:00", "12:00"], ["13:00", "17:30"]]] * 5 + [[], []])
@@ -111,3 +111,50 @@ def test_no_threshold_of_a_cycle_is_told_twice(steps: list[tuple[Moment | None, 
             told += [(metric, clock.cycle, one.threshold) for one in dealt]
         clocks = after(clocks, moment or Moment.FACTS_CHANGED, at, under)
     assert len(told) == len(set(told))
+
+
+@given(steps, plans, st.permutations(list(Moment)), st.integers(1, len(Moment)), st.data())
+@settings(max_examples=200, deadline=None)
+def test_what_happens_at_one_instant_has_one_result_in_whatever_order_it_is_told(
+    steps: list[tuple[Moment | None, timedelta]], under: Plan, order: list[Moment], count: int, data: st.DataObject
+) -> None:
+    at, clocks = data.draw(st.sampled_from(lives(steps, [under])))
+    some = order[:count]
+    once = together(clocks, some, at, under)
+    assert together(clocks, data.draw(st.permutations(some)), at, under) == once
+    assert all(replay(clock) == clock for clock in once.values())
+
+
+@given(st.lists(st.tuples(st.integers(1, 600), st.integers(0, 600)), min_size=1, max_size=6), st.data())
+@settings(max_examples=200, deadline=None)
+def test_in_which_order_it_ran_and_paused_does_not_matter_to_what_is_left(
+    stretches: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    """Round the clock, where a minute is a minute."""
+    under = plan()
+
+    def due(order: list[tuple[int, int]]) -> tuple[timedelta, datetime | None]:
+        clocks, at = after({}, Moment.ACCEPTED, START, under), START
+        for ran, paused in order:
+            at += timedelta(minutes=ran)
+            clocks = after(clocks, Moment.PAUSED, at, under)
+            at += timedelta(minutes=paused)
+            clocks = after(clocks, Moment.RESUMED, at, under)
+        clock = clocks[Metric.RESOLUTION]
+        return clock.consumed, None if clock.breached_at else clock.due_at
+
+    used, left = due(stretches)
+    again, also = due(data.draw(st.permutations(stretches)))
+    assert used == again
+    assert left == also or used > 8 * HOUR
+
+
+@given(steps, plans, plans)
+@settings(max_examples=200, deadline=None)
+def test_another_promise_and_the_first_again_leave_what_was(
+    steps: list[tuple[Moment | None, timedelta]], one: Plan, other: Plan
+) -> None:
+    at, clocks = lives(steps, [one])[-1]
+    there = after(clocks, Moment.FACTS_CHANGED, at, other)
+    back = after(there, Moment.FACTS_CHANGED, at, one)
+    assert {m: c.due_at for m, c in back.items()} == {m: c.due_at for m, c in clocks.items()}
