@@ -1,4 +1,4 @@
-"""Clocks of tickets whose messages come together or part: a customer who waits does so from their own message on.
+"""The resolution of a ticket that others are merged into, where a policy counts it from the oldest of them.
 
 The tickets' rows are locked by the caller; their clocks are locked here, those of the ticket that stays first.
 """
@@ -9,22 +9,6 @@ from app.db.session import Session
 from app.sla import queries, rows, rules
 from app.sla.rebuild import wake
 from app.sla.rules import Facts, Merging, Metric
-
-
-def asked(s: Session, ticket: int, *, since: datetime, at: datetime, facts: Facts) -> None:
-    """What somebody asked elsewhere, and waits for since then, is to be answered here."""
-    locked, plan = queries.latest(s, ticket), queries.plan(s, facts)
-    before = {clock.metric: clock for clock in queries.values(s, locked)}
-    if rows.settle(s, ticket, locked, before, rules.asked_before(before, since, at, plan)):
-        wake(s)
-
-
-def left(s: Session, ticket: int, *, since: datetime, at: datetime, facts: Facts) -> None:
-    """Some of what was to be answered here is elsewhere now; whoever still waits does `since` then."""
-    locked, plan = queries.latest(s, ticket), queries.plan(s, facts)
-    before = {clock.metric: clock for clock in queries.values(s, locked)}
-    if rows.settle(s, ticket, locked, before, rules.waits_since(before, since, at, plan)):
-        wake(s)
 
 
 def merged(s: Session, ticket: int, source: int, *, at: datetime, facts: Facts) -> datetime | None:

@@ -72,7 +72,7 @@ def merge(s: Session, number: int, into: int, *, by: Person, now: datetime, reve
     record(s, source, Event.TICKET_MERGED, by=by, now=now, into=target.number)
     record(s, target, Event.TICKET_MERGED, by=by, now=now, source=source.number, followers=[int(person) for person in brought])
     sla.happened(s, source.number, Moment.MERGED, at=now, facts=facts.of(source))
-    waiting.asked(s, target, waits, now=now)
+    waiting.asked(s, target, waits)
     began = joining.merged(s, target.number, source.number, at=now, facts=facts.of(target))
     if began is not None:
         made.detail = made.detail | {"resolution_from": began.isoformat()}

@@ -59,7 +59,7 @@ def move(s: Session, number: int, message_id: int, *, to: int, by: Person, now: 
     for each in (ticket, other):
         record(s, each, Event.MESSAGE_MOVED, by=by, now=now, message=message.id, moved_from=number, moved_to=to)
     waiting.moved_away(s, ticket, now=now)
-    waiting.asked(s, other, waits, now=now)
+    waiting.asked(s, other, waits)
     return message
 
 

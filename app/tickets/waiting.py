@@ -7,7 +7,6 @@ from sqlalchemy.orm import aliased
 
 from app.db.session import Session
 from app.sla import actions as sla
-from app.sla import joining
 from app.sla.rules import Moment
 from app.tickets import facts
 from app.tickets.models import Message, Ticket
@@ -25,10 +24,10 @@ def unanswered(s: Session, message: Message) -> bool:
     return s.scalar(select(Message.id).where(Message.id == message.id, *_asked(message.ticket))) is not None
 
 
-def asked(s: Session, ticket: Ticket, at: datetime | None, *, now: datetime) -> None:
+def asked(s: Session, ticket: Ticket, at: datetime | None) -> None:
     """Somebody waits on this ticket since `at` (None: nobody does), and no clock may have known."""
     if at is not None and _lives(ticket):
-        joining.asked(s, ticket.number, since=at, at=now, facts=facts.of(ticket))
+        sla.happened(s, ticket.number, Moment.ASKED_BEFORE, at=at, facts=facts.of(ticket))
 
 
 def moved_away(s: Session, ticket: Ticket, *, now: datetime) -> None:
@@ -36,10 +35,8 @@ def moved_away(s: Session, ticket: Ticket, *, now: datetime) -> None:
     if not _lives(ticket):
         return
     waits = since(s, ticket.number)
-    if waits is None:
-        sla.happened(s, ticket.number, Moment.MOVED_AWAY, at=now, facts=facts.of(ticket))
-    else:
-        joining.left(s, ticket.number, since=waits, at=now, facts=facts.of(ticket))
+    moment = Moment.MOVED_AWAY if waits is None else Moment.WAITS_SINCE
+    sla.happened(s, ticket.number, moment, at=waits or now, facts=facts.of(ticket))
 
 
 def _lives(ticket: Ticket) -> bool:

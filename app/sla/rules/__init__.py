@@ -5,7 +5,7 @@ from app.sla.rules.explanation import explain
 from app.sla.rules.policies import Facts, Offer, asked, chosen, fits
 from app.sla.rules.preview import Instant
 from app.sla.rules.thresholds import BREACH
-from app.sla.rules.timeline import NO_PLAN, WAITING, Plan, after, asked_before, together, waits_since
+from app.sla.rules.timeline import NO_PLAN, WAITING, Plan, after, together
 from app.sla.rules.words import Ending, Kind, Merging, Metric, Moment, Outcome, Reopening, Start, State, Stretch
 
 __all__ = [
@@ -33,7 +33,6 @@ __all__ = [
     "Stretch",
     "after",
     "asked",
-    "asked_before",
     "begin_at",
     "chosen",
     "explain",
@@ -43,5 +42,4 @@ __all__ = [
     "retarget",
     "together",
     "until",
-    "waits_since",
 ]

@@ -32,8 +32,10 @@ NO_PLAN = Plan(Start.ACCEPTED, {})
 
 def after(clocks: Clocks, moment: Moment, at: datetime, plan: Plan) -> dict[Metric, Clock]:
     """The clocks after `moment`, under the promises of now. Nothing happens before what has already happened."""
-    at = max([at, *(clock.anchor_at for clock in clocks.values())])
+    told, at = at, max([at, *(clock.anchor_at for clock in clocks.values())])
     present = {metric: rules.retarget(clock, plan.goals.get(metric), at) for metric, clock in clocks.items()}
+    if moment in _SINCE:
+        return {**present, **_SINCE[moment](present, told, at, plan)}
     return {**present, **_STEPS[moment](present, at, plan)}
 
 
@@ -44,23 +46,6 @@ def together(clocks: Clocks, moments: Iterable[Moment], at: datetime, plan: Plan
     for moment in sorted(moments, key=_ORDER.index):
         clocks = after(clocks, moment, at, plan)
     return dict(clocks)
-
-
-def asked_before(clocks: Clocks, since: datetime, at: datetime, plan: Plan) -> dict[Metric, Clock]:
-    """The clocks after what a customer asked on another ticket came to this one at `at`: they have waited for an answer since.
-
-    A first answer that was owed here anyway is owed as before.
-    """
-    found = after(clocks, Moment.CUSTOMER_SPOKE, at, plan)
-    asked = {m: c for m, c in found.items() if m is Metric.NEXT_RESPONSE or (m is Metric.FIRST_RESPONSE and m not in clocks)}
-    return found | {m: rules.begin_at(c, since) for m, c in asked.items() if since < c.started_at}
-
-
-def waits_since(clocks: Clocks, since: datetime, at: datetime, plan: Plan) -> dict[Metric, Clock]:
-    """The clocks after messages left the ticket, whose customer has waited only `since` then."""
-    found = after(clocks, Moment.FACTS_CHANGED, at, plan)
-    last = found.get(Metric.NEXT_RESPONSE)
-    return found | ({Metric.NEXT_RESPONSE: rules.begin_at(last, since)} if last and last.started_at < since <= at else {})
 
 
 def _created(clocks: Clocks, at: datetime, plan: Plan) -> Clocks:
@@ -90,6 +75,21 @@ def _customer_spoke(clocks: Clocks, at: datetime, plan: Plan) -> Clocks:
     if not clocks or goal is None or (first and not first.over) or (last and not last.over):
         return {}
     return {metric: _next_cycle(clocks, metric, goal, at)}
+
+
+def _asked_before(clocks: Clocks, since: datetime, at: datetime, plan: Plan) -> Clocks:
+    """What was asked on another ticket is to be answered here, by somebody who has waited since then.
+
+    A first answer that was owed here anyway is owed as before.
+    """
+    found = {**clocks, **_customer_spoke(clocks, at, plan)}
+    asked = {m: c for m, c in found.items() if m is Metric.NEXT_RESPONSE or (m is Metric.FIRST_RESPONSE and m not in clocks)}
+    return {m: rules.begin_at(c, min(since, c.started_at)) for m, c in asked.items()}
+
+
+def _waits_since(clocks: Clocks, since: datetime, _: datetime, __: Plan) -> Clocks:
+    """Some of what was to be answered is elsewhere now; whoever still waits does since then."""
+    return {m: rules.begin_at(c, max(since, c.started_at)) for m, c in clocks.items() if m is Metric.NEXT_RESPONSE}
 
 
 def _agent_answered(clocks: Clocks, at: datetime, plan: Plan) -> Clocks:
@@ -192,6 +192,11 @@ _STEPS: dict[Moment, Callable[[Clocks, datetime, Plan], Clocks]] = {
     Moment.SET_ASIDE: _set_aside,
     Moment.TAKEN_BACK: _taken_back,
 }
+# Moments that lie where they lie, however much has happened after them.
+_SINCE: dict[Moment, Callable[[Clocks, datetime, datetime, Plan], Clocks]] = {
+    Moment.ASKED_BEFORE: _asked_before,
+    Moment.WAITS_SINCE: _waits_since,
+}
 _ORDER = (
     Moment.FACTS_CHANGED,
     Moment.TAKEN_BACK,
@@ -202,6 +207,8 @@ _ORDER = (
     Moment.TAKEN_ON,
     Moment.REOPENED,
     Moment.CUSTOMER_SPOKE,
+    Moment.ASKED_BEFORE,
+    Moment.WAITS_SINCE,
     Moment.AGENT_ANSWERED,
     Moment.RESUMED,
     Moment.PAUSED,

@@ -36,7 +36,8 @@ class Merging(StrEnum):
 class Moment(StrEnum):
     """What happens to a ticket and matters to its clocks.
 
-    `arisen`: created by a machine's mail. `taken_on`: accepted, and no customer has asked anything on it yet.
+    `arisen`: created by a machine's mail. `taken_on`: accepted, and no customer has asked anything on it yet. `asked_before`: a
+    question came from another ticket; `waits_since`: one went there, and whoever still waits does since then.
     """
 
     CREATED = "created"
@@ -44,6 +45,8 @@ class Moment(StrEnum):
     ACCEPTED = "accepted"
     TAKEN_ON = "taken_on"
     CUSTOMER_SPOKE = "customer_spoke"
+    ASKED_BEFORE = "asked_before"
+    WAITS_SINCE = "waits_since"
     AGENT_ANSWERED = "agent_answered"
     PAUSED = "paused"
     RESUMED = "resumed"
