@@ -13,7 +13,7 @@ from app.db.session import now as database_now
 from app.entry.cli import main
 from app.entry.sla_worker import Recheck
 from app.ops import health
-from app.sla import actions
+from app.sla import actions, policies
 from app.sla.models import Clock
 from app.sla.rules import Moment
 from tests.db.sla.known import of
@@ -39,6 +39,17 @@ def spoil(desk: Database) -> None:
     """One clock's row is changed behind the desk's back."""
     with desk.transaction() as s:
         s.execute(update(Clock).where(Clock.ticket == 2, Clock.metric == "resolution").values(consumed=5 * HOUR))
+
+
+def test_policies_are_listed_in_their_order_with_whom_they_are_for(running: Database, capsys: pytest.CaptureFixture[str]) -> None:
+    with running.transaction() as s:
+        given = {"name": "Gold", "match": {"tag": ["gold", "vip"]}}
+        policies.add(s, given, by=(1, "Bob"), now=database_now(s))
+    assert main(["sla", "policies"]) == 0
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+        ["1", "Gold", "tag", "gold", "or", "vip"],
+        ["2", "Standard", "every", "ticket"],
+    ]
 
 
 def test_clocks_that_are_what_their_history_says_are_exit_code_0(running: Database, capsys: pytest.CaptureFixture[str]) -> None:
