@@ -1,18 +1,35 @@
-"""`atum sla …`: what is promised, and is every deadline what its history says?"""
+"""`atum sla …`: what is promised, is every deadline what its history says, and what would other promises come to?"""
 
 import argparse
-from collections.abc import Callable
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from app.config import Settings
+from app.core.errors import Invalid
+from app.db.session import now
 from app.entry.cli_mail import Answer, database
 from app.sla import queries, rechecking
+from app.sla.rules.preview import Standing, Verdict
+from app.tickets import preview as previews
+from app.web import drafts
+from app.web.shapes.previews import Draft, Preview
+
+NOBODY = (0, "preview")  # who saves what is taken back
 
 
 def add_to(promises: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the verbs to the noun of the command line."""
     verb("policies", policies, "The policies in the order in which they are tried, and whom they are for.", promises)
+    trial = verb("preview", preview, "Try other policies and calendars on past and open tickets; nothing is changed.", promises)
+    trial.add_argument("draft", metavar="FILE", help="the draft in JSON, as /api/v1/sla/preview takes it; - reads it from stdin")
+    trial.add_argument("--days", type=int, help="of tickets that are over (30)")
     verb("verify", verify, "Replay every open clock and tell those whose row differs; nothing is changed.", promises)
 
 
@@ -40,3 +57,50 @@ def verify(settings: Settings, given: argparse.Namespace) -> Answer:
         return int(bool(found)), {"open_clocks": clocks, "differences": [asdict(drift) for drift in found]}
     total = f"{len(found)} difference{'' if len(found) == 1 else 's'} among {clocks} open clocks"
     return int(bool(found)), "\n".join([*map(rechecking.words, found), total])
+
+
+def preview(settings: Settings, given: argparse.Namespace) -> Answer:
+    draft = _draft(given.draft, given.days)
+    with database(settings) as db, db.transaction() as s:
+        at = now(s)
+        found = previews.trial(s, drafts.saving(s, draft, by=NOBODY, now=at), days=draft.days, now=at)
+    if given.json:
+        return 0, Preview.model_validate(asdict(found)).model_dump(mode="json")
+    return 0, "\n".join(_told(found, draft.days))
+
+
+def _draft(name: str, days: int | None) -> Draft:
+    try:
+        raw = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+        said = json.loads(raw)
+    except (OSError, ValueError) as wrong:
+        raise Invalid(f"The draft {name} can't be read: {wrong}") from None
+    if days is not None and isinstance(said, dict):
+        said["days"] = days
+    try:
+        return Draft.model_validate(said)
+    except ValidationError as wrong:
+        first = wrong.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the draft"
+        raise Invalid(f"The draft can't be: {where}: {first['msg']}.") from None
+
+
+def _told(found: previews.Preview, days: int) -> Iterator[str]:
+    yield f"{found.tickets} tickets: those of the last {days} days, and all open ones" + (", the newest" if found.cut else "")
+    for metric in sorted(found.today.keys() | found.then.keys()):
+        today, then = found.today.get(metric, Counter()), found.then.get(metric, Counter())
+        counts = (f"{verdict} {today[verdict]} -> {then[verdict]}" for verdict in Verdict if today[verdict] or then[verdict])
+        yield f"  {metric}: {', '.join(counts)}"
+    for ticket in found.differing:
+        for each in ticket.differences:
+            yield f"  ticket {ticket.number}, {each.metric} {each.cycle}: {_stands(each.today)} -> {_stands(each.then)}"
+    if found.left_out:
+        yield f"  and {found.left_out} tickets more"
+    if not found.differing:
+        yield "  nothing would be different"
+
+
+def _stands(standing: Standing | None) -> str:
+    if standing is None:
+        return "not promised"
+    return standing.verdict + (f", due {standing.due_at:%Y-%m-%d %H:%M:%S} UTC" if standing.due_at else "")

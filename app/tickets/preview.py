@@ -1,13 +1,16 @@
 """What other promises would have come to, and would come to: lives of tickets reckoned again, and nothing written."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import lazyload
 
+from app.audit.attempts import attempt
+from app.core.errors import DeskError
 from app.core.priority import Priority
 from app.db.session import Session
 from app.sla import queries as sla
@@ -46,6 +49,28 @@ class Preview:
     then: dict[Metric, Counter[Verdict]] = field(default_factory=dict)
     differing: list[Ticketed] = field(default_factory=list)
     left_out: int = 0
+
+
+def offers(s: Session) -> list[Offer]:
+    """What is promised now, whatever the priority."""
+    return sla.offers(s, Priority)
+
+
+class _TakenBack(DeskError):
+    """What was tried is over."""
+
+
+def trial(s: Session, draft: Callable[[], None], *, days: int, now: datetime) -> Preview:
+    """Save a draft as people would, see what is promised then, and take it back; what it comes to is reckoned after that.
+
+    Raises what saving it raises.
+    """
+    today = then = offers(s)
+    with suppress(_TakenBack), attempt(s):
+        draft()
+        then = offers(s)
+        raise _TakenBack
+    return compare(s, today, then, days=days, now=now)
 
 
 def compare(s: Session, today: Sequence[Offer], then: Sequence[Offer], *, days: int, now: datetime) -> Preview:
@@ -90,8 +115,3 @@ def _add(found: Preview, ticket: Ticketed, *sides: Mapping[Key, Standing]) -> No
 def _chunks(tickets: Sequence[Ticket]) -> Iterator[Sequence[Ticket]]:
     for start in range(0, len(tickets), 500):
         yield tickets[start : start + 500]
-
-
-def offers(s: Session) -> list[Offer]:
-    """What is promised now, whatever the priority."""
-    return sla.offers(s, Priority)

@@ -81,7 +81,8 @@ def curl(document: Json, path: str, method: str, operation: Json) -> str:
 
 def query(document: Json, operation: Json) -> str:
     """What stands after the path: whatever must, and what has an example."""
-    asked = [f"{each['name']}={_query(document, each)}" for each in operation.get("parameters", ()) if _worth_asking(each)]
+    worth = [each for each in operation.get("parameters", ()) if _worth_asking(each)]
+    asked = [f"{each['name']}={value}" for each in worth for value in _query(document, each)]
     return ("?" if asked else "") + "&".join(asked)
 
 
@@ -146,9 +147,10 @@ def _given(parameter: Json) -> Any:
     return parameter.get("example") or next(iter(parameter.get("examples") or schema.get("examples") or ()), None)
 
 
-def _query(document: Json, parameter: Json) -> str:
-    value = _given(parameter) or sample(document, parameter.get("schema", {}))
-    return str(value).replace("%", "%25").replace(" ", "%20").replace('"', "%22").replace("&", "%26").replace("#", "%23")
+def _query(document: Json, parameter: Json) -> list[str]:
+    """What it is given: of a list each value by itself."""
+    given = _given(parameter) or sample(document, parameter.get("schema", {}))
+    return [quote(str(value), safe="/:,>=*@+") for value in (given if isinstance(given, list) else [given])]
 
 
 def _body(document: Json, operation: Json) -> Iterator[str]:

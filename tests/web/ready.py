@@ -11,6 +11,7 @@ from app.accounts import factors
 from app.accounts.models import Person
 from app.core.sealing import Sealer
 from app.db.session import now as database_now
+from app.sla import queries as policies
 from tests.cast import PASSWORD
 from tests.web.authenticator import Authenticator
 from tests.web.browser import SAME_ORIGIN
@@ -39,6 +40,9 @@ class Ready:
         person = self.found.person(who)
         if path == f"{API}/auth/passkeys":
             return self._new_passkey(who)
+        if path == f"{API}/sla/policies/order":
+            with self.web.desk.db.transaction() as s:
+                return {"order": [policy.id for policy in policies.policies(s)][::-1]}
         if path.endswith(SET_UP):
             return {"otp": steps.code(self.web, self._begun(person))}
         if path.endswith(IN_USE):

@@ -1,16 +1,13 @@
 """Policies: what is promised to whom, for programs."""
 
-from typing import Any
-
 from fastapi import APIRouter, Response
 
 from app.core.errors import NotFound
-from app.db.session import Session
 from app.sla import policies as actions
 from app.sla import queries
-from app.tickets import matches
 from app.web.answers import Json
 from app.web.door import AgentAsker, Manager, Match, Now, Reader, Route, Tx
+from app.web.drafts import given
 from app.web.lists import Cursor, Limit, page
 from app.web.shapes import answers
 from app.web.shapes import policies as shapes
@@ -28,7 +25,7 @@ def policies(me: AgentAsker, c: Reader, limit: Limit = 50, cursor: Cursor = None
 @router.post("/policies", status_code=201, responses=answers(shapes.Policy, 409, status=201))
 def add(me: Manager, s: Tx, now: Now, body: shapes.NewPolicy) -> Json:
     """A new policy. It is tried before the first one that fits every ticket; give another order for another place."""
-    made = actions.add(s, _given(s, body), by=me.signature, now=now)
+    made = actions.add(s, given(s, body), by=me.signature, now=now)
     headers = {"Location": f"/api/v1/sla/policies/{made.id}", "ETag": etag(made.version)}
     return Json(queries.told(s.connection(), made.id), status_code=201, headers=headers)
 
@@ -54,7 +51,7 @@ def change(id: shapes.PathKey, me: Manager, s: Tx, now: Now, match: Match, body:
     """Change what a policy promises, and to whom. Clocks that run are reckoned again with it, from their own start."""
     policy = actions.held(s, id)
     match.check(policy.version)
-    actions.change(s, policy, _given(s, body), by=me.signature, now=now)
+    actions.change(s, policy, given(s, body), by=me.signature, now=now)
     s.flush()
     return Json(queries.told(s.connection(), id), headers={"ETag": etag(policy.version)})
 
@@ -66,13 +63,3 @@ def remove(id: shapes.PathKey, me: Manager, s: Tx, now: Now, match: Match) -> Re
     match.check(policy.version)
     actions.remove(s, policy, by=me.signature, now=now)
     return Response(status_code=204)
-
-
-def _given(s: Session, body: shapes.PolicyChange) -> dict[str, Any]:
-    """What was said, and nothing else."""
-    given = {name: value for name, value in body.model_dump(mode="json", exclude_unset=True).items() if value is not None}
-    if "match" in given:
-        given["match"] = matches.checked(s, given["match"])
-    if body.steps is not None:
-        given["steps"] = [step.rung for step in body.steps]
-    return given

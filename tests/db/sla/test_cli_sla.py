@@ -14,7 +14,7 @@ from app.entry.cli import main
 from app.entry.sla_worker import Recheck
 from app.ops import health
 from app.sla import actions, policies
-from app.sla.models import Clock
+from app.sla.models import Clock, Target
 from app.sla.rules import Moment
 from tests.db.sla.known import of
 
@@ -82,3 +82,37 @@ def test_what_the_re_check_found_is_in_health_until_it_is_right_again(running: D
     Recheck(running, 0).step()
     with running.reading() as c:
         assert health.promises(c).status == "ok"
+
+
+def drafted(folder: Path, said: object) -> str:
+    (folder / "draft.json").write_text(said if isinstance(said, str) else json.dumps(said))
+    return str(folder / "draft.json")
+
+
+def test_a_draft_is_tried_and_nothing_is_saved(running: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = drafted(tmp_path, {"policies": [{"id": 1, "targets": {"first_response": {"low": 1}}}]})
+    assert main(["sla", "preview", file]) == 0
+    said = capsys.readouterr().out
+    assert "0 tickets: those of the last 30 days, and all open ones" in said
+    assert main(["sla", "preview", file, "--days", "3", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["differing"] == []
+    with running.transaction() as s:
+        assert s.scalar(select(Target.seconds).where(Target.metric == "first_response", Target.priority == "low")) == 86400
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("{", "can't be read"),
+        ("[]", "The draft can't be: the draft"),
+        ({"policies": [{"id": 1, "targets": {"first_response": {"low": 0}}}]}, "policies.0.targets"),
+        ({"policies": [{"id": 9}]}, "There is no policy 9."),
+    ],
+)
+def test_a_draft_that_can_not_be_is_refused_in_words(
+    running: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str], said: object, words: str
+) -> None:
+    assert main(["sla", "preview", drafted(tmp_path, said)]) == 1
+    told = capsys.readouterr().err
+    assert words in told
+    assert "Traceback" not in told

@@ -27,6 +27,8 @@ UNRECORDED = {
     ("POST", f"{API}/auth/passkeys/options"): "a question; the answer is recorded",
     ("POST", f"{API}/auth/passkeys/sign-in/options"): "a question; the answer is recorded",
     ("POST", f"{API}/mailboxes/{{id}}/test"): "a question to its server",
+    ("POST", f"{API}/sla/calendars/{{id}}/feed/refresh"): "it is read earlier; what comes of it is recorded",
+    ("POST", f"{API}/sla/preview"): "what is tried is taken back",
     ("PUT", f"{API}/tickets/{{number}}/presence"): "who is looking, for half a minute, outside of the database",
     ("DELETE", f"{API}/tickets/{{number}}/presence"): "the same",
     ("POST", "/messages/{id}/html"): "it shows a mail with its pictures from elsewhere; nothing of ours changes",
