@@ -26,13 +26,13 @@ def settle(s: Session, ticket: int, locked: Sequence[Clock], before: Clocks, aft
     return after != before
 
 
-def add(s: Session, ticket: int, clock: rules.Clock) -> None:
+def add(s: Session, ticket: int, clock: rules.Clock) -> Clock:
     """A clock that has no row yet."""
     row = Clock(**first(ticket, clock), **values(clock))
     s.add(row)
-    if clock.segments:
-        s.flush()
-        _keep(s, row, clock.segments)
+    s.flush()
+    _keep(s, row, clock.segments)
+    return row
 
 
 def write(s: Session, row: Clock, clock: rules.Clock, known: Sequence[rules.Segment]) -> None:
