@@ -111,6 +111,7 @@ class Furniture:
             f"POST {API}/organizations": {"name": "Globex"},
             f"POST {API}/tickets/bulk": {"tickets": [t["accepted"], t["other"]], "change": {"priority": "high"}},
             f"POST {API}/tickets/{{number}}/assignment": {"assignee_id": self.people_id("manager")},
+            f"POST {API}/sla/policies/order": {"order": things["order"]},
             f"POST {API}/auth/password": {"old": PASSWORD, "new": "four words in a row"},
             f"POST {API}/auth/email": {"email": "other@desk.example", "password": PASSWORD},
             f"POST {API}/tickets/{{number}}/snooze": {"until": _next_month()},
@@ -304,7 +305,8 @@ def _through_the_api(web: Web, found: Furniture) -> None:
     things["messages"] = root.get(f"{API}/tickets/{t['accepted']}/messages").json()["items"][0]["id"]
     things["planned"] = make(f"/tickets/{t['accepted']}/messages", body="Later.", send_at=_next_month())["id"]
     make("/sla/policies", name="Gold", match={"tag": ["gold"]}, targets={"resolution": {"high": 7200}})
-    things["policies"] = root.get(f"{API}/sla/policies").json()["items"][-1]["id"]
+    things["order"] = [policy["id"] for policy in root.get(f"{API}/sla/policies").json()["items"]][::-1]
+    things["policies"] = things["order"][0]
     office: Values = {"name": "Office", "zone": "Europe/Berlin", "week": [[["09:00", "17:00"]]] * 7}
     things["calendars"] = make("/sla/calendars", **office)["id"]
     feed = "https://calendar.example/holidays.ics"

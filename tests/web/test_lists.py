@@ -3,12 +3,11 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import event
 
 from app.audit.models import Event
 from app.core.cursors import WrongCursor
 from app.db.session import now as database_now
-from app.sla.models import Policy
 from app.tickets import actions as tickets
 from app.web import describe, lists
 from tests.web.conftest import Web
@@ -190,19 +189,6 @@ def _with_several_rows(web: Web) -> Furniture:
             root.post("/api/v1/views", json={"name": f"Ä{n}", "query": "status:open", "shared": ("me", "all", "me")[n]}),
         ]
         assert [each.status_code for each in sent] == [201, 201, 201]
-    with web.desk.db.transaction() as s:
-        standard = s.scalars(select(Policy)).one()
-        s.add(
-            Policy(
-                name="Second",
-                position=9,
-                version=1,
-                active=False,
-                starts=standard.starts,
-                match=standard.match,
-                changed_at=standard.changed_at,
-            )
-        )
     return found
 
 

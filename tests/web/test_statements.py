@@ -82,6 +82,10 @@ INSERT INTO ticket_link (ticket, other, kind, linked_at, linked_by_id)
     SELECT :accepted, number, 'related', now(), :root FROM ticket WHERE number > :other;
 INSERT INTO sla_policy (name, position, match, starts, version, active, changed_at)
     SELECT 's' || g, g + 100, '{}', 'accepted', 1, true, now() FROM generate_series(1, :more) g;
+INSERT INTO calendar (name, created_at, revision) SELECT 'c' || g, now(), 1 FROM generate_series(1, :more) g;
+INSERT INTO calendar_version (calendar_id, effective_from, spec, hash, created_at, actor, why)
+    SELECT id, created_at, '{"zone": "UTC", "week": [[], [], [], [], [], [], [["09:00", "10:00"]]]}', 'x', created_at, 'desk', ''
+    FROM calendar WHERE name ~ '^c[0-9]';
 INSERT INTO mailbox
     (name, address, host, port, tls, username, folder, credentials, created_at, last_uid, lease_epoch, state, failures)
     SELECT 'm' || g, 'm' || g, 'imap.example', 993, true, 'm' || g, 'INBOX', '', now(), 0, 0, 'ok', 0
