@@ -142,6 +142,10 @@ class Talk(socketserver.StreamRequestHandler):
         except (Cut, OSError, ValueError):
             return
 
+    def finish(self) -> None:
+        super().finish()
+        self.connection.close()  # which TLS may have put in the first one's place
+
     def cut(self) -> None:
         """The line is cut, in the way that the script wants."""
         if self.script.cut_how == "nothing":

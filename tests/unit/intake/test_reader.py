@@ -37,7 +37,7 @@ def kept(reader: Reader, raw: bytes) -> Kept:
     return found
 
 
-def stand_in(script: str, patience: float = 5.0) -> Reader:
+def stand_in(script: str, patience: float = 60.0) -> Reader:
     """A reader whose children run this instead."""
     start = (
         "import socket, sys, os, time, resource, signal\n"
