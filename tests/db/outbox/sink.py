@@ -4,11 +4,12 @@ import asyncio
 import socket
 import ssl
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -16,6 +17,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from app.outbox.smtp import Account
 
 USER, PASSWORD = "support@desk.example", "open sesame"
+PATIENCE = 30.0  # seconds
 
 
 @dataclass
@@ -91,15 +93,38 @@ class Sink:
         return "250 taken"
 
 
+class Listening(Controller):
+    """On a socket that is there already: a port that was only looked up may be somebody else's a moment later."""
+
+    def __init__(self, listening: socket.socket, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._listening = listening
+
+    def _create_server(self) -> Awaitable[asyncio.AbstractServer]:
+        return self.loop.create_server(self._factory_invoker, sock=self._listening, ssl=self.ssl_context)
+
+    def _trigger_server(self) -> None:
+        """A first visitor, whom a busy machine may keep waiting."""
+        with ExitStack() as held:
+            visitor = held.enter_context(socket.create_connection((self.hostname, self.port), PATIENCE))
+            if self.ssl_context:
+                trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+                trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+                visitor = held.enter_context(trusting.wrap_socket(visitor))
+            visitor.recv(1024)
+
+
 @contextmanager
 def running(sink: Sink, *, tls: ssl.SSLContext | None = None, sign_in: bool = False, secure: str = "none") -> Iterator[Sink]:
     """The sink, listening. `secure`: none, starttls or tls, with the context `tls`."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        sink.port = probe.getsockname()[1]
-    controller = Controller(
+    listening = socket.create_server(("127.0.0.1", 0))
+    sink.port = listening.getsockname()[1]
+    controller = Listening(
+        listening,
         sink,
         hostname="127.0.0.1",
         port=sink.port,
+        ready_timeout=PATIENCE,
         ssl_context=tls if secure == "tls" else None,
         tls_context=tls if secure == "starttls" else None,
         require_starttls=secure == "starttls",
