@@ -124,6 +124,7 @@ def test_a_mail_is_shown_as_it_was_sent_in_a_document_that_can_do_nothing(web: W
     assert "<b>you</b>" in answer.text
     assert "script" not in Page(answer.text).tags
     assert "evil.example" not in answer.text
+    assert "a:hover::after,a:focus::after{content:' \\2192 'attr(href)" in answer.text  # where a link really leads
     assert web.browser(web.cast.mallory).get(path).status_code == 404
     assert web.browser().get(path).status_code == 303
 
