@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from email.parser import HeaderParser
 from email.policy import compat32
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 from app.intake.failure import Garbled, MailboxFailure, Refused, failures
 from app.intake.rules import structure
@@ -19,6 +20,7 @@ from app.intake.rules.states import FailureClass
 from app.intake.wire import Client
 
 MOST_STRUCTURE = 500_000  # bytes that a server says about what a mail is made of
+AT_ONCE = 500  # mails that one command names
 GLANCE = 0.5  # seconds between looks at whether to stop waiting
 KEYWORD = "$AtumDesk"
 SEEN = "\\Seen"
@@ -73,20 +75,24 @@ class Folder:
         criteria = ["SINCE", (at - timedelta(days=1)).date(), *(["UNSEEN"] if unread else [])]
         with failures():
             found = self._client.search(criteria)
-            times = self._client.fetch(found, ["INTERNALDATE"])
-        return sorted(uid for uid, item in times.items() if (arrived := item.get(b"INTERNALDATE")) is None or arrived >= at)
+        times = self._each(found, "INTERNALDATE")
+        return sorted(uid for uid, item in times if (arrived := item.get(b"INTERNALDATE")) is None or arrived >= at)
 
     def written(self, uids: Sequence[int]) -> dict[int, tuple[datetime | None, str]]:
         """When each of these says that it was written, and its Message-ID, however wrong either is."""
         found: dict[int, tuple[datetime | None, str]] = {}
-        for start in range(0, len(uids), 500):
-            with failures():
-                heads = self._client.fetch(uids[start : start + 500], ["BODY.PEEK[HEADER.FIELDS (DATE MESSAGE-ID)]"])
-            for uid, item in heads.items():
-                raw = next((value for name, value in item.items() if name.startswith(b"BODY[HEADER")), b"")
-                head = HeaderParser(policy=compat32).parsestr(raw.decode("latin-1"))
-                found[uid] = _date(str(head["date"] or "")), str(head["message-id"] or "").strip()
+        for uid, item in self._each(uids, "BODY.PEEK[HEADER.FIELDS (DATE MESSAGE-ID)]"):
+            raw = next((value for name, value in item.items() if name.startswith(b"BODY[HEADER")), b"")
+            head = HeaderParser(policy=compat32).parsestr(raw.decode("latin-1"))
+            found[uid] = _date(str(head["date"] or "")), str(head["message-id"] or "").strip()
         return found
+
+    def _each(self, uids: Sequence[int], what: str) -> Iterator[tuple[int, dict[bytes, Any]]]:
+        """This of each mail, asked for some hundreds at a time: servers take lines of about 8,000 bytes (RFC 7162 section 4)."""
+        for start in range(0, len(uids), AT_ONCE):
+            with failures():
+                found = self._client.fetch(uids[start : start + AT_ONCE], [what])
+            yield from found.items()
 
     def unread(self) -> int:
         """How many mails nobody has read."""
@@ -95,9 +101,8 @@ class Folder:
 
     def batches(self, uids: Sequence[int], *, count: int, room: int) -> Iterator[list[tuple[int, int]]]:
         """(UID, size) in order, a few at a time: at most `count`, and `room` bytes together where they are more than one."""
-        for start in range(0, len(uids), 500):
-            with failures():
-                sizes = self._client.fetch(uids[start : start + 500], ["RFC822.SIZE"])
+        for start in range(0, len(uids), AT_ONCE):
+            sizes = dict(self._each(uids[start : start + AT_ONCE], "RFC822.SIZE"))
             batch: list[tuple[int, int]] = []
             for uid in sorted(sizes):
                 size = int(sizes[uid].get(b"RFC822.SIZE", 0))

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, String, case, cast, func, select
+from sqlalchemy import BigInteger, Connection, RowMapping, String, Text, any_, case, cast, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.accounts.models import Team
 from app.core import text
@@ -158,14 +159,15 @@ def to_acknowledge(s: Session, mailbox: Mailbox, *, uidvalidity: int, limit: int
 def not_taken(c: Connection | Session, mailbox: Mailbox, uids: Sequence[int], *, uidvalidity: int) -> list[int]:
     """Which of the mails with these UIDs the ledger has no row for."""
     taken = select(InboundMail.uid).where(InboundMail.mailbox_id == mailbox.id, InboundMail.uidvalidity == uidvalidity)
-    known = set(c.execute(taken.where(InboundMail.uid.in_(uids))).scalars()) if uids else set()
+    known = set(c.execute(taken.where(InboundMail.uid == any_(literal(uids, ARRAY(BigInteger))))).scalars())
     return [uid for uid in uids if uid not in known]
 
 
 def known_ids(c: Connection | Session, mailbox: Mailbox, ids: Sequence[str]) -> set[str]:
     """Which of these Message-IDs this mailbox has had."""
     wanted = {id.strip("<>") for id in ids} | set(ids)
-    here = select(InboundMail.mail_id).where(InboundMail.mailbox_id == mailbox.id, InboundMail.mail_id.in_(wanted))
+    named = InboundMail.mail_id == any_(literal(list(wanted), ARRAY(Text)))
+    here = select(InboundMail.mail_id).where(InboundMail.mailbox_id == mailbox.id, named)
     found = set(c.execute(here).scalars())
     return {id for id in ids if id in found or id.strip("<>") in found}
 

@@ -106,11 +106,6 @@ class Server:
         """Cut the line once, after so many more bytes of fetched mail."""
         self.cut_after = after
 
-    @property
-    def armed(self) -> bool:
-        """Whether the line is still to be cut."""
-        return self.cut_after is not None
-
     def flagged(self, flag: str) -> set[int]:
         return {uid for uid, stored in self.mails.items() if flag in stored.flags}
 

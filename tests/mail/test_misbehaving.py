@@ -63,7 +63,7 @@ def cut_at(cuts: int, desk: Desk, peer: Server, **settings: str) -> None:
             peer.cut(round * length // cuts)
             peer.add(letter(100 + 2 * round), letter(101 + 2 * round))
             eventually(lambda round=round: len(desk.ledger()) == 2 * round + 2)  # type: ignore[misc]
-    assert not peer.armed
+    assert peer.cut_after is None
     assert [row.raw_sha256 for row in desk.ledger()] == [_sha(letter(100 + n)) for n in range(2 * cuts)]
 
 
