@@ -20,6 +20,10 @@ class Broken(Exception):
     """The other side went away."""
 
 
+class TooMuch(Exception):
+    """The other side wants to send more than it may."""
+
+
 def send(s: socket.socket, content: bytes | Path, *, until: float | None = None) -> None:
     """A file goes without being held. Raises Broken, or TimeoutError when it is not through by `until` (monotonic clock)."""
     s.settimeout(_left(until))
@@ -37,9 +41,15 @@ def send(s: socket.socket, content: bytes | Path, *, until: float | None = None)
         raise Broken from None
 
 
-def receive(s: socket.socket, *, until: float | None = None, meanwhile: Callable[[], None] = _nothing) -> bytes:
-    """The next piece; `meanwhile` is called about once a second. Raises Broken, or TimeoutError if not whole by `until`."""
+def receive(
+    s: socket.socket, *, until: float | None = None, meanwhile: Callable[[], None] = _nothing, most: int | None = None
+) -> bytes:
+    """The next piece; `meanwhile` is called about once a second. Raises Broken, TimeoutError if not whole by `until`, and TooMuch
+    before one of more than `most` bytes is read.
+    """
     length: int = _LENGTH.unpack(_exactly(s, _LENGTH.size, until, meanwhile))[0]
+    if most is not None and length > most:
+        raise TooMuch
     return _exactly(s, length, until, meanwhile)
 
 

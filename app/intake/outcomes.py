@@ -138,9 +138,25 @@ def _mine(s: Session, id: int) -> InboundMail | None:
 
 
 def _came_before(s: Session, row: InboundMail, now: datetime) -> bool:
-    """Whether this very mail has its outcome under another number; then this row says so and is done."""
+    """Whether this very mail has its outcome under another number; then this row says so and is done.
+
+    Whoever was sent a copy can send it on, under the same Message-ID and in another name: that is not this mail.
+    """
+    twin = _twin(s, row)
+    if twin is not None and twin.sender != row.sender and twin.raw_sha256 != row.raw_sha256:
+        row.content_key = ids.sha256(f"{row.content_key} of {row.sender}".encode())
+        twin = _twin(s, row)
+    if twin is None or _gives_way(s, twin, row, now):
+        return False
+    row.ticket = twin.ticket
+    landing.close(row, MailState.DUPLICATE, now, f"the same mail came before; it is number {twin.id} of the ledger")
+    return True
+
+
+def _twin(s: Session, row: InboundMail) -> InboundMail | None:
+    """The mail with the same content that has its outcome. Nobody else gives one to such a mail before this transaction ends."""
     locks.take_in_transaction(s, f"mail:{row.mailbox_id}:{row.content_key}")
-    twin = s.scalar(
+    return s.scalar(
         select(InboundMail).where(
             InboundMail.mailbox_id == row.mailbox_id,
             InboundMail.content_key == row.content_key,
@@ -148,11 +164,6 @@ def _came_before(s: Session, row: InboundMail, now: datetime) -> bool:
             InboundMail.id != row.id,
         )
     )
-    if twin is None or _gives_way(s, twin, row, now):
-        return False
-    row.ticket = twin.ticket
-    landing.close(row, MailState.DUPLICATE, now, f"the same mail came before; it is number {twin.id} of the ledger")
-    return True
 
 
 def _gives_way(s: Session, twin: InboundMail, row: InboundMail, now: datetime) -> bool:

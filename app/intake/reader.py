@@ -20,6 +20,8 @@ from app.intake.rules.seal import FAILED, UNCHECKED, Seal
 
 PATIENCE = 20.0  # seconds by the clock for one mail
 PATIENCE_WITH_A_SEAL = 5.0  # seconds more
+# What a child may hand over: of a mail its own size this often (a file as it came, and what is in it), and so much beside it.
+TIMES, BESIDE, MOST_FILES = 3, 64_000_000, 5_000
 
 Keep = Callable[[Found], None]
 
@@ -53,6 +55,8 @@ class Reader:
                     return self._ask(raw, keep)
                 except TimeoutError:
                     raise Unreadable(f"reading it took longer than {self._patience:g} s") from None
+                except frames.TooMuch:
+                    raise Unreadable("its reader wants to hand over more than a mail can hold") from None
                 except frames.Broken:
                     words = self._last_words()
                     if words:
@@ -81,9 +85,14 @@ class Reader:
         self._child = self._child or self._nursery.child(until=until, meanwhile=self._beat)
         line = self._child.line
         frames.send(line, raw, until=until)
-        head = json.loads(frames.receive(line, until=until, meanwhile=self._beat))
+        room = BESIDE + TIMES * (raw.stat().st_size if isinstance(raw, Path) else len(raw))
+        head = json.loads(frames.receive(line, until=until, meanwhile=self._beat, most=BESIDE))
+        if len(head["files"]) > MOST_FILES:
+            raise frames.TooMuch
         for described in head["files"]:
-            keep(Found.of(described, frames.receive(line, until=until, meanwhile=self._beat)))
+            content = frames.receive(line, until=until, meanwhile=self._beat, most=room)
+            keep(Found.of(described, content))
+            room -= len(content)
             until = max(until, time.monotonic() + 1.0)  # our own disk's slowness isn't the child's
         mail = mails.from_json(head["mail"])
         if mail.seal == UNCHECKED:
@@ -94,8 +103,8 @@ class Reader:
     def _seal(self, line: socket.socket) -> Seal | None:
         """What the mail's signature shows. A child that falls over it, or takes too long, has read the mail all the same."""
         try:
-            told = frames.receive(line, until=time.monotonic() + PATIENCE_WITH_A_SEAL, meanwhile=self._beat)
-        except (TimeoutError, frames.Broken):
+            told = frames.receive(line, until=time.monotonic() + PATIENCE_WITH_A_SEAL, meanwhile=self._beat, most=BESIDE)
+        except (TimeoutError, frames.Broken, frames.TooMuch):
             return FAILED
         self._busy = False
         return seal.from_json(json.loads(told))

@@ -96,6 +96,20 @@ class TestTheSameMail:
         assert desk.deliver(mail("two")).state is MailState.DONE
         assert len(desk.tickets()) == 2
 
+    def test_sent_by_somebody_else_before_is_no_reason_to_lose_it(self, desk: Desk) -> None:
+        """Whoever was sent a copy can send it to the desk, quicker than its author's server does."""
+        theirs, hers = mail(sender="Mallory <mallory@evil.example>"), mail()
+        rows = [desk.deliver(raw) for raw in (theirs, hers, b"Received: again\r\n" + theirs, b"Received: again\r\n" + hers)]
+        assert [row.state for row in rows] == [MailState.DONE] * 2 + [MailState.DUPLICATE] * 2
+        assert [ticket.requester.email for ticket in desk.tickets()] == ["mallory@evil.example", "carol@acme.example"]
+        assert [row.ticket for row in rows[2:]] == [row.ticket for row in rows[:2]]
+
+    def test_whose_sender_is_read_from_another_field_by_now_is_the_same_mail(self, desk: Desk) -> None:
+        first = desk.deliver(mail())
+        first.sender = "form@acme.example"
+        desk.s.flush()
+        assert desk.deliver(mail()).state is MailState.DUPLICATE
+
     def test_without_a_message_id_is_known_again_and_nobody_else_s_is_taken_for_it(self, desk: Desk) -> None:
         one, other = (mail(text, mail_id=None, Date="Mon, 23 Nov 2026 10:00:00 +0100") for text in ("one", "other"))
         rows = [desk.deliver(raw) for raw in (one, other, b"Received: again\r\n" + one)]

@@ -113,6 +113,20 @@ def test_a_child_that_falls_is_told_apart_by_why(script: str, reason: str) -> No
         reader.read(mail(), lambda *_: None)
 
 
+GREEDY = [
+    "s.sendall((2**40).to_bytes(8, 'big'))",
+    "frames.send(s, json.dumps({'mail': {}, 'files': [{}] * 5001}).encode())",
+    "frames.send(s, json.dumps({'mail': {}, 'files': [{'name': 'a'}]}).encode()); s.sendall((2**27).to_bytes(8, 'big'))",
+]
+
+
+@pytest.mark.parametrize("script", GREEDY, ids=["head", "files", "file"])
+def test_a_child_that_hands_over_without_end_is_not_listened_to(script: str) -> None:
+    """A mail may have taken it over: it must not fill our memory, nor the disk."""
+    with stand_in(f"import json; {script}; time.sleep(60)") as reader, pytest.raises(Unreadable, match="than a mail can hold"):
+        reader.read(mail(), lambda *_: None)
+
+
 def test_a_child_that_hangs_is_ended_in_time() -> None:
     began = time.monotonic()
     with stand_in("time.sleep(60)", patience=1) as reader, pytest.raises(Unreadable, match="longer than 1 s"):
