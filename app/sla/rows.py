@@ -18,6 +18,8 @@ def settle(s: Session, ticket: int, locked: Sequence[Clock], before: Clocks, aft
     by_metric = {row.metric: row for row in locked}
     for metric, clock in after.items():
         known = before.get(metric)
+        if known is not None and clock.previous is not None and clock.previous != known:
+            write(s, by_metric[metric], clock.previous, known.segments)
         if known is None or clock.cycle != known.cycle:
             add(s, ticket, clock)
         elif clock != known:

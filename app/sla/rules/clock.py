@@ -53,7 +53,7 @@ class Clock:
 
     `next_threshold` is the next one not yet dealt with and `next_at` its instant, where there is one to wait for; `dealt` are
     those that were, under whichever promise. `promised_at` is when the promise became this one, if it was another before. While
-    its ticket is away it keeps its `state`, to go on with.
+    its ticket is away it keeps its `state`, to go on with. `previous` is the cycle before, where this one began with its end.
     """
 
     metric: Metric
@@ -72,6 +72,7 @@ class Clock:
     promised_at: datetime | None = field(default=None, compare=False)
     outcome: Outcome | None = None
     segments: tuple[Segment, ...] = ()
+    previous: "Clock | None" = field(default=None, compare=False, repr=False)
 
     @property
     def open(self) -> bool:

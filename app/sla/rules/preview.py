@@ -64,7 +64,9 @@ def _clocks(life: Iterable[Instant], plan: Plan) -> Iterator[Clock]:
     latest: dict[Metric, Clock] = {}
     for instant in life:
         following = together(latest, instant.moments, instant.at, plan)
-        yield from (clock for metric, clock in latest.items() if following[metric].cycle != clock.cycle)
+        for metric, clock in latest.items():
+            if following[metric].cycle != clock.cycle:
+                yield following[metric].previous or clock
         latest = following
     yield from latest.values()
 

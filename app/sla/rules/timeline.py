@@ -1,15 +1,16 @@
 """What each moment in a ticket's life does to its clocks.
 
 `clocks` holds the latest cycle of each metric; no other can be open. What comes back replaces it: changed, untouched and new.
+A new cycle that begins as the last one ends carries that as its `previous`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from app.sla.rules import clock as rules
 from app.sla.rules.clock import Clock, Goal
-from app.sla.rules.words import Merging, Metric, Moment, Outcome, Reopening, Start
+from app.sla.rules.words import Merging, Metric, Moment, Outcome, Reopening, Start, State
 
 WAITING = "waiting_customer"  # the ticket's status in which a clock may stand still
 
@@ -98,7 +99,9 @@ def _agent_answered(clocks: Clocks, at: datetime, plan: Plan) -> Clocks:
     goal, last = plan.goals.get(Metric.PERIODIC_UPDATE), clocks.get(Metric.PERIODIC_UPDATE)
     if goal is None or (last and last.away):
         return done
-    return {**done, Metric.PERIODIC_UPDATE: _next_cycle(clocks, Metric.PERIODIC_UPDATE, goal, at)}
+    fresh = replace(_next_cycle(clocks, Metric.PERIODIC_UPDATE, goal, at), previous=done.get(Metric.PERIODIC_UPDATE))
+    waits = any(clock.open and clock.state is State.PAUSED for clock in clocks.values())
+    return {**done, Metric.PERIODIC_UPDATE: rules.pause(fresh, at) if waits and WAITING in goal.pauses else fresh}
 
 
 def _next_cycle(clocks: Clocks, metric: Metric, goal: Goal, at: datetime) -> Clock:

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from app.core.priority import Priority
 from app.db.session import Session
-from app.sla import actions, queries
+from app.sla import actions, policies, queries
 from app.sla.models import Calendar, Clock, Policy, Segment
 from app.sla.rules import Metric, Moment, State
 from tests.db.sla.known import nothing_more, of
@@ -149,3 +149,18 @@ def test_nothing_is_told_of_a_ticket_that_is_away(s: Session, now: datetime) -> 
     assert actions.fire_due(s, nothing_more) == []
     happen(s, now - 90 * HOUR, Moment.TAKEN_BACK)
     assert {one.metric for one in actions.fire_due(s, nothing_more)} == {Metric.FIRST_RESPONSE, Metric.RESOLUTION}
+
+
+def test_the_update_that_an_answer_brings_is_fulfilled_by_the_next_one(s: Session, now: datetime) -> None:
+    targets = {"periodic_update": {"medium": {"seconds": 7200, "pauses": ["waiting_customer"]}}}
+    policies.change(s, policies.held(s, queries.policies(s)[0].id), {"targets": targets}, by=(7, "Bob"), now=now)
+    happen(s, now, Moment.ACCEPTED)
+    for hour in (1, 2, 9):
+        happen(s, now + hour * HOUR, Moment.AGENT_ANSWERED)
+    rows = s.scalars(select(Clock).where(Clock.metric == Metric.PERIODIC_UPDATE).order_by(Clock.cycle)).all()
+    assert [(r.cycle, r.state, r.outcome, r.started_at, r.breached_at) for r in rows] == [
+        (1, "met", "met", now + HOUR, None),
+        (2, "stopped", "late", now + 2 * HOUR, now + 4 * HOUR),
+        (3, "running", None, now + 9 * HOUR, None),
+    ]
+    assert queries.drifts(s, after=0, limit=100) == ([], None)
