@@ -47,9 +47,9 @@ def docker(*words: str, given: str | None = None) -> str:
 
 
 @contextmanager
-def postgres() -> Iterator[None]:
-    """The image's own PostgreSQL, writing to disk as it does in the desk."""
-    options = " ".join(f"-c {name}={value}" for name, value in OPTIONS.items())
+def postgres(**more: str) -> Iterator[None]:
+    """The image's own PostgreSQL, writing to disk as it does in the desk; with `more` options of its own."""
+    options = " ".join(f"-c {name}={value}" for name, value in (OPTIONS | more).items())
     bin, cluster = "/usr/lib/postgresql/17/bin", "/data/postgres"
     serve = (
         f"{bin}/initdb -D {cluster}/pg -U postgres --locale-provider=builtin --locale=C.UTF-8 -A trust >/dev/null"
