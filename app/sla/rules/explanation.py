@@ -1,12 +1,14 @@
 """The arithmetic of a clock, line by line, from the same segments it is computed from."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 
+from app.hours.rules import Part
 from app.sla.rules.clock import Clock, Segment
 from app.sla.rules.words import Outcome, Stretch
 
 TO = "\N{EN DASH}"
+MOST_PARTS = 15  # lines of one stretch
 
 _PAUSES = {
     Stretch.PAUSE: "while waiting for the customer",
@@ -27,7 +29,8 @@ _ENDINGS = {
 def explain(clock: Clock, zone: tzinfo) -> list[str]:
     """Lines for people, in `zone`: what was promised, what ran, what didn't count, and what follows."""
     promised = f"promised {length(clock.goal.target)} ({clock.goal.priority} priority) from {_day(clock.started_at, zone)}"
-    return [promised, *(_past(s, clock, zone) for s in _merged(clock.segments)), *_present(clock, zone), *_end(clock, zone)]
+    past = (line for segment in _merged(clock.segments) for line in _past(segment, clock, zone))
+    return [promised, *past, *_present(clock, zone), *_end(clock, zone)]
 
 
 def length(span: timedelta) -> str:
@@ -37,17 +40,43 @@ def length(span: timedelta) -> str:
     return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 s"
 
 
-def _past(segment: Segment, clock: Clock, zone: tzinfo) -> str:
-    span = _span(segment, zone)
-    if segment.kind is Stretch.RUN:
-        return f"ran {span} = {length(clock.goal.hours.elapsed(segment.from_at, segment.to_at))}"
-    return f"paused {span} {_PAUSES[segment.kind]}"
+def _past(segment: Segment, clock: Clock, zone: tzinfo) -> Iterator[str]:
+    span = _span(segment.from_at, segment.to_at, zone)
+    if segment.kind is not Stretch.RUN:
+        yield f"paused {span} {_PAUSES[segment.kind]}"
+        return
+    yield f"ran {span} = {length(clock.goal.hours.elapsed(segment.from_at, segment.to_at))}"
+    yield from _counted(clock, segment.from_at, segment.to_at, zone)
 
 
 def _present(clock: Clock, zone: tzinfo) -> Iterator[str]:
     if clock.open and clock.remaining:
         verb = "runs" if clock.running else "paused"
         yield f"{verb} since {_day(clock.anchor_at, zone)}, {length(clock.remaining)} left then"
+        if clock.running and clock.due_at:
+            yield from _counted(clock, clock.anchor_at, clock.due_at, zone)
+
+
+def _counted(clock: Clock, a: datetime, b: datetime, zone: tzinfo) -> Iterator[str]:
+    """What of [a, b) counted, opening by opening, where it wasn't all of it."""
+    parts = clock.goal.hours.parts(a, b, most=MOST_PARTS)
+    if [(part.from_at, part.to_at) for part in parts] != [(a.astimezone(UTC), b.astimezone(UTC))]:
+        yield from (_part(part, zone) for part in parts)
+
+
+def _part(part: Part, zone: tzinfo) -> str:
+    if part.count > 1:
+        return f"and {part.count} more until {_day(part.to_at, zone)} = {length(part.length)}"
+    if not part.length:
+        return f"{_whole(part, zone)} closed: {part.note}"
+    return f"{_span(part.from_at, part.to_at, zone)} = {length(part.length)}" + (f" ({part.note})" if part.note else "")
+
+
+def _whole(part: Part, zone: tzinfo) -> str:
+    """A day by its date, if that is the same day in this zone."""
+    since, until = part.from_at.astimezone(zone), part.to_at.astimezone(zone)
+    whole = since.time() == until.time() == time() and (until.date() - since.date()).days == 1
+    return f"{since:%a} {since.day} {since:%b}" if whole else _span(part.from_at, part.to_at, zone)
 
 
 def _end(clock: Clock, zone: tzinfo) -> Iterator[str]:
@@ -78,8 +107,8 @@ def _merged(segments: tuple[Segment, ...]) -> list[Segment]:
     return merged
 
 
-def _span(segment: Segment, zone: tzinfo) -> str:
-    a, b = segment.from_at.astimezone(zone), segment.to_at.astimezone(zone)
+def _span(a: datetime, b: datetime, zone: tzinfo) -> str:
+    a, b = a.astimezone(zone), b.astimezone(zone)
     return f"{_day(a, zone)}{TO}{_time(b)}" if a.date() == b.date() else f"{_day(a, zone)} {TO} {_day(b, zone)}"
 
 

@@ -3,6 +3,7 @@
 from datetime import UTC, timedelta
 from zoneinfo import ZoneInfo
 
+from app.hours.rules import hours
 from app.sla.rules import Metric, explain, fire
 from app.sla.rules.clock import Clock, end, fulfil, pause, resume, revive, set_aside, start, take_back
 from app.sla.rules.explanation import length
@@ -69,3 +70,48 @@ def test_the_time_its_ticket_was_away_does_not_count() -> None:
     assert explain(away, UTC)[-1] == "stopped Mon 23 Nov 15:00: the ticket was merged into another"
     back = take_back(away, MONDAY + 2 * HOUR, goal(8 * HOUR))
     assert explain(back, UTC)[2] == "paused Mon 23 Nov 15:00\N{EN DASH}16:00 while it was merged or in the trash"
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+OFFICE = hours(
+    BERLIN,
+    [[["09:00", "17:00"]]] * 5 + [[], []],
+    closed=[{"date": "2026-11-25", "name": "Moving day"}],
+    instead=[{"date": "2026-11-26", "name": "Half a day", "hours": [["09:00", "12:00"]]}],
+)
+
+
+def test_it_says_opening_by_opening_what_counted_and_which_days_did_not() -> None:
+    clock = start(Metric.RESOLUTION, 1, goal(12 * HOUR, hours=OFFICE), MONDAY)  # 15:00 in Berlin
+    assert explain(clock, BERLIN) == [
+        "promised 12 h (medium priority) from Mon 23 Nov 15:00",
+        "runs since Mon 23 Nov 15:00, 12 h left then",
+        "Mon 23 Nov 15:00\N{EN DASH}17:00 = 2 h",
+        "Tue 24 Nov 09:00\N{EN DASH}17:00 = 8 h",
+        "Wed 25 Nov closed: Moving day",
+        "Thu 26 Nov 09:00\N{EN DASH}11:00 = 2 h (Half a day)",
+        "due Thu 26 Nov 11:00 CET",
+    ]
+
+
+def test_a_closed_day_elsewhere_is_told_by_its_hours_here() -> None:
+    clock = start(Metric.RESOLUTION, 1, goal(12 * HOUR, hours=OFFICE), MONDAY)
+    assert "Tue 24 Nov 23:00 \N{EN DASH} Wed 25 Nov 23:00 closed: Moving day" in explain(clock, UTC)
+
+
+def test_the_parts_of_a_stretch_add_up_to_it() -> None:
+    clock = resume(
+        pause(start(Metric.RESOLUTION, 1, goal(12 * HOUR, hours=OFFICE), MONDAY), MONDAY + 20 * HOUR), MONDAY + 90 * HOUR
+    )
+    assert explain(clock, BERLIN)[1:4] == [
+        "ran Mon 23 Nov 15:00 \N{EN DASH} Tue 24 Nov 11:00 = 4 h",
+        "Mon 23 Nov 15:00\N{EN DASH}17:00 = 2 h",
+        "Tue 24 Nov 09:00\N{EN DASH}11:00 = 2 h",
+    ]
+
+
+def test_of_a_long_time_it_says_the_beginning_and_how_much_more_there_was() -> None:
+    lines = explain(start(Metric.RESOLUTION, 1, goal(400 * HOUR, hours=OFFICE), MONDAY), BERLIN)
+    assert len(lines) < 20
+    assert lines[-2].startswith("and ")
+    assert lines[-2].split(" = ")[0].endswith(lines[-1].removeprefix("due ").removesuffix(" CET"))
