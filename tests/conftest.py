@@ -158,6 +158,12 @@ def database(server: str, copies: Copies) -> Iterator[Database]:
 
 
 @pytest.fixture
+def other_database(server: str, copies: Copies) -> Iterator[Database]:
+    """Another one, where a test is about two desks."""
+    yield from _of_its_own(server, copies)
+
+
+@pytest.fixture
 def owner(database: Database) -> Iterator[Engine]:
     """The same database as its tables' owner, who migrates it and may change everything."""
     engine = create_engine(sqlalchemy_url(database.dsn))

@@ -146,6 +146,7 @@ def _came_before(s: Session, row: InboundMail, now: datetime) -> bool:
     if twin is not None and twin.sender != row.sender and twin.raw_sha256 != row.raw_sha256:
         row.content_key = ids.sha256(f"{row.content_key} of {row.sender}".encode())
         twin = _twin(s, row)
+    twin = twin or _passed_over(s, row)
     if twin is None or _gives_way(s, twin, row, now):
         return False
     row.ticket = twin.ticket
@@ -164,6 +165,15 @@ def _twin(s: Session, row: InboundMail) -> InboundMail | None:
             InboundMail.id != row.id,
         )
     )
+
+
+def _passed_over(s: Session, row: InboundMail) -> InboundMail | None:
+    """The very same bytes, of which nothing came, by a rule or somebody's say. Not asked of what is processed again by hand."""
+    if row.mail_id is None or row.server_acked_at is not None:
+        return None
+    same = (InboundMail.mail_id == row.mail_id, InboundMail.raw_sha256 == row.raw_sha256, InboundMail.id != row.id)
+    here = (InboundMail.mailbox_id == row.mailbox_id, InboundMail.state == MailState.IGNORED)
+    return s.scalar(select(InboundMail).where(*same, *here).limit(1))
 
 
 def _gives_way(s: Session, twin: InboundMail, row: InboundMail, now: datetime) -> bool:

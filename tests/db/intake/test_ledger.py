@@ -12,6 +12,7 @@ from app.intake import actions, mailboxes, outcomes, queries
 from app.intake.folder import Fetched
 from app.intake.mailboxes import LeaseLost
 from app.intake.models import InboundMail
+from app.intake.rules.authentication import Verdict
 from app.intake.rules.states import MailState
 from app.outbox.compose import compose
 from app.outbox.models import Kind, Letter
@@ -263,6 +264,14 @@ class TestQuarantine:
         assert mailbox["quarantined"] == 0
         assert row.raw == mail()
         assert Event.MAIL_DROPPED in events(desk)
+
+    def test_dropped_it_stays_so_when_the_server_numbers_it_anew_and_not_when_it_comes_verified(self, desk: Desk) -> None:
+        row = desk.deliver(mail(), verdict=Verdict.FAIL)
+        actions.drop(desk.s, row.id, now=desk.now)
+        desk.s.flush()
+        again = desk.deliver(mail(), verdict=Verdict.FAIL)
+        assert (again.state, str(row.id) in str(again.reason)) == (MailState.DUPLICATE, True)
+        assert desk.deliver(b"Received: another way\r\n" + mail(), verdict=Verdict.PASS).state is MailState.DONE
 
     def test_dropped_by_mistake_it_is_replayed(self, desk: Desk) -> None:
         row = self.quarantined(desk, mail())

@@ -22,7 +22,6 @@ from app.outbox.models import Letter
 from app.outbox.rules import Outcome, Verdict
 from app.outbox.smtp import Account
 from app.tickets.models import Message
-from tests.conftest import Copies
 from tests.db.intake.conftest import a_mailbox
 from tests.unit.intake.letters import mail
 
@@ -88,9 +87,8 @@ class Whole:
 
 
 @pytest.fixture
-def desks(server: str, copies: Copies, database: Database, tmp_path: Path) -> "list[Whole]":
-    other = Database(f"{server}/{copies.take()}")
-    return [Whole(database, "one.example", tmp_path), Whole(other, "two.example", tmp_path)]
+def desks(database: Database, other_database: Database, tmp_path: Path) -> "list[Whole]":
+    return [Whole(database, "one.example", tmp_path), Whole(other_database, "two.example", tmp_path)]
 
 
 def untouched(raw: bytes, n: int) -> bytes:
