@@ -171,6 +171,7 @@ def test_renumbering_brings_nothing_twice_and_loses_nothing(desk: Desk, peer: Se
 def test_a_restored_folder_whose_old_mails_look_new_waits_for_a_person(
     desk: Desk, peer: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert watches.OLD_AT_MOST == 50
     monkeypatch.setattr(watches, "OLD_AT_MOST", 2)
     old = [letter(n).replace(b"Subject:", b"Date: Mon, 06 Jan 2020 10:00:00 +0100\r\nSubject:", 1) for n in range(10, 13)]
     peer.add(*old, flags=r"\Seen", at=datetime.now(UTC) - timedelta(days=2000))

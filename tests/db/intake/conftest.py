@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import select
 
-from app.db.session import Session
+from app.db.session import Database, Session
 from app.files.actions import File
 from app.files.disk import Blobs
 from app.intake import actions, outcomes
@@ -44,6 +45,13 @@ def a_mailbox(s: Session, now: datetime, name: str = "support@desk.example") -> 
     s.add(made)
     s.flush()
     return made
+
+
+def blocked(database: Database) -> bool:
+    """Whether somebody waits for a row that somebody else holds."""
+    with psycopg.connect(database.dsn) as c:
+        waits = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        return bool(c.execute(waits).fetchall())
 
 
 @dataclass

@@ -4,13 +4,14 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
 from app.accounts import actions as accounts
 from app.audit.models import Entry, Event
-from app.db.session import Database
+from app.db.session import Database, Session
 from app.db.session import now as database_now
 from app.files.disk import Blobs
 from app.intake import actions, floods, outcomes, suggestions
@@ -26,7 +27,8 @@ from app.tickets.actions import Body, Source
 from app.tickets.models import Channel, Message, Ticket
 from app.tickets.rules import Status
 from tests.cast import Cast, assemble
-from tests.db.intake.conftest import Desk, a_mailbox
+from tests.db.intake.conftest import Desk, a_mailbox, blocked
+from tests.mail.imap_server import eventually
 from tests.unit.intake.letters import mail
 from tests.unit.outbox.letters import a_house
 
@@ -50,6 +52,13 @@ def test_an_address_gets_one_acknowledgement_an_hour_and_five_a_day(desk: Desk) 
     for n in range(50, 98):
         at(desk, n, HOUR / 2)
     assert desk.acknowledgements() == [VICTIM] * 10
+
+
+def test_an_hour_does_not_end_when_the_clock_strikes(desk: Desk) -> None:
+    desk.now = desk.now.replace(minute=59, second=0) + HOUR
+    for n in range(2):
+        at(desk, n, timedelta(minutes=2 * n))
+    assert desk.acknowledgements() == [VICTIM]
 
 
 def test_another_mailbox_acknowledges_for_itself(desk: Desk) -> None:
@@ -207,13 +216,25 @@ def test_three_hundred_mails_naming_one_victim_get_them_one_acknowledgement(real
 
 
 def test_tickets_opened_at_the_same_moment_by_any_door_get_one_acknowledgement(real: Real) -> None:
-    def open_one(_: int) -> None:
-        with real.db.transaction() as s:
-            victim = accounts.known_sender(s, email=VICTIM, name="", now=real.now)
-            page = Source(Channel.PAGE)
-            tickets.open(s, requester=victim, by=None, subject="x", body=Body("x"), source=page, now=real.now)
+    """None of them sees the others' letters, which are not committed yet."""
+    with real.db.transaction() as s:
+        victim = accounts.known_sender(s, email=VICTIM, name="", now=real.now)
 
-    at_once(8, open_one)
+    def open_one(s: Session) -> None:
+        of_page: dict[str, Any] = {"by": None, "subject": "x", "body": Body("x"), "source": Source(Channel.PAGE)}
+        tickets.open(s, requester=s.merge(victim), now=real.now, **of_page)
+
+    def meanwhile() -> None:
+        with real.db.transaction() as s:
+            open_one(s)
+
+    with real.db.transaction() as s:
+        open_one(s)
+        s.flush()
+        other = threading.Thread(target=meanwhile)
+        other.start()
+        eventually(lambda: blocked(real.db) or not other.is_alive())
+    other.join()
     assert real.acknowledgements() == [VICTIM]
 
 

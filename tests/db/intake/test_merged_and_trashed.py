@@ -3,7 +3,6 @@
 import threading
 from datetime import datetime
 
-import psycopg
 import pytest
 
 from app.db.session import Database, Session
@@ -15,7 +14,7 @@ from app.tickets import actions, merging, queries, trash
 from app.tickets.actions import Body, Source
 from app.tickets.models import Channel, Ticket
 from tests.cast import Cast, assemble
-from tests.db.intake.conftest import Desk
+from tests.db.intake.conftest import Desk, blocked
 from tests.mail.imap_server import eventually
 from tests.unit.intake.letters import mail
 from tests.unit.outbox.letters import a_house
@@ -86,13 +85,6 @@ def test_one_that_is_unmerged_while_its_mail_waits_gets_its_mail_itself(database
         eventually(lambda: blocked(database))
     waiting.join()
     assert landed == [part]
-
-
-def blocked(database: Database) -> bool:
-    """Whether somebody waits for a row that somebody else holds."""
-    with psycopg.connect(database.dsn) as c:
-        waits = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        return bool(c.execute(waits).fetchall())
 
 
 def opened(s: Session, cast: Cast, now: datetime) -> int:

@@ -73,8 +73,8 @@ def test_without_a_from_the_next_best_header_names_the_sender() -> None:
 
 class TestContentKey:
     def test_it_is_the_same_whichever_way_the_mail_came(self) -> None:
-        one = mail(Received="from a", Return_Path="<carol@acme.example>")
-        other = b"Received: from b\r\n" + mail().replace(b"\r\n", b"\n") + b"\n\n"
+        one = mail("It is\r\nbroken.", Received="from a", Return_Path="<carol@acme.example>")
+        other = b"Received: from b\r\n" + mail("It is\r\nbroken.").replace(b"\r\n", b"\n") + b"\n\n"
         assert described(one).content_key == described(other).content_key
 
     def test_it_differs_for_another_text_under_the_same_id(self) -> None:
