@@ -88,7 +88,7 @@ def _draft(name: str, days: int | None) -> Draft:
 def _told(found: previews.Preview, days: int) -> Iterator[str]:
     yield f"{found.tickets} tickets: those of the last {days} days, and all open ones" + (", the newest" if found.cut else "")
     for metric in sorted(found.today.keys() | found.then.keys()):
-        today, then = found.today.get(metric, Counter()), found.then.get(metric, Counter())
+        today, then = (Counter(side.get(metric, {})) for side in (found.today, found.then))
         counts = (f"{verdict} {today[verdict]} -> {then[verdict]}" for verdict in Verdict if today[verdict] or then[verdict])
         yield f"  {metric}: {', '.join(counts)}"
     for ticket in found.differing:

@@ -1,6 +1,5 @@
 """What other promises would have come to, and would come to: lives of tickets reckoned again, and nothing written."""
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -45,8 +44,8 @@ class Preview:
 
     tickets: int = 0
     cut: bool = False
-    today: dict[Metric, Counter[Verdict]] = field(default_factory=dict)
-    then: dict[Metric, Counter[Verdict]] = field(default_factory=dict)
+    today: dict[Metric, dict[Verdict, int]] = field(default_factory=dict)
+    then: dict[Metric, dict[Verdict, int]] = field(default_factory=dict)
     differing: list[Ticketed] = field(default_factory=list)
     left_out: int = 0
 
@@ -105,7 +104,8 @@ def _add(found: Preview, ticket: Ticketed, *sides: Mapping[Key, Standing]) -> No
     found.tickets += 1
     for counts, side in zip((found.today, found.then), sides, strict=True):
         for (metric, _), standing in side.items():
-            counts.setdefault(metric, Counter())[standing.verdict] += 1
+            by_verdict = counts.setdefault(metric, {})
+            by_verdict[standing.verdict] = by_verdict.get(standing.verdict, 0) + 1
     if ticket.differences and len(found.differing) == MOST_TOLD:
         found.left_out += 1
     elif ticket.differences:

@@ -111,7 +111,7 @@ class Furniture:
             f"POST {API}/organizations": {"name": "Globex"},
             f"POST {API}/tickets/bulk": {"tickets": [t["accepted"], t["other"]], "change": {"priority": "high"}},
             f"POST {API}/tickets/{{number}}/assignment": {"assignee_id": self.people_id("manager")},
-            f"POST {API}/sla/policies/order": {"order": things["order"]},
+            f"POST {API}/sla/policies/order": {"order": things.get("order", [])},
             f"POST {API}/auth/password": {"old": PASSWORD, "new": "four words in a row"},
             f"POST {API}/auth/email": {"email": "other@desk.example", "password": PASSWORD},
             f"POST {API}/tickets/{{number}}/snooze": {"until": _next_month()},

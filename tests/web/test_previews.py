@@ -40,6 +40,8 @@ def test_what_other_promises_would_come_to_is_told_and_nothing_is_saved(web: Web
     draft = {"name": "Gold", "match": {"priority": ["medium"]}, "targets": {"resolution": {"medium": 7200}}}
     found = tried(bob, policies=[draft])
     assert (found["tickets"], [ticket["number"] for ticket in found["differing"]]) == (1, [number])
+    assert found["today"] == {"first_response": {"running": 1}, "resolution": {"running": 1}}
+    assert found["then"] == {"resolution": {"running": 1}}
     [first, resolution] = found["differing"][0]["differences"]
     assert (first["metric"], first["today"]["verdict"], first["then"]) == ("first_response", "running", None)
     assert (resolution["metric"], resolution["then"]["verdict"]) == ("resolution", "running")

@@ -53,12 +53,12 @@ class Listener:
             if not self.over:
                 self._loop.call_soon_threadsafe(self._gone.set)
 
-    def until(self, there: Any, seconds: float = 5.0) -> bool:
+    def until(self, there: Any, seconds: float = 30.0) -> bool:
         """Wait until this holds; whether it ever did."""
         with self._changed:
             return bool(self._changed.wait_for(there, seconds))
 
-    def heard(self, name: str, *, least: int = 1, seconds: float = 5.0) -> list[Told]:
+    def heard(self, name: str, *, least: int = 1, seconds: float = 30.0) -> list[Told]:
         """The events of this name, once there are so many."""
         self.until(lambda: len(self._named(name)) >= least, seconds)
         return self._named(name)
