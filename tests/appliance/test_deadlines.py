@@ -13,6 +13,7 @@ import pytest
 
 from tests.appliance.conftest import BOB
 from tests.appliance.driver import Appliance, eventually
+from tests.appliance.peers import CAROL
 
 FAKETIME = """
 ARG IMAGE
@@ -72,6 +73,7 @@ class Desk:
         self.it = appliance
         self.root = appliance.signed_in()
         appliance.add(BOB, "manager")
+        self.carol = appliance.add(CAROL, "customer")
         [policy, *_] = self.root.get("/sla/policies")["items"]
         self.root.patch(f"/sla/policies/{policy['id']}", {"targets": {"first_response": {"urgent": SHORT, "high": LONG}}})
         self.another_worker()
@@ -92,7 +94,7 @@ class Desk:
 
     def put_clock(self, offset: str) -> None:
         self.it.compose("exec", "-T", "postgres", "sh", "-c", f"echo {offset} >/tmp/clock.new && mv /tmp/clock.new /tmp/clock")
-        self.root = self.it.signed_in()  # what was issued may have run out
+        self.root, self.carol = self.it.signed_in(), self.it.signed_in(CAROL)  # what was issued may have run out
 
     def second(self, signal: str) -> None:
         assert self.it.run("sh", "-c", f"kill -{signal} $(cat /tmp/second-worker)", user="app").code == 0
@@ -115,8 +117,8 @@ class Desk:
         return Group([self._open(priority) for _ in range(many)], answered)
 
     def _open(self, priority: str, *, answered: bool = False) -> int:
-        asked = {"subject": "The roof is gone", "body": "Hurry", "priority": priority, "requester": "carol@acme.example"}
-        made = self.root.post("/tickets", asked)
+        made = self.carol.post("/tickets", {"subject": "The roof is gone", "body": "Hurry"})
+        self.root.patch(f"/tickets/{made['number']}", {"priority": priority})
         if made["status"] == "new":
             self.root.post(f"/tickets/{made['number']}/acceptance")
         if answered:
