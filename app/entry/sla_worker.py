@@ -120,6 +120,8 @@ class Watch:
             with self._db.transaction() as s:
                 done += snooze.wake_due(s)
             done += self._send_planned()
+            if done:  # what there is to tell may take minutes, and promises that changed don't wait for that
+                self._rebuilt()
             with self._db.transaction() as s:
                 nearest = (
                     actions.seconds_until_next(s),

@@ -292,12 +292,12 @@ def main() -> int:
             idle, scans = sweep(desk)
             tell(idle_ms=idle, sequential_scans=scans, depth=full_sweep(desk) / little)
             with desk.working() as workers:
+                seconds, false = edit(desk)
+                tell(policy_edit_s=seconds, false_breaches=false)
                 p50, p99, worst = spread(desk)
                 tell(late_p50_ms=p50, late_p99_ms=p99, late_max_ms=worst)
                 tell(burst_s=burst(desk))
-                seconds, false = edit(desk)
-                tell(policy_edit_s=seconds, false_breaches=false)
-                tell(worker_mb=max(resident(one) for one in workers))
+                tell(worker_mb=max(held(one) for one in workers))
     if given.json:
         print(json.dumps(found, indent=2))
     short = [name for name, value in found.items() if value > PROMISED[name]]
@@ -305,10 +305,10 @@ def main() -> int:
     return 1 if short else 0
 
 
-def resident(process: int) -> float:
-    """MB that a process held at most."""
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
+def held(process: int) -> float:
+    """MB that a process holds, as proportional set size: what several share is counted once."""
+    lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
 if __name__ == "__main__":
