@@ -72,7 +72,7 @@ class Watch:
         self._know_zones()
         self._timekeeper.step()
         seconds = self._all_due()
-        more = self._recheck.step() | self._rebuilt()
+        more = self._rebuilt() or self._recheck.step()  # what is about to be reckoned again needs no check
         self._notary.step()
         self._bell.wait(SHORTEST if more else min(max(seconds, SHORTEST), LONGEST))
         return 0.0
