@@ -11,7 +11,7 @@ from app.sla import queries
 from app.sla.models import Clock, Recheck
 from app.sla.queries import Drift
 
-CHUNK = 500  # clocks that are replayed at a time
+CHUNK = 200  # clocks of one step: so short that no deadline is late for it
 MOST = 20  # differences that are kept in words
 
 
