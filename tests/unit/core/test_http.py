@@ -2,6 +2,7 @@
 
 import ipaddress
 import random
+import re
 import socket
 import ssl
 import threading
@@ -45,7 +46,7 @@ def serving(answer: Callable[[socket.socket], None], trusted: ssl.SSLContext | N
         with suppress(OSError), line:
             if trusted:
                 line = trusted.wrap_socket(line, server_side=True)
-            asked.append(line.recv(65536))
+            asked.append(whole(line))
             answer(line)
             line.close()
 
@@ -54,6 +55,18 @@ def serving(answer: Callable[[socket.socket], None], trusted: ssl.SSLContext | N
         yield server.getsockname()[1], asked
     finally:
         server.close()
+
+
+def whole(line: socket.socket) -> bytes:
+    """A request, its body too, in however many pieces it comes."""
+    got = b""
+    while piece := line.recv(65536):
+        got += piece
+        head, end, body = got.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)content-length: *(\d+)", head)
+        if end and len(body) >= (int(length[1]) if length else 0):
+            break
+    return got
 
 
 def says(body: bytes, status: str = "200 OK", **headers: str) -> Callable[[socket.socket], None]:
