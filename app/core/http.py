@@ -1,4 +1,4 @@
-"""Fetching what strangers name, without being led into our own house.
+"""Fetching what lies where strangers say, or leaving something there, without being led into our own house.
 
 A name is looked up once, every address that it has must be a public one, and the connection goes to that very address, whatever
 the name means a moment later; a certificate must still be the name's. Each redirect is looked at like the first address.
@@ -10,9 +10,10 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import TypeVar
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 import idna
@@ -35,8 +36,15 @@ _NOT_PUBLIC = tuple(map(ip_network, _SPECIAL.split()))
 _UNICAST = ip_network("2000::/3")  # the only part of IPv6 that is given out: no mapped, translated, local or own addresses
 
 
+# What people number their own networks with; but not where clouds tell machines their secrets.
+_OWN = tuple(map(ip_network, ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"]))
+_METADATA = frozenset(map(ip_address, ("100.100.100.200", "fd00:ec2::254")))
+
+T = TypeVar("T")
+
+
 class Refused(Exception):
-    """This could not be fetched, or must not be; the words say why."""
+    """This could not be asked for, or must not be; the words say why."""
 
 
 def is_public(address: Address) -> bool:
@@ -44,6 +52,12 @@ def is_public(address: Address) -> bool:
     if isinstance(address, IPv6Address) and address not in _UNICAST:
         return False
     return not any(address in network for network in _NOT_PUBLIC if network.version == address.version)
+
+
+def is_near(address: Address) -> bool:
+    """Whether an address is one of the open net or of a network of one's own, and not of this machine or its link."""
+    own = address not in _METADATA and any(address in network for network in _OWN if network.version == address.version)
+    return own or is_public(address)
 
 
 @dataclass(frozen=True)
@@ -68,14 +82,36 @@ class Guard:
             url = _onward(url, found)
         raise Refused("it sends us on too often")
 
+    def post(self, url: str, body: bytes, headers: Mapping[str, str], *, patience: float) -> int:
+        """Leave this there within `patience` seconds, and answer the status. Raises Refused.
+
+        What else is said is not read, and no redirect is followed.
+        """
+        sent = {"Accept-Encoding": "identity", "Connection": "close", **headers}
+        return self._talk("POST", url, body, sent, time.monotonic() + patience, lambda _, response: response.status)
+
     def _ask(self, url: str, most: int, until: float, accept: str) -> bytes | str:
         """The bytes, or where to go on."""
+        sent = {**_HEADERS, "Accept": accept}
+        return self._talk("GET", url, None, sent, until, lambda host, response: _taken(host, response, most))
+
+    def _talk(
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        until: float,
+        read: Callable[[str, http.client.HTTPResponse], T],
+    ) -> T:
+        """What is read of the answer."""
         parts, host, port = _parts(url)
         if port not in self.ports:
             raise Refused(f"port {port} is not for this")
         connection = _Connection(host, port, self._places(host, port), self.trusted if parts.scheme == "https" else None, until)
         try:
-            return connection.answer(_path(parts), {**_HEADERS, "Host": _host_header(parts, host), "Accept": accept}, most)
+            with connection.answering(method, _path(parts), body, {**headers, "Host": _host_header(parts, host)}) as response:
+                return read(host, response)
         except (OSError, http.client.HTTPException, ValueError) as wrong:
             raise Refused(f"{host} could not be asked: {wrong}") from None
         finally:
@@ -102,33 +138,24 @@ class _Connection(http.client.HTTPConnection):
         self._name, self._places, self._trusted, self._until = host, places, trusted, until
         self._line: socket.socket
 
-    def answer(self, path: str, headers: dict[str, str], most: int) -> bytes | str:
-        """What is said: the bytes of the answer, or where it sends us. Raises Refused, OSError, HTTPException."""
+    @contextlib.contextmanager
+    def answering(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> Iterator[http.client.HTTPResponse]:
+        """The answer, to be read in time. Raises Refused, OSError, HTTPException."""
         watch = threading.Timer(max(self._until - time.monotonic(), 0), self._end)
         watch.daemon = True
         try:
             self.connect()
             watch.start()
             self._greet()
-            self.request("GET", path, headers=headers)
+            self.request(method, path, body, headers)
             with self.getresponse() as response:
-                found = self._taken(response, most)
+                yield response
         finally:
             watch.cancel()
         if time.monotonic() >= self._until:
             raise Refused(f"{self._name} took too long")
-        return found
-
-    def _taken(self, response: http.client.HTTPResponse, most: int) -> bytes | str:
-        if response.status in _REDIRECTS and (place := response.headers.get("Location")):
-            return place
-        if response.status != http.client.OK:
-            raise Refused(f"{self._name} answers {response.status}")
-        if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise Refused(f"{self._name} sends what it was not asked for")
-        if (response.length or 0) > most or len(body := response.read(most + 1)) > most:
-            raise Refused(f"{self._name} sends more than {most} bytes")
-        return body
 
     def connect(self) -> None:
         """The first address that answers."""
@@ -155,6 +182,19 @@ class _Connection(http.client.HTTPConnection):
     def _end(self) -> None:
         with contextlib.suppress(OSError):
             socket.socket.shutdown(self._line, socket.SHUT_RDWR)  # past TLS, which might wait for the other side
+
+
+def _taken(host: str, response: http.client.HTTPResponse, most: int) -> bytes | str:
+    """The bytes of an answer, or where it sends us."""
+    if response.status in _REDIRECTS and (place := response.headers.get("Location")):
+        return place
+    if response.status != http.client.OK:
+        raise Refused(f"{host} answers {response.status}")
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Refused(f"{host} sends what it was not asked for")
+    if (response.length or 0) > most or len(body := response.read(most + 1)) > most:
+        raise Refused(f"{host} sends more than {most} bytes")
+    return body
 
 
 def _onward(url: str, place: str) -> str:

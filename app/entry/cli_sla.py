@@ -73,8 +73,10 @@ def _draft(name: str, days: int | None) -> Draft:
     try:
         raw = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
         said = json.loads(raw)
-    except (OSError, ValueError) as wrong:
-        raise Invalid(f"The draft {name} can't be read: {wrong}") from None
+    except OSError as wrong:
+        raise Invalid(f"The draft {name} can't be read: {wrong.strerror}. Name a file, or - to give it on stdin.") from None
+    except ValueError as wrong:
+        raise Invalid(f"The draft {name} can't be read: it is no JSON ({wrong}).") from None
     if days is not None and isinstance(said, dict):
         said["days"] = days
     try:

@@ -12,8 +12,7 @@ from sqlalchemy import or_, select, update
 
 from app.accounts import queries as accounts
 from app.config import Settings
-from app.core.http import Guard, Refused, is_public
-from app.core.posting import is_near, post
+from app.core.http import Guard, Refused, is_near, is_public
 from app.core.sealing import Broken
 from app.db.session import Database, Session
 from app.db.session import now as time_of
@@ -76,7 +75,7 @@ class Teller:
             "webhook-signature": " ".join(rules.signature(key, delivery.event_id, seconds, body) for key in keys),
         }
         try:
-            status = post(self._guarded(webhook), webhook.url, body, headers, patience=PATIENCE)
+            status = self._guarded(webhook).post(webhook.url, body, headers, patience=PATIENCE)
         except (Refused, ValueError) as refused:
             return Answer(None, str(refused))
         if 200 <= status < 300:

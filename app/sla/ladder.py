@@ -63,7 +63,7 @@ def checked(s: Session, rungs: Sequence[Rung], thresholds: Mapping[Metric, Colle
             raise Invalid(f"Step {number}: {wrong}.") from None
         if rung.threshold != BREACH and rung.threshold not in thresholds.get(rung.metric, ()):
             raise Invalid(f"Step {number}: nothing is told of {rung.metric} at {rung.threshold}. Add it to its thresholds first.")
-        if rung.calendar is not None and s.get(Calendar, rung.calendar) is None:
+        if rung.calendar is not None and ((calendar := s.get(Calendar, rung.calendar)) is None or calendar.removed_at):
             raise Invalid(f"Step {number}: there is no calendar {rung.calendar}.")
     return rungs
 

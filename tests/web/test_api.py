@@ -80,6 +80,14 @@ def test_a_tickets_whole_life_by_the_api(web: Web) -> None:
     assert [e["kind"] for e in alice.get(f"{at}/events").json()["items"]][:2] == ["ticket.opened", "ticket.accepted"]
 
 
+def test_how_a_deadline_came_about_is_told_in_the_time_of_whoever_asks(web: Web) -> None:
+    alice, at = web.program(web.cast.alice), f"/api/v1/tickets/{web.ticket(web.cast.carol, accepted=True)}/sla"
+    [here, there] = (alice.get(f"{at}{zone}").json()["items"][0]["explanation"][-1] for zone in ("", "?zone=Asia/Kathmandu"))
+    assert (here.split()[-1], there.split()[-1]) == ("UTC", "+0545")
+    refused = alice.get(f"{at}?zone=Mars/Base")
+    assert (refused.status_code, "Write one like Europe/Berlin" in refused.json()["detail"]) == (422, True)
+
+
 @pytest.mark.parametrize("to", ["closed", "new", "in_progress"])
 def test_a_step_that_is_not_allowed_is_409_and_names_what_is(web: Web, to: str) -> None:
     number = web.ticket(web.cast.carol)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy import Connection
@@ -22,6 +21,8 @@ from app.web.desk import Desk
 from app.web.door import AgentAsker, House, Reader, Route
 from app.web.shapes import answers
 from app.web.shapes import seeing as shapes
+from app.web.zones import ZoneName
+from app.web.zones import zone as zone_of
 
 router = APIRouter(prefix="/api/v1/reports", tags=["reports"], route_class=Route)
 USUAL = timedelta(days=29)
@@ -40,7 +41,7 @@ class Question:
         to: date | None = None,
         by: By = By.PERIOD,
         period: Unit = Unit.DAY,
-        zone: Annotated[str | None, Query(max_length=100)] = None,
+        zone: ZoneName = None,
         team_id: Id = None,
         assignee_id: Id = None,
         organization_id: Id = None,
@@ -54,7 +55,7 @@ class Question:
 
     def wanted(self, me: Identity, house: Desk) -> Wanted:
         """The same, checked. Raises Invalid."""
-        zone = _zone(self.zone or house.settings.tz)
+        zone = zone_of(self.zone or house.settings.tz)
         last = self.to or me.now.astimezone(zone).date()
         span = Span(self.first or max(last, date.min + USUAL) - USUAL, last, self._period, zone)
         if problem := span.problem():
@@ -135,10 +136,3 @@ def _told(found: Report, zone: str) -> dict[str, Any]:
     span = found.wanted.span
     asked = {"from": span.first, "to": span.last, "zone": zone, "by": found.wanted.by, "period": span.unit}
     return {**asked, "more": found.more, "rows": found.rows}
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ValueError, KeyError, OSError):
-        raise Invalid(f"There is no time zone {name!r}. Write one like Europe/Berlin.") from None

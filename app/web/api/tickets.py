@@ -30,6 +30,8 @@ from app.web.shapes import messages as said
 from app.web.shapes import tickets as shapes
 from app.web.stale import etag
 from app.web.telling import answer
+from app.web.zones import ZoneName
+from app.web.zones import zone as zone_of
 
 router = APIRouter(prefix="/api/v1/tickets", tags=["tickets"], route_class=Route)
 BY_API = Source(Channel.API)
@@ -108,9 +110,9 @@ def events(ticket: TicketToNote, me: Agent, s: Tx, limit: Limit = 50, cursor: Cu
 
 
 @router.get("/{number}/sla", responses=answers(said.Clocks, 404))
-def clocks(ticket: TicketToSee, s: Tx, limit: Limit = 50, cursor: Cursor = None) -> Json:
-    """Read a ticket's clocks, oldest first, each with the arithmetic that led to when it is due."""
-    found, following = sla.page(s, ticket.number, limit=limit, cursor=cursor)
+def clocks(ticket: TicketToSee, s: Tx, house: House, zone: ZoneName = None, limit: Limit = 50, cursor: Cursor = None) -> Json:
+    """Read a ticket's clocks, oldest first, each with the arithmetic that led to when it is due, in the time of a zone."""
+    found, following = sla.page(s, ticket.number, limit=limit, cursor=cursor, zone=zone_of(zone or house.settings.tz))
     return Json({"items": found, "next": following})
 
 

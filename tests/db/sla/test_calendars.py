@@ -12,9 +12,10 @@ from app.db.session import Session
 from app.hours import actions as hours
 from app.hours import zones
 from app.hours.models import Calendar, CalendarVersion
-from app.sla import actions, calendars, policies, queries, rebuild
+from app.sla import actions, calendars, ladder, policies, queries, rebuild
 from app.sla.models import Clock, Step, Target
 from app.sla.rules import Metric, Moment
+from app.sla.rules.ladder import Rung
 from tests.db.sla.known import nothing_more, of
 
 pytestmark = [pytest.mark.db, pytest.mark.usefixtures("standard")]
@@ -105,6 +106,15 @@ def test_a_calendar_in_whose_hours_a_ladder_tells_is_not_removed(s: Session, now
     s.add(step)
     with pytest.raises(calendars.InUse, match="Standard goes by this calendar"):
         calendars.remove(s, night, by=BOB, now=now)
+
+
+def test_a_ladder_tells_in_the_hours_of_no_calendar_that_was_removed(s: Session, now: datetime) -> None:
+    night = hours.add(s, "Night", zone="UTC", week=ALWAYS, now=now)
+    rung = Rung(Metric.RESOLUTION, "100%", ("managers",), calendar=night.id)
+    assert ladder.checked(s, [rung], {}) == [rung]
+    calendars.remove(s, night, by=BOB, now=now)
+    with pytest.raises(Invalid, match=f"no calendar {night.id}"):
+        ladder.checked(s, [rung], {})
 
 
 def test_a_calendar_by_which_a_promise_would_take_a_lifetime_is_refused(s: Session, now: datetime, calendar: Calendar) -> None:

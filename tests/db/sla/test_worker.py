@@ -19,7 +19,7 @@ from app.db.session import Database, DatabaseGone
 from app.db.session import now as database_now
 from app.entry.loop import Worker
 from app.entry.sla_worker import Recheck, Watch
-from app.sla import actions
+from app.sla import actions, policies, queries
 from app.sla.models import Clock, Happening
 from app.sla.rules import Moment
 from tests.db.sla.known import URGENT
@@ -89,6 +89,25 @@ def test_a_missed_deadline_is_noticed_within_two_seconds(desk: Database, running
     found = until(lambda: breach(desk, 1), seconds=10)
     assert found is not None
     assert timedelta(0) <= found.detected_at - found.at < 2 * SECOND
+
+
+def test_promises_that_changed_wait_for_no_letters(desk: Database, me: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are to be told, here without end, open clocks are reckoned again beside it."""
+    accept(desk, 1, ago=SECOND)
+    with desk.transaction() as s:
+        policy = policies.held(s, queries.policies(s)[0].id)
+        policies.change(s, policy, {"targets": {"resolution": {"urgent": 7200}}}, by=(7, "Bob"), now=database_now(s))
+    left = iter(range(50, 0, -1))
+
+    def old() -> bool:
+        with desk.transaction() as s:
+            return 1 in s.scalars(select(Clock.policy_version).where(Clock.ticket == 1)).all()
+
+    monkeypatch.setattr(Watch, "_tell", lambda _: next(left, 0) if old() else 0)
+    watch = Watch(me)
+    watch.round()
+    watch.close()
+    assert next(left, 0) > 40
 
 
 def test_what_is_committed_rings_the_bell_at_once(desk: Database) -> None:

@@ -5,15 +5,14 @@ from ipaddress import ip_address
 
 import pytest
 
-from app.core.http import Guard, Refused
-from app.core.posting import is_near, post
+from app.core.http import Guard, Refused, is_near
 from tests.unit.core.test_http import HERE, local, says, serving
 
 JSON = {"Content-Type": "application/json"}
 
 
 def left(url: str, port: int, *, patience: float = 5.0) -> int:
-    return post(Guard(may_reach=local, ports=(port,)), url, b'{"x": 1}', JSON, patience=patience)
+    return Guard(may_reach=local, ports=(port,)).post(url, b'{"x": 1}', JSON, patience=patience)
 
 
 def test_what_is_left_there_is_answered_by_a_status_and_nothing_else() -> None:
@@ -33,13 +32,13 @@ def test_whoever_gets_something_sends_us_nowhere_else() -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "169.254.169.254", "10.0.0.1", "[fd00::1]", "localhost", "0x7f.1"])
 def test_nothing_is_left_inside_of_a_house(host: str) -> None:
     with pytest.raises(Refused, match="not on the open net"):
-        post(Guard(), f"http://{host}/", b"", JSON, patience=5)
+        Guard().post(f"http://{host}/", b"", JSON, patience=5)
 
 
 @pytest.mark.parametrize("url", ["http://[::1", "http://u:p@x.example/", "ftp://x.example/", "http://x.example:22/"])
 def test_nor_where_no_page_is(url: str) -> None:
     with pytest.raises(Refused):
-        post(Guard(), url, b"", JSON, patience=5)
+        Guard().post(url, b"", JSON, patience=5)
 
 
 def test_whoever_takes_it_and_says_nothing_is_let_go_in_time() -> None:
