@@ -70,6 +70,21 @@ def postgres(**more: str) -> Iterator[None]:
         docker("stop", "-t", "20", container)
 
 
+def lived_in(folder: Path, dsn: str) -> dict[str, str]:
+    """The settings of a desk with this database, whose folder is what it is after its start."""
+    (folder / "run/app").mkdir(parents=True, exist_ok=True)
+    (folder / "run/app/ready").touch()
+    (folder / "secrets").mkdir(exist_ok=True)
+    (folder / "secrets/secret_key").write_text(secrets.token_hex(32))
+    return {
+        "DATABASE_URL": dsn,
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+        "DATA_DIR": str(folder),
+        "RUN_DIR": str(folder / "run"),
+        "LOG_LEVEL": "warning",
+    }
+
+
 @contextmanager
 def serving(app: str, port: int, environ: dict[str, str]) -> Iterator[str]:
     """An application on two workers; its URL once it answers."""
@@ -127,14 +142,10 @@ def measure(
     with psycopg.connect(f"{DATABASE}/postgres", autocommit=True) as c:
         c.execute(f"CREATE DATABASE {dsn.rpartition('/')[2]}")
     fill(dsn, tickets)
-    (folder / "run/app").mkdir(parents=True, exist_ok=True)
-    (folder / "run/app/ready").touch()
-    (folder / "secrets").mkdir(exist_ok=True)
-    (folder / "secrets/secret_key").write_text(secrets.token_hex(32))
-    environ = {"DATABASE_URL": dsn, "REDIS_URL": "redis://127.0.0.1:1/0", "DATA_DIR": str(folder), "RUN_DIR": str(folder / "run")}
+    environ = lived_in(folder, dsn)
     found: dict[str, dict[str, float]] = {}
     with (
-        serving("app.main:app", 8101, {**environ, "LOG_LEVEL": "warning", "ACCEPT_GATE": "false"}) as desk,
+        serving("app.main:app", 8101, {**environ, "ACCEPT_GATE": "false"}) as desk,
         serving("scripts.load.reference:app", 8102, environ) as bare,
     ):
         for kind in kinds:

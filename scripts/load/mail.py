@@ -39,7 +39,7 @@ from app.intake import managed
 from app.intake.imap import Account
 from app.intake.watch import Watch
 from scripts.load import scores
-from scripts.load.__main__ import DATABASE, ROOT, docker, postgres, serving
+from scripts.load.__main__ import DATABASE, ROOT, docker, lived_in, postgres, serving
 from scripts.load.bounces import score
 from scripts.load.fill import fill
 
@@ -61,20 +61,15 @@ PROMISED = {
 
 @dataclass
 class Desk:
-    """A desk of ten thousand tickets, with its mailboxes on the server at `port`."""
+    """A desk of ten thousand tickets with these settings, and its mailboxes on the server at `port`."""
 
     dsn: str
-    folder: Path
+    base: dict[str, str]
     port: int
 
     @property
     def environ(self) -> dict[str, str]:
-        return {
-            "DATABASE_URL": self.dsn,
-            "REDIS_URL": "redis://127.0.0.1:1/0",
-            "DATA_DIR": str(self.folder),
-            "RUN_DIR": str(self.folder / "run"),
-            "LOG_LEVEL": "warning",
+        return self.base | {
             "IMAP_HOST": "127.0.0.1",
             "IMAP_PORT": str(self.port),
             "IMAP_SSL": "false",
@@ -344,16 +339,11 @@ def _read_corpus() -> list[str]:
 def made() -> Iterator[tuple[Desk, Server]]:
     """A desk, its database and its mail server."""
     with tempfile.TemporaryDirectory() as name, postgres(), dovecot() as server:
-        folder = Path(name)
         dsn = f"{DATABASE}/mail_{uuid.uuid4().hex[:8]}"
         with psycopg.connect(f"{DATABASE}/postgres", autocommit=True) as c:
             c.execute(f"CREATE DATABASE {dsn.rpartition('/')[2]}")
         fill(dsn, 10_000)
-        (folder / "run/app").mkdir(parents=True)
-        (folder / "run/app/ready").touch()
-        (folder / "secrets").mkdir()
-        (folder / "secrets/secret_key").write_text(secrets.token_hex(32))
-        yield Desk(dsn, folder, server.port), server
+        yield Desk(dsn, lived_in(Path(name), dsn), server.port), server
 
 
 def main() -> int:

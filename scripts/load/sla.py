@@ -7,7 +7,6 @@ PostgreSQL keeps it (track_commit_timestamp), not to what the worker says of its
 import argparse
 import json
 import os
-import secrets
 import signal
 import statistics
 import subprocess
@@ -35,7 +34,7 @@ from app.sla import ladder, policies, queries, rebuild
 from app.sla.models import Rebuild
 from app.sla.rules import Metric
 from app.tickets import deadlines, escalating, facts, planned, snooze
-from scripts.load.__main__ import DATABASE, ROOT, postgres
+from scripts.load.__main__ import DATABASE, ROOT, lived_in, postgres
 
 BENCH = (1, "bench")
 DAYS = 30  # of every target: nothing falls due by itself while we measure
@@ -92,19 +91,8 @@ class Desk:
     """A database with so many open clocks; those with an id of up to `used` have fallen due already."""
 
     dsn: str
-    folder: Path
+    environ: dict[str, str]
     used: int = 0
-
-    @property
-    def environ(self) -> dict[str, str]:
-        return {
-            "DATABASE_URL": self.dsn,
-            "REDIS_URL": "redis://127.0.0.1:1/0",
-            "DATA_DIR": str(self.folder),
-            "RUN_DIR": str(self.folder / "run"),
-            "LOG_LEVEL": "warning",
-            "SLA_CHECK_INTERVAL": "3600",
-        }
 
     def ask(self, query: str, **values: Any) -> list[Any]:
         with psycopg.connect(self.dsn, autocommit=True) as c:
@@ -147,7 +135,8 @@ def made(clocks: int, folder: Path) -> Iterator[Desk]:
     name = f"sla_{uuid.uuid4().hex[:8]}"
     with psycopg.connect(f"{DATABASE}/postgres", autocommit=True) as c:
         c.execute(f"CREATE DATABASE {name}")
-    desk = Desk(f"{DATABASE}/{name}", folder)
+    dsn = f"{DATABASE}/{name}"
+    desk = Desk(dsn, lived_in(folder, dsn) | {"SLA_CHECK_INTERVAL": "3600"})
     migrate.up(desk.dsn)
     db = Database(desk.dsn, pool=1)
     with db.transaction() as s:
@@ -282,10 +271,6 @@ def main() -> int:
 
     with tempfile.TemporaryDirectory() as name, postgres(track_commit_timestamp="on"):
         folder = Path(name)
-        (folder / "run/app").mkdir(parents=True)
-        (folder / "run/app/ready").touch()
-        (folder / "secrets").mkdir()
-        (folder / "secrets/secret_key").write_text(secrets.token_hex(32))
         with made(10_000, folder) as small:
             little = full_sweep(small)
         with made(given.clocks, folder) as desk:
