@@ -90,17 +90,20 @@ class Worker:
 class Turning(threading.Thread):
     """Does something again and again. It ends with the process, and whatever it was doing is done again by the next.
 
-    `turn` answers the seconds until it is to be called again.
+    `turn` answers the seconds until it is to be called again; for the first time it is `after` so many.
     """
 
-    def __init__(self, name: str, turn: Callable[[], float], otherwise: str, ending: threading.Event) -> None:
+    def __init__(
+        self, name: str, turn: Callable[[], float], otherwise: str, ending: threading.Event, *, after: float = 0.0
+    ) -> None:
         super().__init__(name=name, daemon=True)
-        self._turn, self._otherwise = turn, otherwise
+        self._turn, self._otherwise, self._after = turn, otherwise, after
         self.ending = ending
 
     def run(self) -> None:
         """Turn after turn. What goes wrong on our own side is told once, and tried again ever more rarely."""
         pause, failing = 1.0, ""
+        self.ending.wait(self._after)
         while not self.ending.is_set():
             try:
                 rest = self._turn()

@@ -14,7 +14,7 @@ from app.outbox.webhook import Teller
 
 AT_ONCE = 4  # webhooks that are told something at the same time, each by a thread of its own
 REST, REST_WITHOUT = 1.0, 5.0  # seconds; the second where there is no webhook
-LOOK = 30.0  # seconds between looks for what is amiss
+LOOK = 30.0  # seconds between looks for what is amiss, and before the first: what waited while the desk was away goes out then
 TIDY = 3600.0  # seconds
 
 log = logging.getLogger(__name__)
@@ -65,6 +65,6 @@ def beside(database: Database, settings: Settings) -> list[Turning]:
 
     webhooks = Webhooks(database, settings)
     return [
-        Turning("warnings", look, "looking for what is amiss failed", threading.Event()),
+        Turning("warnings", look, "looking for what is amiss failed", threading.Event(), after=LOOK),
         Turning("webhooks", webhooks.turn, "telling webhooks failed", threading.Event()),
     ]

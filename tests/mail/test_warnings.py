@@ -1,8 +1,10 @@
 """What is amiss is told once when it begins and once when it ends, to people and to programs, whoever looks and however often."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from threading import Barrier, Thread
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Interval, literal, select, update
@@ -10,6 +12,7 @@ from sqlalchemy import Interval, literal, select, update
 from app.audit.models import Entry, Event
 from app.config import Settings
 from app.db.session import now as database_now
+from app.entry import webhooks
 from app.intake import grants
 from app.intake.models import Grant, Mailbox
 from app.intake.rules import oauth as rules
@@ -87,6 +90,20 @@ def test_a_silence_ends_in_one_post_to_the_receiver_and_its_end_in_another(quiet
         look(desk, quiet.settings)
         hooked.turn()
     assert receiver.types() == ["desk.warning", "desk.warning_cleared"]
+
+
+def test_a_desk_that_was_away_has_time_to_do_what_waited_before_anything_is_amiss(
+    quiet: Quiet, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.pretend(state=MailboxState.NEEDS_REAUTH, failure_class=FailureClass.GRANT, reason="revoked")
+    monkeypatch.setattr(webhooks, "LOOK", 1.0)
+    looking, _ = webhooks.beside(desk.database, quiet.settings)
+    began = time.monotonic()
+    looking.start()
+    eventually(lambda: recorded(desk))
+    assert time.monotonic() - began >= 1.0
+    looking.ending.set()
+    looking.join()
 
 
 def test_of_several_who_look_at_once_one_records_it(quiet: Quiet, desk: Desk) -> None:
