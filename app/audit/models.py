@@ -67,6 +67,7 @@ class Event(StrEnum):
     MAIL_BORROWED = "mail.address_borrowed"
     SUGGESTION_ACCEPTED = "suggestion.accepted"
     SUGGESTION_REFUSED = "suggestion.refused"
+    MAIL_KEY_CHANGED = "mail.key_changed"
     MAILBOX_CHANGED = "mailbox.changed"
     PERSON_ADDED = "person.added"
     PERSON_CHANGED = "person.changed"

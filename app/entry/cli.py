@@ -16,6 +16,7 @@ from app.entry import cli_audit, cli_dkim, cli_mail, cli_mailbox, cli_sla, cli_u
 from app.entry.cli_mail import Answer, database
 from app.ops import demo, migrate
 from app.ops.health import Watch
+from app.outbox.keys import KeysBroken
 
 # What a stranger's words could do to a terminal is shown as a sign instead (Unicode's control pictures), and does nothing.
 _SEEN = {n: 0x2400 + n for n in range(32) if n not in b"\n\t"} | {0x7F: 0x2421} | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
@@ -32,6 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
         return _complain(wrong.problems, given)
     except DeskError as refused:
         print(f"atum: {refused.message.translate(_SEEN)}", file=sys.stderr)
+        return 1
+    except KeysBroken as wrong:
+        print(f"atum: {wrong}.", file=sys.stderr)
         return 1
     except (PermissionError, FileNotFoundError) as wrong:
         print(f"atum: {wrong}. Run it inside the container: docker compose exec desk atum …", file=sys.stderr)

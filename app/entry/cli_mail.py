@@ -12,8 +12,10 @@ from app.intake import actions as intake
 from app.intake import comparison, queries
 from app.intake.failure import MailboxFailure
 from app.intake.models import Mailbox
+from app.outbox import keys, suppression
 from app.outbox import queries as letters
-from app.outbox import suppression
+from app.outbox.house import house
+from app.outbox.keys import Key
 
 Answer = tuple[int, Any]
 NO_MAILBOX = "No mailbox is read: give IMAP_HOST, IMAP_USER and IMAP_PASSWORD, or add one with: atum mailbox add"
@@ -35,6 +37,14 @@ def add_to(mail: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
     suppressed = verb("suppressed", list_suppressed, "The addresses that get no more mail: since when and why.", mail)
     suppressed.add_argument("--limit", type=int, default=1000)
     verb("unsuppress", unsuppress, "Send mail to these addresses again.", mail).add_argument("address", nargs="+")
+    verb("keys", list_keys, "The keys that reply addresses and Message-IDs are signed with.", mail)
+    rotating = verb("rotate-key", rotate_key, "Sign with a new key from now on; what the ones before signed keeps working.", mail)
+    rotating.add_argument(
+        "--withdraw",
+        type=int,
+        metavar="KEY",
+        help="make no key, but let this older one count no more: answers by what it signed come as mails without a sign of ours",
+    )
     verb("ledger", compare, "Compare each mailbox's server with the ledger: 0 missing, or which.", mail)
 
 
@@ -89,6 +99,31 @@ def unsuppress(settings: Settings, given: argparse.Namespace) -> Answer:
         for address in given.address:
             suppression.lift_by_hand(s, address, now=now(s))
     return 0, f"Mail is sent to {', '.join(given.address)} again. What failed before is not: answer again."
+
+
+def list_keys(settings: Settings, given: argparse.Namespace) -> Answer:
+    found = house(settings).keys.known
+    if given.json:
+        return 0, [{"id": key.id, "since": key.since, "withdrawn_at": key.withdrawn_at} for key in found]
+    return 0, "\n".join(_key_in_words(key, signs=key is found[-1]) for key in found)
+
+
+def _key_in_words(key: Key, *, signs: bool) -> str:
+    since = f"made {key.since:%Y-%m-%d %H:%M} UTC" if key.since else "the desk's own, from its first day"
+    withdrawn = f"withdrawn {key.withdrawn_at:%Y-%m-%d %H:%M} UTC" if key.withdrawn_at else "counts"
+    return f"{key.id:>4}  {since}: {'signs' if signs else withdrawn}"
+
+
+def rotate_key(settings: Settings, given: argparse.Namespace) -> Answer:
+    with database(settings) as db, db.transaction() as s:
+        if given.withdraw is not None:
+            keys.withdraw(s, settings, given.withdraw, now=now(s))
+            return 0, {
+                "id": given.withdraw
+            } if given.json else f"Key {given.withdraw} counts no more; nothing has to be restarted."
+        made = keys.rotate(s, settings, now=now(s))
+    words = f"Key {made.id} signs from the next letter on. What older keys signed keeps working until:"
+    return 0, {"id": made.id} if given.json else f"{words} atum mail rotate-key --withdraw {made.id - 1}"
 
 
 def compare(settings: Settings, given: argparse.Namespace) -> Answer:

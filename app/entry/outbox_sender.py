@@ -39,7 +39,7 @@ class Sender:
         self._beside = webhooks.beside(self._db, worker.settings)
 
     def _house(self) -> House:
-        """Whoever keeps the mailboxes may have changed them since the last round."""
+        """Whoever keeps the mailboxes or the keys may have changed them since the last letter."""
         with self._db.reading() as c:
             return house(self._worker.settings, others=intake.addresses(c))
 
@@ -81,9 +81,8 @@ class Sender:
     def _send_all(self, line: Line) -> None:
         with self._db.transaction() as s:
             actions.recover(s)
-        house = self._house()
         try:
-            while not self._worker.stop.is_set() and self._send_one(line, house):
+            while not self._worker.stop.is_set() and self._send_one(line, self._house()):
                 pass
         finally:
             line.close()

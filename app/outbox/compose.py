@@ -3,8 +3,9 @@
 import base64
 import html
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from email import policy
 from email.header import Header
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, UniqueSingleAddressHeader, UnstructuredHeader
@@ -30,6 +31,7 @@ _INLINER = CSSInliner(load_remote_stylesheets=False, keep_style_tags=False)
 _TOP, _PARAGRAPH, _FOOTER, _END = _INLINER.inline(Path(__file__).with_name("letter.html").read_text()).split("<!--cut-->")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.()-]+( [A-Za-z0-9_.()-]+)*")
 _FOREIGN_ID = re.compile(r"<[!-;=?-~]{1,250}>")
+_NOTHING: Mapping[str, datetime] = {}
 _AUTO_SUBMITTED = {Kind.ACKNOWLEDGEMENT: "auto-replied", Kind.NOTICE: "auto-generated"}
 
 
@@ -106,10 +108,15 @@ def _policy() -> "EmailPolicy[EmailMessage]":
 _POLICY = _policy()
 
 
-def compose(letter: Letter, house: House, enclosures: Sequence[Enclosure] = ()) -> EmailMessage:
-    """The mail of a letter: the same one each time. Raises ValueError where the address is none."""
+Written = Mapping[str, datetime]  # when the letters were that have these bare Message-IDs
+
+
+def compose(letter: Letter, house: House, enclosures: Sequence[Enclosure] = (), *, written: Written = _NOTHING) -> EmailMessage:
+    """The mail of a letter: the same one each time. `written` is of those it refers to. Raises ValueError where the address is
+    none.
+    """
     message = EmailMessage(policy=_POLICY)
-    for name, value in _headers(letter, house):
+    for name, value in _headers(letter, house, written):
         message[name] = value
     link = house.ticket_url(letter.ticket) if letter.ticket else None
     once = house.one_time_url(letter.link, letter.mail_id) if letter.link else None
@@ -122,7 +129,7 @@ def compose(letter: Letter, house: House, enclosures: Sequence[Enclosure] = ()) 
     return message
 
 
-def _headers(letter: Letter, house: House) -> Iterable[tuple[str, object]]:
+def _headers(letter: Letter, house: House, written: Written) -> Iterable[tuple[str, object]]:
     sender = house.sender(letter.from_address)
     yield "From", _address(letter.from_name or house.name, sender)
     yield "To", _address(letter.to_name, wire_address(letter.to_address))
@@ -130,10 +137,10 @@ def _headers(letter: Letter, house: House) -> Iterable[tuple[str, object]]:
         yield "Reply-To", _address(house.name, house.reply_address(letter.ticket, letter.to_address, sender))
     yield "Subject", text.one_line(letter.subject, most=500)
     yield "Date", format_datetime(letter.created_at)
-    yield "Message-ID", house.mail_id(letter.mail_id)
-    if answered := _whole([letter.in_reply_to or ""], house):
+    yield "Message-ID", house.mail_id(letter.mail_id, letter.created_at)
+    if answered := _whole([letter.in_reply_to or ""], house, written):
         yield "In-Reply-To", answered[0]
-    if references := _capped(_whole(letter.references or _root(letter), house)):
+    if references := _capped(_whole(letter.references or _root(letter), house, written)):
         yield "References", " ".join(references)
     if letter.ticket:
         yield from _thread(letter, letter.ticket, house)
@@ -170,9 +177,9 @@ def _address(name: str, address: str) -> Address:
     return Address(text.one_line(name, most=100), addr_spec=address)
 
 
-def _whole(ids: Iterable[str], house: House) -> list[str]:
+def _whole(ids: Iterable[str], house: House, written: Written) -> list[str]:
     """Message-IDs as the world knows them; what is not one is left out."""
-    whole = (one if one.startswith("<") else house.mail_id(one) for one in ids if one)
+    whole = (one if one.startswith("<") else house.mail_id(one, written.get(one)) for one in ids if one)
     return [one for one in whole if _FOREIGN_ID.fullmatch(one)]
 
 

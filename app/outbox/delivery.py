@@ -32,10 +32,11 @@ def process_one(db: Database, house: House, carrier: Carrier, blobs: Blobs, sign
     with db.transaction() as s:
         letter = actions.claim(s, relay=relay)
         files = queries.enclosed(s, letter) if letter else ()
+        written = queries.written(s, letter) if letter else {}
     if letter is None:
         return False
     try:
-        content = compose(letter, house, [_enclosure(blobs, file) for file in files]).as_bytes()
+        content = compose(letter, house, [_enclosure(blobs, file) for file in files], written=written).as_bytes()
         recipient = rules.wire_address(letter.to_address)
     except (NotFound, ValueError) as wrong:
         _record(db, letter, Outcome(Verdict.FAILED, str(wrong)), relay=None)

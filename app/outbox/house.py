@@ -4,12 +4,15 @@ import contextlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import NAMESPACE_OID, uuid5
 
 from app import config
 from app.config import Settings
 from app.core import text
 from app.core.signing import Signer
+from app.outbox import keys
+from app.outbox.keys import Keys
 from app.outbox.rules import wire_domain
 
 NAME = "ATUM Desk"
@@ -37,6 +40,12 @@ class House:
     mail_host: str
     signer: Signer
     others: frozenset[str] = frozenset()
+    ring: Keys | None = None
+
+    @property
+    def keys(self) -> Keys:
+        """What signs that comes back in mails; `signer` signs what stays here, and what must not change with these."""
+        return self.ring or Keys(self.signer)
 
     def sender(self, address: str | None) -> str:
         """The address a letter is sent from: its own, as long as it is one of ours."""
@@ -56,14 +65,17 @@ class House:
         local, _, domain = address.rpartition("@")
         return f"{local.partition('+')[0]}@{domain}" in {text.address(self.address), *self.others}
 
-    def mail_id(self, bare: str) -> str:
-        """The whole Message-ID of a bare one ("t.{ticket}.{message or 0}.{random}"): "<bare.signature@host>"."""
-        return f"<{bare}.{self.signer.sign('mail-id', bare)}@{self.mail_host}>"
+    def mail_id(self, bare: str, written: datetime | None = None) -> str:
+        """The whole Message-ID of a bare one ("t.{ticket}.{message or 0}.{random}"): "<bare.signature@host>".
+
+        `written` is when its letter was, so that it is the same for ever; None for what no letter is called.
+        """
+        return f"<{bare}.{self.keys.sign_as_of(written, 'mail-id', bare)}@{self.mail_host}>"
 
     def bare(self, mail_id: str) -> str | None:
         """A Message-ID of ours as its letter has it, whatever its host (some relays rewrite it); None for anybody else's."""
         found = _MAIL_ID.fullmatch(mail_id.strip())
-        if found and self.signer.matches("mail-id", found["bare"].lower(), found["signature"]):
+        if found and self.keys.matches("mail-id", found["bare"].lower(), found["signature"]):
             return found["bare"].lower()
         return None
 
@@ -75,35 +87,35 @@ class House:
     def return_address(self, letter: int, sender: str | None = None) -> str:
         """Where a report about this letter goes: "local+b{letter}.{signature}@domain" (VERP), in the mailbox it was sent from."""
         local, _, domain = self.sender(sender).rpartition("@")
-        return f"{local}+b{letter}.{self.signer.sign('return-address', str(letter))}@{domain}"
+        return f"{local}+b{letter}.{self.keys.sign('return-address', str(letter))}@{domain}"
 
     def letter_of_address(self, address: str) -> int | None:
         """The letter of a return address of ours."""
         found = _RETURN_ADDRESS.fullmatch(address.strip())
-        if found and self.signer.matches("return-address", found["letter"], found["signature"]):
+        if found and self.keys.matches("return-address", found["letter"], found["signature"]):
             return int(found["letter"])
         return None
 
     def reply_address(self, ticket: int, recipient: str, sender: str | None = None) -> str:
         """Where `recipient` of a mail from `sender` answers to, and nobody else: "local+t{ticket}.{signature}@domain"."""
         local, _, domain = self.sender(sender).rpartition("@")
-        return f"{local}+t{ticket}.{self.signer.sign('reply-address', _issued(ticket, recipient))}@{domain}"
+        return f"{local}+t{ticket}.{self.keys.sign('reply-address', _issued(ticket, recipient))}@{domain}"
 
     def ticket_of_address(self, address: str, sender: str) -> int | None:
         """The ticket of a reply address, if it was issued to this sender."""
         found = _REPLY_ADDRESS.fullmatch(address.strip())
-        if found and self.signer.matches("reply-address", _issued(int(found["ticket"]), sender), found["signature"]):
+        if found and self.keys.matches("reply-address", _issued(int(found["ticket"]), sender), found["signature"]):
             return int(found["ticket"])
         return None
 
     def probe(self, mailbox: int, number: int) -> str:
         """The mark on a mail that the desk sends itself to see whether it comes: "probe-{mailbox}.{number}.{signature}"."""
-        return f"probe-{mailbox}.{number}.{self.signer.sign('probe', f'{mailbox}.{number}')}"
+        return f"probe-{mailbox}.{number}.{self.keys.sign('probe', f'{mailbox}.{number}')}"
 
     def probe_in(self, subject: str) -> tuple[int, int] | None:
         """The mailbox and the number of such a mail, whatever else was written into its subject on the way."""
         found = _PROBE.search(subject)
-        if found and self.signer.matches("probe", f"{found['mailbox']}.{found['number']}", found["signature"]):
+        if found and self.keys.matches("probe", f"{found['mailbox']}.{found['number']}", found["signature"]):
             return int(found["mailbox"]), int(found["number"])
         return None
 
@@ -123,12 +135,12 @@ class House:
     def unfollow_url(self, ticket: int, person: int) -> str:
         """Where this person stops following a ticket, without signing in, whenever they like (RFC 8058)."""
         following = f"{ticket}.{person}"
-        return f"{self.url}/unfollow/{following}.{self.signer.sign('unfollow', following, bits=160)}"
+        return f"{self.url}/unfollow/{following}.{self.keys.sign('unfollow', following, bits=160)}"
 
     def following_of(self, token: str) -> tuple[int, int] | None:
         """The ticket and the person of such a page; None for what we did not sign."""
         found = _FOLLOWING.fullmatch(token)
-        if found and self.signer.matches("unfollow", f"{found['ticket']}.{found['person']}", found["signature"]):
+        if found and self.keys.matches("unfollow", f"{found['ticket']}.{found['person']}", found["signature"]):
             return int(found["ticket"]), int(found["person"])
         return None
 
@@ -139,13 +151,15 @@ class House:
 
 def house(settings: Settings, signer: Signer | None = None, *, others: Iterable[str] = ()) -> House:
     """The house of these settings. Raises FileNotFoundError before the first boot has made the desk's key."""
+    signer = signer or Signer(config.secret_key(settings))
     return House(
         url=settings.atum_url,
         name=NAME,
         address=settings.smtp_from or f"desk@{settings.host}",
         mail_host=settings.mail_host,
-        signer=signer or Signer(config.secret_key(settings)),
+        signer=signer,
         others=frozenset(others),
+        ring=keys.known(settings, signer),
     )
 
 

@@ -46,6 +46,15 @@ def enclosed(s: Session, letter: Letter) -> Sequence[Attachment]:
     return s.scalars(select(Attachment).where(Attachment.message_id == letter.message_id).order_by(Attachment.id)).all()
 
 
+def written(s: Session, letter: Letter) -> dict[str, datetime]:
+    """When the letters of ours were written that this one refers to, by their bare Message-IDs."""
+    ours = {one for one in (letter.in_reply_to, *letter.references) if one and not one.startswith("<")}
+    if not ours:
+        return {}
+    query = select(Letter.mail_id, func.min(Letter.created_at)).where(Letter.mail_id.in_(ours)).group_by(Letter.mail_id)
+    return {row.mail_id: row[1] for row in s.execute(query)}
+
+
 def by_return_address(s: Session, address: str, house: House, *, lock: bool = False) -> Letter | None:
     """The letter whose return path this is; None for any address that isn't one of ours."""
     id = house.letter_of_address(address)

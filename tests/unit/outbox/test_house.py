@@ -1,12 +1,17 @@
 """Message-IDs and reply addresses: ours are known again, nobody else's pass for ours."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.signing import Signer
 from app.outbox.house import House
-from tests.unit.outbox.letters import a_house
+from app.outbox.keys import Key, Keys
+from tests.unit.outbox.letters import WHEN, a_house
 
 HOUSE = a_house()
 OTHER = House(HOUSE.url, HOUSE.name, HOUSE.address, HOUSE.mail_host, Signer(b"x" * 32))
@@ -96,3 +101,59 @@ def test_a_mark_of_a_mail_to_ourselves_survives_what_relays_add_and_is_nobody_el
     assert OTHER.probe_in(mark) is None
     assert HOUSE.probe_in(mark.replace(f".{number}.", f".{number + 1}.")) is None
     assert HOUSE.probe_in("Does mail come in?") is None
+
+
+def with_keys(*, withdrawn: Sequence[int] = ()) -> House:
+    """The house after two new keys, each a day after the one before."""
+    later = [Key(id, f"{id:02x}" * 32, WHEN + timedelta(days=id)) for id in (1, 2)]
+    known = [replace(key, withdrawn_at=WHEN) if key.id in withdrawn else key for key in (Key(0), *later)]
+    return replace(HOUSE, ring=Keys(HOUSE.signer, known))
+
+
+def shown(house: House, ticket: int, person: int) -> dict[str, str]:
+    """Whatever of ours a mail can show, as this house makes it."""
+    return {
+        "id": house.mail_id(f"t.{ticket}.1.00ff", WHEN + timedelta(days=house.keys.known[-1].id)),
+        "reply": house.reply_address(ticket, "carol@acme.example"),
+        "return": house.return_address(ticket),
+        "mark": house.probe(ticket, person),
+        "link": house.unfollow_url(ticket, person).rpartition("/")[2],
+    }
+
+
+def known_again(house: House, one: dict[str, str]) -> set[str]:
+    found = {
+        "id": house.ticket_of_mail_id(one["id"]),
+        "reply": house.ticket_of_address(one["reply"], "carol@acme.example"),
+        "return": house.letter_of_address(one["return"]),
+        "mark": house.probe_in(one["mark"]),
+        "link": house.following_of(one["link"]),
+    }
+    return {name for name, what in found.items() if what is not None}
+
+
+@given(NUMBERS, NUMBERS)
+def test_what_an_older_key_signed_is_known_until_that_key_is_withdrawn(ticket: int, person: int) -> None:
+    before, after, without_first = shown(HOUSE, ticket, person), with_keys(), with_keys(withdrawn=[0])
+    new = shown(after, ticket, person)
+    assert known_again(after, before) == known_again(after, new) == known_again(without_first, new) == set(new)
+    assert all(new[name] != before[name] for name in new)
+    assert known_again(without_first, before) == known_again(HOUSE, new) == set()
+
+
+@given(NUMBERS, NUMBERS)
+def test_a_signature_of_one_key_fits_nothing_else_that_another_signed(ticket: int, other: int) -> None:
+    before, new = shown(HOUSE, ticket, 1), shown(with_keys(), ticket, 1)
+    swapped = {name: new[name].replace(f"{ticket}.", f"{other}.", 1) for name in new}
+    assert known_again(with_keys(), swapped) == (set(new) if other == ticket else set())
+    mixed = {"reply": before["return"], "return": before["reply"], "id": before["reply"], "mark": new["id"], "link": new["mark"]}
+    assert known_again(with_keys(), mixed) == set()
+
+
+def test_a_letter_is_called_the_same_before_and_after_a_new_key_and_a_withdrawal() -> None:
+    bare, early = "t.7.9.00ff", WHEN + timedelta(hours=1)
+    assert HOUSE.mail_id(bare, early) == with_keys().mail_id(bare, early) == with_keys(withdrawn=[0, 1]).mail_id(bare, early)
+    days = [with_keys().mail_id(bare, WHEN + timedelta(days=n, hours=1)) for n in (0, 1, 2, 3)]
+    assert len(set(days)) == 3
+    assert days[2] == days[3]
+    assert days[0] == HOUSE.mail_id(bare) == with_keys().mail_id(bare)  # what no letter is called: the head of a ticket's thread
