@@ -26,7 +26,7 @@ NOBODY = (0, "preview")  # who saves what is taken back
 
 def add_to(promises: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the verbs to the noun of the command line."""
-    verb("policies", policies, "The policies in the order in which they are tried, and whom they are for.", promises)
+    verb("policies", policies, "The policies in their order, whom they are for, and who is told when.", promises)
     trial = verb("preview", preview, "Try other policies and calendars on past and open tickets; nothing is changed.", promises)
     trial.add_argument("draft", metavar="FILE", help="the draft in JSON, as /api/v1/sla/preview takes it; - reads it from stdin")
     trial.add_argument("--days", type=int, help="of tickets that are over (30)")
@@ -38,10 +38,15 @@ def policies(settings: Settings, given: argparse.Namespace) -> Answer:
         found = queries.listed(c)
     if given.json:
         return 0, found
-    lines = [
-        f"{each['position']:>3}  {each['name']:<30}  {'' if each['active'] else 'off: '}{_whom(each['match'])}" for each in found
-    ]
-    return 0, "\n".join(lines) or "No policy yet."
+    return 0, "\n".join(line for each in found for line in _listed(each)) or "No policy yet."
+
+
+def _listed(policy: dict[str, Any]) -> Iterator[str]:
+    yield f"{policy['position']:>3}  {policy['name']:<30}  {'' if policy['active'] else 'off: '}{_whom(policy['match'])}"
+    for step in policy["steps"]:
+        often = f", every {step['repeat_minutes']} minutes up to {step['most']} times" if step["repeat_minutes"] else ""
+        open_ = f", when calendar {step['calendar_id']} is open" if step["calendar_id"] else ""
+        yield f"       {step['metric']} {step['threshold']}: {', '.join(step['recipients'])}{often}{open_}"
 
 
 def _whom(match: dict[str, list[str]]) -> str:

@@ -130,11 +130,12 @@ class Suppression(Table):
 
 
 class Topic(StrEnum):
-    """What a program elsewhere can be told of."""
+    """What a program elsewhere can be told of. Of `ticket.deadline` only by the steps of a ladder that name its webhook."""
 
     TICKET_CREATED = "ticket.created"
     TICKET_ANSWERED = "ticket.answered"
     TICKET_STATUS_CHANGED = "ticket.status_changed"
+    TICKET_DEADLINE = "ticket.deadline"
     DESK_WARNING = "desk.warning"
     DESK_WARNING_CLEARED = "desk.warning_cleared"
 
@@ -170,7 +171,7 @@ class Webhook(Table):
 
 
 class DeliveryState(StrEnum):
-    """`given_up`: it was refused for five days, or its webhook was switched off."""
+    """`given_up`: it was refused for five days, or its webhook was switched off or removed."""
 
     WAITING = "waiting"
     DELIVERED = "delivered"
@@ -181,12 +182,13 @@ class Delivery(Table):
     """One thing that one webhook is told: the same `event_id` and `body` at each try.
 
     `next_at` is set while it waits and only then; who takes it to send it sets it ahead, so that it is sent again where they
-    perish. `status` is what was answered last, and `problem` why that is not enough.
+    perish. `status` is what was answered last, and `problem` why that is not enough. One that tells of a deadline is
+    evidence, and outlives its webhook.
     """
 
     __tablename__ = "webhook_delivery"
     id: Mapped[int] = mapped_column(primary_key=True)
-    webhook_id: Mapped[int] = mapped_column(ForeignKey(Webhook.id, ondelete="CASCADE"))
+    webhook_id: Mapped[int | None] = mapped_column(ForeignKey(Webhook.id, ondelete="SET NULL"))
     event_id: Mapped[str]
     topic: Mapped[str]
     body: Mapped[str]

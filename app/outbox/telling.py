@@ -4,6 +4,7 @@ An event's row is written in the transaction of what happened, and the chain has
 nothing and tells nothing twice. So nothing is done for webhooks where tickets are changed, and a desk without any pays nothing.
 """
 
+import hashlib
 import json
 import secrets
 from collections.abc import Callable, Mapping
@@ -26,8 +27,12 @@ Body = dict[str, Any]
 
 
 def _ticket(entry: Entry, url: str) -> Body:
-    there = {"url": f"{url}/tickets/{entry.ticket}", "api_url": f"{url}/api/v1/tickets/{entry.ticket}"}
-    return {"ticket": {"number": entry.ticket, **there}}
+    return _place(entry.ticket, url)
+
+
+def _place(ticket: int | None, url: str) -> Body:
+    there = {"url": f"{url}/tickets/{ticket}", "api_url": f"{url}/api/v1/tickets/{ticket}"}
+    return {"ticket": {"number": ticket, **there}}
 
 
 def _answer(entry: Entry, url: str) -> Body:
@@ -95,9 +100,18 @@ def try_out(s: Session, webhook: Webhook, *, by: webhooks.By = None, now: dateti
     return made
 
 
+def of_deadline(s: Session, webhook: Webhook, key: str, ticket: int, deadline: Body, url: str, *, now: datetime) -> Delivery:
+    """Tell a webhook of a deadline. The same `key` is the same event."""
+    event_id = f"evt_{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+    made = _delivery(webhook, event_id, Topic.TICKET_DEADLINE, now, _place(ticket, url) | {"deadline": deadline}, now)
+    s.add(made)
+    s.flush()
+    return made
+
+
 def tidy(s: Session, *, now: datetime) -> None:
-    """Forget what ended long ago."""
-    s.execute(delete(Delivery).where(Delivery.ended_at < now - KEPT))
+    """Forget what ended long ago, but for what was told of deadlines, which is evidence."""
+    s.execute(delete(Delivery).where(Delivery.ended_at < now - KEPT, Delivery.topic != Topic.TICKET_DEADLINE))
 
 
 def _delivery(webhook: Webhook, event_id: str, topic: str, at: datetime, told: Body, now: datetime) -> Delivery:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select, update
+from sqlalchemy import Connection, Select, delete, func, select, update
 
 from app import config
 from app.accounts.models import Person
@@ -96,8 +96,10 @@ def rotate(s: Session, settings: Settings, webhook: Webhook, *, by: By = None, n
 
 
 def remove(s: Session, webhook: Webhook, *, by: By = None, now: datetime) -> None:
-    """Tell it nothing any more; what it was told is forgotten."""
+    """Tell it nothing any more; what it was told is forgotten, but for deadlines."""
     record(s, webhook, "removed", by, now)
+    switch_off(s, webhook, "the webhook was removed", now=now)
+    s.execute(delete(Delivery).where(Delivery.webhook_id == webhook.id, Delivery.topic != Topic.TICKET_DEADLINE))
     s.delete(webhook)
 
 
@@ -114,6 +116,11 @@ def held(s: Session, id: int) -> Webhook:
     if found is None:
         raise NotFound(f"There is no webhook {id} here.")
     return found
+
+
+def named(s: Session, id: int) -> Webhook | None:
+    """The webhook of this number, if there is one, as it is now and until the transaction ends."""
+    return s.get(Webhook, id, with_for_update={"read": True}, populate_existing=True)
 
 
 def signing(settings: Settings, webhook: Webhook, now: datetime) -> list[str]:

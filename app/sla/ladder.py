@@ -44,12 +44,13 @@ class Call:
 
 @dataclass(frozen=True)
 class Told:
-    """Somebody a letter goes to, the key of that letter, and the fingerprint of the link in it."""
+    """Somebody a letter goes to, the key of that letter, and the fingerprint of the link in it; or a webhook and its delivery."""
 
     address: str
-    person_id: int | None
     dedupe_key: str
-    token_hash: bytes
+    person_id: int | None = None
+    token_hash: bytes | None = None
+    delivery_id: int | None = None
 
 
 def checked(s: Session, rungs: Sequence[Rung], thresholds: Mapping[Metric, Collection[str]]) -> Sequence[Rung]:

@@ -238,7 +238,8 @@ class Escalation(Table):
 
 class Notice(Table):
     """That somebody was told: the `round`-th time, by the letter with `dedupe_key`. `because` says why it is them, where the step
-    names others. The token of the link by which they acknowledge it is stored as its SHA-256.
+    names others. The token of the link by which they acknowledge it is stored as its SHA-256. A webhook ("webhook:3") is told by
+    the delivery numbered `delivery_id`, and gets no such link.
     """
 
     __tablename__ = "sla_notice"
@@ -248,7 +249,8 @@ class Notice(Table):
     address: Mapped[str]
     person_id: Mapped[int | None]
     dedupe_key: Mapped[str]
-    token_hash: Mapped[bytes] = mapped_column(unique=True)
+    token_hash: Mapped[bytes | None] = mapped_column(unique=True)
+    delivery_id: Mapped[int | None]
     made_at: Mapped[datetime]
     because: Mapped[str | None]
 

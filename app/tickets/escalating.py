@@ -1,4 +1,4 @@
-"""Telling people of deadlines: the letters, and who acknowledges them by the links in these."""
+"""Telling of deadlines: the letters to people, and who acknowledges them by the links in these; and what programs are told."""
 
 import logging
 from datetime import datetime, tzinfo
@@ -11,8 +11,10 @@ from app.core.errors import NotFound
 from app.db.session import Session
 from app.db.session import now as database_now
 from app.outbox import actions as outbox
+from app.outbox import telling
 from app.outbox.actions import Draft
 from app.outbox.house import House, one_time_token
+from app.outbox.models import Webhook
 from app.sla import ladder
 from app.sla.ladder import Call, Told
 from app.sla.models import Escalation, Notice
@@ -75,13 +77,31 @@ def acknowledge_by_link(s: Session, token: str, *, now: datetime) -> Escalation:
 
 
 def _tell(s: Session, house: House, call: Call, ticket: Ticket, audience: Audience, zone: tzinfo) -> list[Draft]:
-    to, why = audience.of(ticket, call.step.recipients)
-    if not to:
+    reached = audience.of(ticket, call.step.recipients)
+    if not reached.people and not reached.webhooks:
         log.error("nobody can be told of a deadline: there is no manager and no administrator", extra={"ticket": ticket.number})
-    letters = [notices.deadline(ticket, call, each, why, zone) for each in to]
+    letters = [notices.deadline(ticket, call, each, reached.why, zone) for each in reached.people]
     written = [
-        Told(each.address, each.person_id, letter.dedupe_key, ids.fingerprint(one_time_token(house.signer, letter.mail_id)))
-        for each, letter in zip(to, letters, strict=True)
+        Told(each.address, letter.dedupe_key, each.person_id, ids.fingerprint(one_time_token(house.signer, letter.mail_id)))
+        for each, letter in zip(reached.people, letters, strict=True)
     ]
-    ladder.told(s, call, written, why)
+    written += [_tell_program(s, house, call, each) for each in reached.webhooks]
+    ladder.told(s, call, written, reached.why)
     return letters
+
+
+def _tell_program(s: Session, house: House, call: Call, webhook: Webhook) -> Told:
+    """In numbers: who may see the ticket asks for its words."""
+    name = f"webhook:{webhook.id}"
+    key = notices.ladder_key(call, name)
+    told = {
+        "metric": call.clock.metric,
+        "cycle": call.clock.cycle,
+        "threshold": call.event.threshold,
+        "kind": call.event.kind,
+        "due_at": (call.clock.due_at or call.event.at).isoformat(),
+        "round": call.round,
+    }
+    number = call.escalation.ticket
+    made = telling.of_deadline(s, webhook, key, number, told, house.url, now=database_now(s))
+    return Told(name, key, delivery_id=made.id)

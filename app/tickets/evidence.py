@@ -22,9 +22,11 @@ _ESCALATIONS = """
     CROSS JOIN LATERAL (
         SELECT coalesce(json_agg(json_build_object(
             'round', n.round, 'to', n.address, 'because', n.because, 'sent_at', n.made_at,
-            'delivered_at', l.sent_at, 'state', l.state, 'reason', l.last_error
+            'delivered_at', coalesce(l.sent_at, CASE d.state WHEN 'delivered' THEN d.ended_at END),
+            'state', coalesce(l.state, d.state), 'reason', coalesce(l.last_error, d.problem)
         ) ORDER BY n.id), '[]') AS notices
-        FROM sla_notice n LEFT JOIN outbox l ON l.dedupe_key = n.dedupe_key WHERE n.escalation_id = x.id
+        FROM sla_notice n LEFT JOIN outbox l ON l.dedupe_key = n.dedupe_key
+        LEFT JOIN webhook_delivery d ON d.id = n.delivery_id WHERE n.escalation_id = x.id
     ) AS told
     WHERE x.ticket = :ticket AND x.id > :after ORDER BY x.id LIMIT :limit
 """

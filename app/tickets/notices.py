@@ -159,7 +159,7 @@ def deadline(ticket: Ticket, call: Call, to: Addressee, why: str | None, zone: t
     ]
     return Draft(
         kind=Kind.NOTICE,
-        dedupe_key=f"ladder:{call.escalation.id}:{call.round}:{to.address}",
+        dedupe_key=ladder_key(call, to.address),
         ticket=ticket.number,
         message_id=None,
         to_address=to.address,
@@ -172,6 +172,11 @@ def deadline(ticket: Ticket, call: Call, to: Addressee, why: str | None, zone: t
         mail_id=outbox.new_mail_id(ticket.number, 0),
         link=ACKNOWLEDGE,
     )
+
+
+def ladder_key(call: Call, to: str) -> str:
+    """What is told of a deadline to somebody for the `call.round`-th time is told once."""
+    return f"ladder:{call.escalation.id}:{call.round}:{to}"
 
 
 def held(ticket: Ticket, planned: int, why: str, to: Person) -> Draft:

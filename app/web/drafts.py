@@ -8,7 +8,7 @@ from app.db.session import Session
 from app.hours import actions as hours
 from app.hours import queries as calendar_queries
 from app.sla import calendars, policies
-from app.tickets import matches
+from app.tickets import audience, matches
 from app.web.shapes.policies import PolicyChange
 from app.web.shapes.previews import Draft
 
@@ -19,7 +19,7 @@ def given(s: Session, body: PolicyChange) -> dict[str, Any]:
     if "match" in said:
         said["match"] = matches.checked(s, said["match"])
     if body.steps is not None:
-        said["steps"] = [step.rung for step in body.steps]
+        said["steps"] = audience.checked(s, [step.rung for step in body.steps])
     return said
 
 

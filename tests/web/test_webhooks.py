@@ -82,6 +82,26 @@ def test_the_same_request_twice_makes_one_and_shows_nothing_twice(root: TestClie
     assert len(root.get(HOOKS).json()["items"]) == 1
 
 
+def test_a_policys_step_names_one_and_what_can_not_be_told_is_refused_in_words(web: Web, root: TestClient) -> None:
+    hook, other = made(root, events=["ticket.deadline"]), made(root)
+    bob, at = web.program(web.cast.bob), "/api/v1/sla/policies"
+
+    def named(id: int) -> dict[str, Any]:
+        return {"steps": [{"metric": "resolution", "recipients": ["managers", f"webhook:{id}"], "repeat_minutes": 30, "most": 4}]}
+
+    policy = bob.patch(f"{at}/1", json=named(hook["id"]))
+    assert policy.status_code == 200, policy.text
+    assert policy.json()["steps"][0]["recipients"] == ["managers", f"webhook:{hook['id']}"]
+    drafted = {"policies": [named(99) | {"id": 1}]}
+    for refused, words in (
+        (bob.patch(f"{at}/1", json=named(99)), "Step 1: there is no webhook 99. List them at /api/v1/webhooks."),
+        (bob.post(at, json=named(other["id"]) | {"name": "Gold"}), f"Step 1: webhook {other['id']} is not told of deadlines."),
+        (bob.post("/api/v1/sla/preview", json=drafted), "Step 1: there is no webhook 99."),
+    ):
+        assert (refused.status_code, words in refused.text) == (422, True), refused.text
+    assert bob.get(f"{at}/1").json() == policy.json()
+
+
 @pytest.mark.parametrize(
     "different",
     [{"url": "http://hooks.acme.example/"}, {"url": "https://u:p@hooks.acme.example/"}, {"url": "https://hooks.acme.example:25/"},

@@ -14,6 +14,8 @@ MOST_TIMES = 100
 SOONEST, LATEST = timedelta(minutes=1), timedelta(days=7)  # between two tellings
 GROUPS = ("managers", "admins", "team", "assignee")
 PERSON = re.compile(r"person:([1-9]\d{0,17})")
+WEBHOOK = re.compile(r"webhook:([1-9]\d{0,17})")
+_NUMBERED = re.compile(f"{PERSON.pattern}|{WEBHOOK.pattern}")
 _LEAST = timedelta(microseconds=1)
 
 
@@ -23,8 +25,9 @@ class BadStep(ValueError):
 
 @dataclass(frozen=True)
 class Rung:
-    """`recipients` are "managers", "admins", "team", "assignee", "person:7" or addresses. Without a `calendar` they are told at
-    any hour. They are told `most` times in all, every `repeat`, until somebody acknowledges it.
+    """`recipients` are "managers", "admins", "team", "assignee", "person:7", addresses, or "webhook:3" for a program elsewhere.
+    Without a `calendar` they are told at any hour. They are told `most` times in all, every `repeat`, until somebody acknowledges
+    it.
     """
 
     metric: Metric
@@ -39,8 +42,9 @@ class Rung:
         if not 1 <= len(self.recipients) <= MOST_RECIPIENTS:
             raise BadStep(f"a step tells at least one and at most {MOST_RECIPIENTS}")
         for name in self.recipients:
-            if name not in GROUPS and not PERSON.fullmatch(name) and not text.is_address(name):
-                raise BadStep(f"{name!r} is nobody to tell: use {', '.join(GROUPS)}, person: and a number, or an address")
+            if name not in GROUPS and not _NUMBERED.fullmatch(name) and not text.is_address(name):
+                others = "person: or webhook: and a number, or an address"
+                raise BadStep(f"{name!r} is nobody to tell: use {', '.join(GROUPS)}, {others}")
         if self.repeat is not None and not SOONEST <= self.repeat <= LATEST:
             raise BadStep("a step is repeated after one minute at the soonest and seven days at the latest")
         if not 1 <= self.most <= MOST_TIMES:

@@ -49,7 +49,7 @@ def change(id: Key, me: Admin, s: Tx, now: Now, match: Match, body: shapes.Webho
 
 @router.delete("/{id}", status_code=204, responses=answers(None, 404, 412, status=204))
 def remove(id: Key, me: Admin, s: Tx, now: Now, match: Match) -> Response:
-    """Tell a webhook nothing any more. What it was told is forgotten."""
+    """Tell a webhook nothing any more. What it was told is forgotten, but for deadlines, which people are told of instead."""
     webhooks.remove(s, _held(s, id, match), by=(me.id, me.name), now=now)
     return Response(status_code=204)
 

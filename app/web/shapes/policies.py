@@ -56,7 +56,9 @@ class Step(Shape):
     metric: Metric
     threshold: Annotated[str, Field(max_length=20, description="100% or one of the metric's thresholds.")] = "100%"
     recipients: list[Annotated[str, Field(max_length=320)]] = Field(
-        max_length=50, description="managers, admins, team, assignee, person: and a number, or addresses."
+        max_length=50,
+        description="managers, admins, team, assignee, person: and a number, addresses, or webhook: and the number of one that "
+        "is told of ticket.deadline.",
     )
     calendar_id: Key | None = Field(default=None, description="They are told when it is open; null: at any hour.")
     repeat_minutes: Annotated[int, Field(strict=True, ge=1, le=10_080)] | None = None

@@ -3,13 +3,14 @@
 from datetime import datetime
 from typing import Literal
 
-from app.outbox.models import State
+from app.outbox.models import DeliveryState, State
 from app.sla.rules import Kind, Metric
 from app.web.shapes import Answer
 
 
 class Notice(Answer):
-    """One letter of a step: `sent_at` is when it was put in the outbox, `delivered_at` when the mail server took it (250).
+    """One letter of a step, or what a webhook was told (`to` is "webhook:3"): `sent_at` is when it was put in the outbox,
+    `delivered_at` when the mail server took it (250), or the webhook's receiver (2xx).
 
     `because` says why it went to them, where the step names others; `reason` why it has not left, or did not arrive.
     """
@@ -19,7 +20,7 @@ class Notice(Answer):
     because: str | None
     sent_at: datetime
     delivered_at: datetime | None
-    state: State | None
+    state: State | DeliveryState | None
     reason: str | None
 
 

@@ -15,7 +15,8 @@ from app.entry.sla_worker import Recheck
 from app.ops import health
 from app.sla import actions, policies
 from app.sla.models import Clock, Target
-from app.sla.rules import Moment
+from app.sla.rules import BREACH, Metric, Moment
+from app.sla.rules.ladder import Rung
 from tests.db.sla.known import of
 
 HOUR = timedelta(hours=1)
@@ -41,14 +42,19 @@ def spoil(desk: Database) -> None:
         s.execute(update(Clock).where(Clock.ticket == 2, Clock.metric == "resolution").values(consumed=5 * HOUR))
 
 
-def test_policies_are_listed_in_their_order_with_whom_they_are_for(running: Database, capsys: pytest.CaptureFixture[str]) -> None:
+def test_policies_are_listed_in_their_order_with_whom_they_are_for_and_who_is_told(
+    running: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
     with running.transaction() as s:
-        given = {"name": "Gold", "match": {"tag": ["gold", "vip"]}}
+        steps = [Rung(Metric.RESOLUTION, BREACH, ("team", "webhook:3"), calendar=1, repeat=timedelta(minutes=15), most=9)]
+        given = {"name": "Gold", "match": {"tag": ["gold", "vip"]}, "steps": steps}
         policies.add(s, given, by=(1, "Bob"), now=database_now(s))
     assert main(["sla", "policies"]) == 0
-    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
-        ["1", "Gold", "tag", "gold", "or", "vip"],
-        ["2", "Standard", "every", "ticket"],
+    assert [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()] == [
+        "1 Gold tag gold or vip",
+        "resolution 100%: team, webhook:3, every 15 minutes up to 9 times, when calendar 1 is open",
+        "2 Standard every ticket",
+        *(f"{metric} 100%: managers" for metric in Metric),
     ]
 
 
