@@ -11,12 +11,17 @@ from sqlalchemy import select, update
 
 from app.core.errors import Invalid, NotFound
 from app.core.http import Guard
+from app.core.priority import Priority
 from app.db.session import Database, Session
 from app.db.session import now as database_now
 from app.hours import actions, queries
-from app.hours.models import CalendarVersion, Feed
-from app.sla import feeds
+from app.hours.models import Calendar, CalendarVersion, Feed
+from app.sla import actions as sla
+from app.sla import feeds, rebuild
 from app.sla.feeds import Feeds
+from app.sla.queries import clocks
+from app.sla.rules import Moment
+from tests.db.sla.known import nothing_more, of
 from tests.unit.core.test_http import certified, local, named, says, serving
 from tests.unit.hours.test_reading import ics
 
@@ -116,6 +121,25 @@ def test_a_calendar_may_take_over_by_itself_and_an_unchanged_feed_is_no_version(
     said = told(published, calendar)
     assert (len(said["versions"]), len(said["holds"]["closed"])) == (3, 1)
     assert said["versions"][0]["actor"] == "desk"
+
+
+def test_zammad_390_a_deadline_says_which_days_of_a_feed_put_it_off(published: Published) -> None:
+    """Also of a clock that ran already when the feed was read."""
+    day = in_days(published, 1)
+    published.holidays(day)
+    with published.database.transaction() as s:
+        sla.ensure_defaults(s, now=database_now(s))
+        calendar = s.scalars(select(Calendar)).one()
+        feeds.follow(s, calendar, published.url, automatic=True, by=BOB, now=database_now(s))
+        sla.happened(s, 1, Moment.ACCEPTED, at=database_now(s), facts=of(Priority.LOW))
+    published.read()
+    with published.database.transaction() as s:
+        while rebuild.step(s, nothing_more):
+            pass
+        clock = next(clock for clock in clocks(s, 1) if clock["metric"] == "first_response")
+    assert f"{day:%a} {day.day} {day:%b} closed: Feast" in clock["explanation"]
+    due, began = (datetime.fromisoformat(clock[name]) for name in ("due_at", "started_at"))
+    assert due - began == timedelta(hours=24) + timedelta(days=1)
 
 
 def test_hours_that_were_planned_stay_planned(published: Published, followed: Callable[..., int]) -> None:

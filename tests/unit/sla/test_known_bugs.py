@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.hours.rules import BadHours, hours
-from app.sla.rules import Clock, Kind, Metric, Moment, Outcome, Plan, State, Stretch, after, fire, retarget
+from app.sla.rules import Clock, Kind, Metric, Moment, Outcome, Plan, State, Stretch, after, explain, fire, retarget
 from app.sla.rules.clock import pause, resume, start
-from tests.unit.sla.promises import HOUR, MONDAY, goal, plan
+from tests.unit.sla.promises import HOUR, MONDAY, SECOND, goal, plan
 
 FIRST, NEXT, RESOLUTION = Metric.FIRST_RESPONSE, Metric.NEXT_RESPONSE, Metric.RESOLUTION
 WEEK = [[["09:00", "17:00"]]] * 5 + [[], []]
@@ -31,6 +31,16 @@ def test_zammad_188_a_reopened_ticket_is_due_again() -> None:
     found = life((Moment.ACCEPTED, 0), (Moment.AGENT_ANSWERED, 1), (Moment.RESOLVED, 2), (Moment.REOPENED, 10))
     assert (found[RESOLUTION].state, found[RESOLUTION].due_at) == (State.RUNNING, at(16))
     assert found[RESOLUTION].next_at is not None
+
+
+def test_zammad_390_every_day_that_puts_a_deadline_off_stands_in_the_explanation_by_its_name() -> None:
+    """Whoever wonders why 24 hours take a week reads why."""
+    feasts = [{"date": "2026-11-24", "name": "Feast"}, {"date": "2026-11-25", "name": "Second feast"}]
+    office = hours(ZoneInfo("UTC"), WEEK, closed=feasts)
+    clock = start(RESOLUTION, 1, goal(24 * HOUR, hours=office), MONDAY)
+    lines = explain(clock, UTC)
+    assert clock.due_at == MONDAY + 7 * 24 * HOUR
+    assert lines[3:5] == ["Tue 24 Nov closed: Feast", "Wed 25 Nov closed: Second feast"]
 
 
 def test_zammad_904_and_znuny_200_a_merged_ticket_escalates_no_more() -> None:
@@ -179,6 +189,25 @@ def test_biz_35_a_night_without_midnight_is_reckoned() -> None:
     before = datetime(2015, 10, 17, 3, tzinfo=UTC)
     clock = start(RESOLUTION, 1, goal(13 * HOUR, hours=always_open), before)
     assert clock.due_at == datetime(2015, 10, 18, 4, tzinfo=UTC)
+
+
+def test_biz_37_hours_up_to_a_midnight_that_there_is_not_end_where_the_next_day_begins() -> None:
+    """The evening's last hour ends at no time on the wall (biz: "endnight DST"); the next day begins at 01:00."""
+    sao_paulo = hours(ZoneInfo("America/Sao_Paulo"), [[["22:00", "24:00"]]] * 7)
+    evening = datetime(2015, 10, 18, 1, tzinfo=UTC)  # 22:00 of the 17th
+    assert sao_paulo.deadline(evening, 2 * HOUR) == datetime(2015, 10, 18, 3, tzinfo=UTC)
+    assert sao_paulo.deadline(evening, 2 * HOUR + SECOND) == datetime(2015, 10, 19, 0, 0, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("zone", ["America/Sao_Paulo", "America/New_York", "America/Los_Angeles", "Europe/Lisbon"])
+@pytest.mark.parametrize("eve", [datetime(2015, 10, 17, 6, tzinfo=UTC), datetime(2016, 3, 12, 6, tzinfo=UTC)])
+def test_biz_37_two_hours_at_a_time_around_the_clock_come_to_no_loop_and_miss_nothing(zone: str, eve: datetime) -> None:
+    slots = [[f"{hour:02}:00", f"{hour + 2:02}:00"] for hour in range(0, 24, 2)]
+    around = hours(ZoneInfo(zone), [slots] * 7)
+    at = eve
+    for number in range(1, 40):
+        at = around.deadline(at, 2 * HOUR)
+        assert at == eve + number * 2 * HOUR
 
 
 def test_biz_160_a_change_of_clocks_in_ramadan_is_reckoned() -> None:
