@@ -63,6 +63,8 @@ class Event(StrEnum):
     MAIL_RELEASED = "mail.released"
     MAIL_REPLAYED = "mail.replayed"
     MAIL_DROPPED = "mail.dropped"
+    MAIL_KEY_CONFIRMED = "mail.key_confirmed"
+    MAIL_KEY_WITHDRAWN = "mail.key_withdrawn"
     MAIL_SUGGESTED = "mail.suggested"
     MAIL_BORROWED = "mail.address_borrowed"
     SUGGESTION_ACCEPTED = "suggestion.accepted"

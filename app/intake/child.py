@@ -16,9 +16,9 @@ from dataclasses import asdict
 from app.core import clock
 from app.core.confine import AUTHORITIES, confine
 from app.intake import frames, nursery
+from app.intake.rules import keys, read, sequoia, smime
 from app.intake.rules import mail as mails
-from app.intake.rules import read, smime
-from app.intake.rules.seal import UNCHECKED
+from app.intake.rules.mail import Mail
 
 MEMORY = 512 * 1024 * 1024
 CPU = 10  # seconds for one mail
@@ -50,9 +50,19 @@ def _answer(parent: socket.socket, raw: bytes) -> None:
     frames.send(parent, json.dumps(head).encode())
     for f in files:
         frames.send(parent, f.content)
-    if mail.seal == UNCHECKED:  # last, so that whatever happens here the mail is read
-        seal = smime.checked(raw, now=clock.now(), roots=_roots())
-        frames.send(parent, json.dumps(seal and asdict(seal)).encode())
+    if mail.unchecked:  # last, so that whatever happens here the mail is read
+        _look_closer(parent, raw, mail)
+
+
+def _look_closer(parent: socket.socket, raw: bytes, mail: Mail) -> None:
+    """What its signature shows, by the keys that the parent names, and which keys it brings."""
+    confirmed = keys.confirmed_from_json(json.loads(frames.receive(parent)))
+    seal = mail.seal
+    if seal and seal.unchecked:
+        now = clock.now()
+        seal = sequoia.checked(raw, confirmed, now=now) if seal.openpgp else smime.checked(raw, now=now, roots=_roots())
+    brought = sequoia.brought(raw) if mail.brings_keys else ()
+    frames.send(parent, json.dumps({"seal": seal and asdict(seal), "keys": keys.to_json(brought)}).encode())
 
 
 def _roots() -> bytes:

@@ -174,6 +174,33 @@ class InboundMail(Table):
     )
 
 
+class SenderKey(Table):
+    """An OpenPGP key, and somebody's say that it belongs to whoever writes from an address; until it is withdrawn.
+
+    `names` are the fingerprints and IDs of its parts, `people` who it says it belongs to. `content` is the key without what is
+    secret. It came with the mail `inbound_mail_id`, or was brought by who confirmed it.
+    """
+
+    __tablename__ = "sender_key"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    address: Mapped[str]
+    fingerprint: Mapped[str]
+    names: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    people: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    expires_at: Mapped[datetime | None]
+    content: Mapped[bytes] = mapped_column(deferred=True)
+    inbound_mail_id: Mapped[int | None] = mapped_column(ForeignKey(InboundMail.id))
+    confirmed_at: Mapped[datetime]
+    confirmed_by_id: Mapped[int] = mapped_column(ForeignKey(Person.id))
+    withdrawn_at: Mapped[datetime | None]
+    withdrawn_by_id: Mapped[int | None] = mapped_column(ForeignKey(Person.id))
+
+    __table_args__ = (
+        Index("sender_key_confirmed_idx", "address", "fingerprint", unique=True, postgresql_where=text("withdrawn_at IS NULL")),
+        Index("sender_key_names_idx", "names", postgresql_using="gin", postgresql_where=text("withdrawn_at IS NULL")),
+    )
+
+
 class Suggestion(Table):
     """A mail that may belong to a ticket though its sender takes no part in it, until somebody decides.
 

@@ -1,6 +1,6 @@
 """From a ledger row to its outcome: read the bytes in the child, outside any transaction, then settle in one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -11,11 +11,12 @@ from app.db.session import now as database_now
 from app.files import actions as files
 from app.files.actions import File
 from app.files.disk import Blobs
-from app.intake import actions, authentication, outcomes, queries
+from app.intake import actions, authentication, keys, outcomes, queries
 from app.intake.authentication import Believed
 from app.intake.dns import Lookup, silent
 from app.intake.reader import Reader, Unreadable
 from app.intake.rules.authentication import Checked
+from app.intake.rules.keys import Confirmed
 from app.intake.rules.mail import Found, Mail
 from app.outbox.house import house
 
@@ -78,7 +79,7 @@ class Processor:
         with self._database.reading() as c:
             raw = actions.kept(c, self._settings, id) or b""
         found: list[File] = []
-        mail = self._reader.read(raw, lambda file: found.append(self._found(file)))
+        mail = self._reader.read(raw, lambda file: found.append(self._found(file)), self._known)
         self._beat()
         checked = self._checked(id, mail, raw)
         self._beat()
@@ -86,6 +87,10 @@ class Processor:
             ours = house(self._settings, others=queries.addresses(s))
             gate = self._settings.accept_gate
             outcomes.settle(s, id, mail, found, house=ours, gate=gate, checked=checked, now=database_now(s))
+
+    def _known(self, names: Sequence[str]) -> Sequence[Confirmed]:
+        with self._database.reading() as c:
+            return keys.confirmed(c, names)
 
     def _checked(self, id: int, mail: Mail, raw: bytes | Path) -> Checked:
         """Whether it is from the address it names. Our own SMTP server writes its result above everything else."""

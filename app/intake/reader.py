@@ -5,7 +5,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -13,10 +13,11 @@ from typing import Self
 
 from app.intake import frames
 from app.intake.nursery import Child, Nursery
+from app.intake.rules import keys, seal
 from app.intake.rules import mail as mails
-from app.intake.rules import seal
+from app.intake.rules.keys import Confirmed
 from app.intake.rules.mail import Found, Mail
-from app.intake.rules.seal import FAILED, UNCHECKED, Seal
+from app.intake.rules.seal import FAILED
 
 PATIENCE = 20.0  # seconds by the clock for one mail
 PATIENCE_WITH_A_SEAL = 5.0  # seconds more
@@ -24,6 +25,7 @@ PATIENCE_WITH_A_SEAL = 5.0  # seconds more
 TIMES, BESIDE, MOST_FILES = 3, 64_000_000, 5_000
 
 Keep = Callable[[Found], None]
+Known = Callable[[Sequence[str]], Sequence[Confirmed]]
 
 
 class Unreadable(Exception):
@@ -47,12 +49,15 @@ class Reader:
         self._child: Child | None = None
         self._busy = False
 
-    def read(self, raw: bytes | Path, keep: Keep) -> Mail:
-        """The mail, from its bytes or the file they lie in; `keep` is given each file. Raises Unreadable."""
+    def read(self, raw: bytes | Path, keep: Keep, known: Known = lambda _: ()) -> Mail:
+        """The mail, from its bytes or the file they lie in; `keep` is given each file. Raises Unreadable.
+
+        `known` gives the confirmed keys among those that an OpenPGP signature names. It may raise what it likes.
+        """
         with self._lock:
             for _ in range(2):
                 try:
-                    return self._ask(raw, keep)
+                    return self._ask(raw, keep, known)
                 except TimeoutError:
                     raise Unreadable(f"reading it took longer than {self._patience:g} s") from None
                 except frames.TooMuch:
@@ -79,7 +84,7 @@ class Reader:
     def __exit__(self, kind: type[BaseException] | None, wrong: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def _ask(self, raw: bytes | Path, keep: Keep) -> Mail:
+    def _ask(self, raw: bytes | Path, keep: Keep, known: Known) -> Mail:
         self._busy = True
         until = time.monotonic() + self._patience
         self._child = self._child or self._nursery.child(until=until, meanwhile=self._beat)
@@ -95,19 +100,23 @@ class Reader:
             room -= len(content)
             until = max(until, time.monotonic() + 1.0)  # our own disk's slowness isn't the child's
         mail = mails.from_json(head["mail"])
-        if mail.seal == UNCHECKED:
-            return replace(mail, seal=self._seal(line))
+        if mail.unchecked:
+            named = mail.seal.keys if mail.seal and mail.seal.unchecked else ()
+            return self._looked_closer(line, mail, known(named) if named else ())
         self._busy = False
         return mail
 
-    def _seal(self, line: socket.socket) -> Seal | None:
-        """What the mail's signature shows. A child that falls over it, or takes too long, has read the mail all the same."""
+    def _looked_closer(self, line: socket.socket, mail: Mail, confirmed: Sequence[Confirmed]) -> Mail:
+        """With what its signature shows. A child that falls over it, or takes too long, has read the mail all the same."""
+        until = time.monotonic() + PATIENCE_WITH_A_SEAL
         try:
-            told = frames.receive(line, until=time.monotonic() + PATIENCE_WITH_A_SEAL, meanwhile=self._beat, most=BESIDE)
+            frames.send(line, json.dumps(keys.to_json(confirmed)).encode(), until=until)
+            told = json.loads(frames.receive(line, until=until, meanwhile=self._beat, most=BESIDE))
         except (TimeoutError, frames.Broken, frames.TooMuch):
-            return FAILED
+            failed = mail.seal and mail.seal.unchecked
+            return replace(mail, seal=replace(mail.seal, trouble=FAILED.trouble)) if mail.seal and failed else mail
         self._busy = False
-        return seal.from_json(json.loads(told))
+        return replace(mail, seal=seal.from_json(told["seal"]), keys=keys.from_json(told["keys"]))
 
     def _end(self) -> None:
         if self._child and not self._child.end():

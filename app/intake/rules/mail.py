@@ -4,7 +4,9 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
+from app.intake.rules import keys as openpgp
 from app.intake.rules import seal as seals
+from app.intake.rules.keys import Key
 from app.intake.rules.quotes import Fold
 from app.intake.rules.seal import Seal
 
@@ -98,7 +100,8 @@ class Mail:
     `from_field` is From as it stands, on one line, where it is the only one and names one address, and empty otherwise.
     `wrote` and `reply_to` are whom From and Reply-To name, where that is one. `date` is the sender's own, in ISO 8601, and may
     be any nonsense. `charset` is how the text was read: the charset, and what spoke for it. `seal` is what its
-    signature shows, where there is one, or that it is encrypted.
+    signature shows, where there is one, or that it is encrypted. `brings_keys` is whether OpenPGP's keys come along, and `keys`
+    are they, once somebody has looked.
     """
 
     sender: Address | None
@@ -125,6 +128,13 @@ class Mail:
     wrote: Address | None = None
     reply_to: Address | None = None
     seal: Seal | None = None
+    brings_keys: bool = False
+    keys: tuple[Key, ...] = ()
+
+    @property
+    def unchecked(self) -> bool:
+        """Whether its signature, or the keys that it brings, are still to be looked at."""
+        return self.brings_keys or (self.seal is not None and self.seal.unchecked)
 
     @property
     def recipients(self) -> tuple[str, ...]:
@@ -169,7 +179,7 @@ class Found:
 
 def to_json(mail: Mail) -> dict[str, Any]:
     """Plain values, for the way through a pipe."""
-    return asdict(mail)
+    return asdict(mail) | {"keys": openpgp.to_json(mail.keys)}
 
 
 def from_json(plain: dict[str, Any]) -> Mail:
@@ -184,6 +194,7 @@ def from_json(plain: dict[str, Any]) -> Mail:
             "folds": tuple((begin, end, why) for begin, end, why in plain["folds"]),
             "report": _report(report) if report else None,
             "seal": seals.from_json(plain["seal"]),
+            "keys": openpgp.from_json(plain["keys"]),
             "cards": tuple(Card(**{**c, "answers": tuple(tuple(a) for a in c["answers"])}) for c in plain["cards"]),
             **{name: tuple(plain[name]) for name in ("delivered_to", "in_reply_to", "references", "results")},
         }

@@ -47,7 +47,8 @@ def mail(raw: bytes) -> tuple[Mail, Sequence[Found]]:
         plain = f"{plain}\n\n{TOO_MANY_PARTS}".lstrip("\n")
     found = _described(whole, subject, plain, tuple(folds), harmless)
     machine = found.automatic or (ANSWERS if any(card.method == "reply" for card in cards) else "")
-    return replace(found, automatic=machine, charset=said.charset, cards=cards), brought
+    seal = found.seal or openpgp.within(said.text)
+    return replace(found, automatic=machine, charset=said.charset, cards=cards, seal=seal), brought
 
 
 def _described(whole: parts.Part, subject: str, plain: str, folds: tuple[Fold, ...], harmless: str | None) -> Mail:
@@ -77,6 +78,7 @@ def _described(whole: parts.Part, subject: str, plain: str, folds: tuple[Fold, .
         wrote=_one(h, "from"),
         reply_to=_one(h, "reply-to"),
         seal=smime.found(whole) or openpgp.found(whole),
+        brings_keys=bool(openpgp.brought(whole)),
     )
 
 

@@ -20,13 +20,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import Criticality, ExtensionPolicy, Policy, PolicyBuilder, Store, VerificationError
 
 from app.core import text
-from app.intake.rules import ber, body, cms, parts
+from app.intake.rules import ber, body, cms, parts, places
 from app.intake.rules.cms import Signed, Signer
 from app.intake.rules.parts import Part
+from app.intake.rules.places import MOST_MAIL, Bytes, Place
 from app.intake.rules.seal import ENCRYPTED, UNCHECKED, Seal, SealState
 
 MOST_SIGNATURE = 1_000_000  # bytes of one that stands beside what it signs
-MOST_MAIL = 20_000_000  # bytes of one that holds it, and of a text whose line breaks are put right
 MOST_CERTIFICATE = 64_000  # bytes
 KEY_BITS = range(1024, 8193)  # of RSA: shorter keys are no keys, longer ones cost time
 STRONG_BITS = 2048
@@ -64,7 +64,6 @@ _PSS = bytes.fromhex("2a864886f70d01010a")
 _EDDSA = {bytes.fromhex("2b6570"), bytes.fromhex("2b6571")}
 _CONTENT_TYPE, _DIGEST = bytes.fromhex("2a864886f70d010903"), bytes.fromhex("2a864886f70d010904")
 _WEAK = {"md5": "MD5", "sha1": "SHA-1"}
-_LINE = re.compile(rb"\r?\n")
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _FOR_MAIL = {ExtendedKeyUsageOID.EMAIL_PROTECTION, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
 _ORDER = list(SealState)
@@ -75,20 +74,9 @@ _WRONG = (ber.Broken, ValueError, TypeError, OverflowError, UnsupportedAlgorithm
 
 UNKNOWN_WAY = "it is made in a way that is not known here"
 
-Bytes = bytes | memoryview
-
 
 class _Unclear(Exception):
     """It can't be told whether it fits; the words say why."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a signature is: what it stands in, what it signs (None where that is inside of it), whether that is all there is."""
-
-    envelope: Part
-    signs: Part | None
-    whole: bool
 
 
 @dataclass(frozen=True)
@@ -118,7 +106,7 @@ def checked(raw: bytes, *, now: datetime, roots: bytes) -> Seal | None:
     with warnings.catch_warnings():  # what is said there of strangers' certificates is for programmers
         warnings.simplefilter("ignore")
         try:
-            return _judged(raw, place, now, roots)
+            return _judged(place, now, roots)
         except _Unclear as why:
             return Seal(trouble=str(why))
         except _WRONG:
@@ -130,12 +118,12 @@ def _place(mail: Part) -> Place | None:
     for part in mail.walk():
         if not part.children and body.kind(part) in cms.MEDIA_TYPES:
             return Place(part, None, part is mail)
-        if part.media_type == "multipart/signed" and len(part.children) > 1 and body.kind(part.children[1]) in cms.SIGNATURES:
-            return Place(part.children[1], part.children[0], part is mail and len(part.children) == 2)
+        if found := places.beside(part, mail, cms.SIGNATURES):
+            return found
     return None
 
 
-def _judged(raw: bytes, place: Place, now: datetime, roots: bytes) -> Seal | None:
+def _judged(place: Place, now: datetime, roots: bytes) -> Seal | None:
     most = MOST_MAIL if place.signs is None else MOST_SIGNATURE
     if place.envelope.end - place.envelope.start > 2 * most or len(envelope := place.envelope.content) > most:
         raise _Unclear("it is too large")
@@ -146,18 +134,9 @@ def _judged(raw: bytes, place: Place, now: datetime, roots: bytes) -> Seal | Non
         raise _Unclear("there is no signature in it")
     if place.signs is None and signed.content is None:
         raise _Unclear("what it signs is missing")
-    contents = _contents(raw, place.signs) if place.signs else [signed.content or b""]
+    contents = places.contents(place.signs) if place.signs else [signed.content or b""]
     seals = [_by(signer, signed, contents, now, roots) for signer in signed.signers]
     return replace(min(seals, key=lambda seal: _ORDER.index(seal.told(next(iter(seal.addresses), ""))[0])), whole=place.whole)
-
-
-def _contents(raw: bytes, part: Part) -> list[Bytes]:
-    """The bytes of a part with its header as they came; where they lost the line breaks of their way, with those too."""
-    as_it_came = memoryview(raw)[part.begin : part.end]
-    if len(as_it_came) > MOST_MAIL:
-        return [as_it_came]
-    restored = _LINE.sub(b"\r\n", bytes(as_it_came))
-    return [as_it_came] if restored == as_it_came else [as_it_came, restored]
 
 
 def _by(signer: Signer, signed: Signed, contents: Sequence[Bytes], now: datetime, roots: bytes) -> Seal:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.intake.rules import openpgp, read
-from app.intake.rules.seal import Seal, SealState
+from app.intake.rules.seal import UNCHECKED, Seal, SealState
 from scripts.load.scores import CORPUS
 from tests.unit.intake.letters import multipart, part
 
@@ -57,19 +57,22 @@ def sealed(told: str) -> Seal | None:
 def test_a_signature_names_its_key(raw: bytes, key: bytes) -> None:
     """By what is signed rather than by what anybody can add."""
     for told in (armored(raw), armored(raw, checksum="", header=""), armored(raw).replace("\n", "\r\n")):
-        assert sealed(told) == Seal(openpgp=True, key=key.hex().upper())
+        keys = (key.hex().upper(),) if key else ()
+        assert sealed(told) == Seal(openpgp=True, keys=keys, trouble=UNCHECKED.trouble)
 
 
 def test_it_is_told_that_nobody_has_confirmed_it() -> None:
-    seal = sealed(armored(signature()))
-    assert seal is not None
-    state, words = seal.told("carol@acme.example")
+    state, words = Seal(openpgp=True, keys=(FINGERPRINT.hex().upper(),)).told("carol@acme.example")
     assert state is SealState.UNKNOWN
     assert words.startswith("Signed with OpenPGP by the key 000102030405060708090A0B0C0D0E0F10111213, which nobody here")
     assert words.endswith("has confirmed; whether it fits was not checked.")
-    nameless = sealed("nonsense")
-    assert nameless is not None
-    assert nameless.told("")[1] == "Signed with OpenPGP by a key that it does not name; whether it fits was not checked."
+    nameless = Seal(openpgp=True).told("")[1]
+    assert nameless == "Signed with OpenPGP by a key that it does not name; whether it fits was not checked."
+
+
+def test_several_signatures_name_several_keys() -> None:
+    other = signature(subpacket(33, b"\x04" + b"\xee" * 20), b"")
+    assert openpgp.keys(signature() + other + signature()) == (FINGERPRINT.hex().upper(), "EE" * 20)
 
 
 @pytest.mark.skipif(not CORPUS.exists(), reason=f"the mail corpus is not at {CORPUS}; set ATUM_MAIL_CORPUS")
@@ -77,16 +80,17 @@ def test_a_real_one_names_its_key() -> None:
     raw = (CORPUS / "mimekit/UnitTests/TestData/openpgp/[Announce] GnuPG 2.1.20 released.eml").read_bytes()
     seal = read.mail(raw)[0].seal
     assert seal is not None
-    assert len(seal.key) in {16, 40}
+    assert {len(key) for key in seal.keys} <= {16, 40}
+    assert seal.keys
 
 
 @given(st.binary(max_size=300), st.integers(0, 80))
 def test_damage_never_makes_it_raise(junk: bytes, at: int) -> None:
     whole = signature()
     for raw in (junk, whole[:at] + junk, whole[:at] + junk + whole[at:], b"\x89\xff\xff" + junk):
-        openpgp.key(raw)
-        openpgp.key(armored(raw).encode())
-    openpgp.key(b"-----BEGIN PGP SIGNATURE-----\n" + junk + b"\n-----END PGP SIGNATURE-----")
+        openpgp.keys(raw)
+        openpgp.keys(armored(raw).encode())
+    openpgp.keys(b"-----BEGIN PGP SIGNATURE-----\n" + junk + b"\n-----END PGP SIGNATURE-----")
 
 
 @pytest.mark.parametrize(
@@ -94,6 +98,6 @@ def test_damage_never_makes_it_raise(junk: bytes, at: int) -> None:
 )
 def test_the_worst_takes_no_time(piece: bytes) -> None:
     began = time.process_time()
-    openpgp.key((b"-----BEGIN PGP SIGNATURE-----\n" + piece * 100_000)[: openpgp.MOST])
-    openpgp.key(signature()[:7] + (piece * 100_000)[: openpgp.MOST])
+    openpgp.keys((b"-----BEGIN PGP SIGNATURE-----\n" + piece * 100_000)[: openpgp.MOST])
+    openpgp.keys(signature()[:7] + (piece * 100_000)[: openpgp.MOST])
     assert time.process_time() - began < 2
