@@ -19,7 +19,7 @@ import pytest
 from app.entry.mail_poller import Poller
 from app.files.disk import Blobs
 from app.intake import actions
-from app.intake.reader import Keep, Reader
+from app.intake.reader import Keep, Known, Reader
 from app.intake.rules.mail import Mail
 from app.intake.rules.states import MailState
 from app.ops.health import BEAT_MOST
@@ -70,9 +70,9 @@ class Counting(Reader):
         super().__init__(**options)
         self.tries: Counter[str] = Counter()
 
-    def read(self, raw: bytes | Path, keep: Keep) -> Mail:
+    def read(self, raw: bytes | Path, keep: Keep, known: Known = lambda _: ()) -> Mail:
         self.tries[hashlib.sha256(raw if isinstance(raw, bytes) else raw.read_bytes()).hexdigest()] += 1
-        return super().read(raw, keep)
+        return super().read(raw, keep, known)
 
 
 def until(poller: Poller, true: Callable[[], bool], *, within: float) -> float:
@@ -105,12 +105,12 @@ class Interrupted(Reader):
         self._happens = happens
         self.order: list[str] = []
 
-    def read(self, raw: bytes | Path, keep: Keep) -> Mail:
+    def read(self, raw: bytes | Path, keep: Keep, known: Known = lambda _: ()) -> Mail:
         assert isinstance(raw, bytes)
         self.order.append(raw.partition(b"Subject: ")[2].partition(b"\r\n")[0].decode())
         if len(self.order) == 4:
             self._happens()
-        return super().read(raw, keep)
+        return super().read(raw, keep, known)
 
 
 def test_a_mail_that_comes_does_not_wait_for_the_tries_of_those_that_failed(desk: Desk, peer: Server) -> None:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from textwrap import indent
@@ -16,10 +16,11 @@ import pytest
 from app.intake import reader as readers
 from app.intake.reader import Reader, Unreadable
 from app.intake.rules import html, parts
+from app.intake.rules.keys import Confirmed
 from app.intake.rules.mail import Found
-from app.intake.rules.seal import FAILED, Seal
+from app.intake.rules.seal import FAILED, Seal, SealState
 from tests import cpu
-from tests.unit.intake import signing
+from tests.unit.intake import pgp, signing
 from tests.unit.intake.letters import mail, multipart, part
 
 Kept = list[tuple[str, bytes]]
@@ -289,4 +290,44 @@ def test_a_child_that_falls_over_a_signature_has_read_the_mail(harm: str, monkey
     with stand_in(patched) as reader:
         found = reader.read(SIGNED, lambda *_: None)
         assert (found.text, found.seal) == ("It is broken.\nCarol", FAILED)
+        assert reader.read(mail("next"), lambda *_: None).text == "next"
+
+
+def test_an_openpgp_signature_is_checked_in_the_child_by_the_keys_that_are_known(reader: Reader) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def known(names: Sequence[str]) -> list[Confirmed]:
+        asked.append(tuple(names))
+        return [pgp.confirmed(pgp.public())]
+
+    raw = pgp.beside(pgp.signature(), Autocrypt=f"addr=x; keydata={base64.b64encode(bytes(pgp.public())).decode()}")
+    found = reader.read(raw, lambda *_: None, known)
+    assert found.seal
+    assert asked == [found.seal.keys]
+    assert found.seal.told(signing.CAROL) == (SealState.GOOD, "Signed by carol@acme.example, intact.")
+    assert [one.fingerprint for one in found.keys] == [pgp.public().fingerprint.upper()]
+    assert reader.read(mail("next"), lambda *_: None, known).seal is None
+    assert len(asked) == 1, "nobody asks for keys where nothing is signed by one"
+
+
+def test_whoever_can_not_tell_the_keys_says_so_and_the_next_mail_is_read(reader: Reader) -> None:
+    def known(_: Sequence[str]) -> list[Confirmed]:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        reader.read(pgp.beside(pgp.signature()), lambda *_: None, known)
+    assert reader.read(mail("next"), lambda *_: None).text == "next"
+
+
+@pytest.mark.parametrize("harm", ["os._exit(3)", "os.kill(os.getpid(), signal.SIGSEGV)", "time.sleep(60)", "1 / 0"])
+def test_a_child_that_falls_over_a_key_has_read_the_mail(harm: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "PATIENCE_WITH_A_SEAL", 0.5)
+    patched = f"from app.intake import child\ndef fall(*_, **__):\n  {harm}\nchild.sequoia.brought = fall\nchild._answer(s, raw)"
+    raw = multipart(part("My key."), pgp.attached(pgp.armored(pgp.public())))
+    with stand_in(patched) as reader:
+        found = reader.read(raw, lambda *_: None)
+        assert (found.text, found.seal, found.keys) == ("My key.", None, ())
+        found = reader.read(pgp.beside(pgp.signature(), Autocrypt="keydata=AAAA"), lambda *_: None)
+        assert found.seal
+        assert found.seal.told("")[1] == "Signed, but that could not be checked: looking at it took too long or failed."
         assert reader.read(mail("next"), lambda *_: None).text == "next"

@@ -1,4 +1,4 @@
-"""Whether an OpenPGP signature fits by keys that somebody confirmed, which keys a mail brings, and that hostile ones do no harm."""
+"""Whether an OpenPGP signature fits, by keys that somebody confirmed, and which keys a mail brings. Hostile ones do no harm."""
 
 import base64
 import time
