@@ -9,7 +9,7 @@ from app.intake import actions
 from app.intake.folder import Fetched
 from app.intake.models import InboundMail, Mailbox
 from app.intake.processing import Processor
-from app.intake.reader import Keep, Reader
+from app.intake.reader import Keep, Known, Reader
 from app.intake.rules import read
 from app.intake.rules.mail import Mail
 from app.tickets.models import Message
@@ -20,7 +20,7 @@ from tests.web.conftest import Web
 class Here(Reader):
     """Reads in this process."""
 
-    def read(self, raw: object, keep: Keep) -> Mail:
+    def read(self, raw: object, keep: Keep, known: Known = lambda _: ()) -> Mail:
         mail, files = read.mail(raw if isinstance(raw, bytes) else raw.read_bytes())  # type: ignore[attr-defined]
         for file in files:
             keep(file)
