@@ -80,7 +80,7 @@ def _draft(name: str, days: int | None) -> Draft:
         said = json.loads(raw)
     except OSError as wrong:
         raise Invalid(f"The draft {name} can't be read: {wrong.strerror}. Name a file, or - to give it on stdin.") from None
-    except ValueError as wrong:
+    except (ValueError, RecursionError) as wrong:
         raise Invalid(f"The draft {name} can't be read: it is no JSON ({wrong}).") from None
     if days is not None and isinstance(said, dict):
         said["days"] = days

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -86,7 +86,7 @@ def change(
 
     All that was said from there on is replaced. An instant that has passed takes `retroactive`: it may change what was late.
     """
-    since = (effective_from or now).astimezone(UTC)
+    since = queries.within(effective_from or now)
     if since < now and not retroactive:
         raise Invalid("This would change hours that have passed. Say that you mean it (retroactive), or choose a later date.")
     refuse_bad(spec)

@@ -3,13 +3,13 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Select, select
 
-from app.core.errors import NotFound
+from app.core.errors import Invalid, NotFound
 from app.db.session import Session
 from app.hours import rules
 from app.hours.models import Calendar, CalendarVersion, Feed
@@ -103,7 +103,8 @@ def whole(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def openings(s: Session | Connection, id: int, *, start: datetime, days: int) -> list[rules.Part]:
-    """When a calendar is open from `start` on, and which days are not as usual."""
+    """When a calendar is open from `start` on, and which days are not as usual. Raises Invalid."""
+    start = within(start)
     return hours(s, id).parts(start, start + timedelta(days=days), most=MOST_OPENINGS)
 
 
@@ -132,6 +133,14 @@ def refuse_unknown(s: Session | Connection, id: int) -> None:
         raise NotFound(f"There is no calendar {id} here.")
 
 
-def refuse_unreachable(s: Session, calendar: int, since: datetime, seconds: int) -> None:
+def refuse_unreachable(s: Session, calendar: int, since: datetime, length: timedelta) -> None:
     """Raises NeverReached where so much working time would take a lifetime: twice as much has to be within reach."""
-    hours(s, calendar).deadline(since, 2 * timedelta(seconds=seconds))
+    hours(s, calendar).deadline(since, 2 * length)
+
+
+def within(at: datetime) -> datetime:
+    """An instant that calendars can be asked about, in UTC. Raises Invalid."""
+    if at.year not in rules.YEARS:
+        years = f"from {rules.YEARS[0]} to {rules.YEARS[-1]}"
+        raise Invalid(f"{at.isoformat()} is out of reach: choose an instant {years}.")
+    return at.astimezone(UTC)

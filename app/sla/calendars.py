@@ -1,10 +1,10 @@
 """Calendars that promises are measured by: what may be said of them, and which clocks have to be looked at again."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, select
 
 from app.core.errors import Conflict, Invalid
 from app.db.session import Session
@@ -15,6 +15,7 @@ from app.hours.models import Calendar
 from app.hours.rules import NeverReached
 from app.sla import rebuild
 from app.sla.models import Policy, Step, Target
+from app.sla.rules.thresholds import farthest
 
 
 class InUse(Conflict):
@@ -68,10 +69,11 @@ def _measuring(s: Session, calendar: int) -> list[str]:
 
 
 def _refuse_unreachable(s: Session, calendar: Calendar, since: datetime) -> None:
-    longest = s.scalar(select(func.max(Target.seconds)).join(Policy, _present()).where(Target.calendar_id == calendar.id))
-    if longest is None:
+    promised = select(Target.seconds, Target.thresholds).join(Policy, _present()).where(Target.calendar_id == calendar.id)
+    lengths = [farthest(names, timedelta(seconds=seconds)) for seconds, names in s.execute(promised)]
+    if not lengths:
         return
     try:
-        calendars.refuse_unreachable(s, calendar.id, since, longest)
+        calendars.refuse_unreachable(s, calendar.id, since, max(lengths))
     except NeverReached as wrong:
         raise Invalid(str(wrong)) from None

@@ -25,7 +25,7 @@ from app.sla.models import Policy, Target
 from app.sla.rules import REOPEN_WINDOW, WAITING, Merging, Metric, Reopening, Start
 from app.sla.rules.ladder import Rung
 from app.sla.rules.policies import FIELD, NAMES
-from app.sla.rules.thresholds import BREACH, BadThreshold, normal
+from app.sla.rules.thresholds import BREACH, BadThreshold, farthest, normal
 from app.sla.rules.thresholds import MOST as MOST_THRESHOLDS
 
 MOST = 100  # policies
@@ -182,9 +182,10 @@ def _targets(s: Session, old: Sequence[Target], given: Mapping[str, Mapping[str,
                 continue
             more = {"seconds": said} if isinstance(said, int) else {n: v for n, v in said.items() if v is not None}
             found[key] = _checked(key, {**found.get(key, _usual(s, key)), **more})
-    longest: dict[int, int] = {}
+    longest: dict[int, timedelta] = {}
     for terms in found.values():
-        longest[terms["calendar_id"]] = max(terms["seconds"], longest.get(terms["calendar_id"], 0))
+        length = farthest(terms["thresholds"], timedelta(seconds=terms["seconds"]))
+        longest[terms["calendar_id"]] = max(length, longest.get(terms["calendar_id"], length))
     _refuse_calendars(s, longest, now)
     return found
 
@@ -219,14 +220,14 @@ def _checked(key: Key, terms: Terms) -> Terms:
     return {**terms, "pauses": sorted(set(terms["pauses"])), "thresholds": thresholds}
 
 
-def _refuse_calendars(s: Session, longest: Mapping[int, int], now: datetime) -> None:
-    """There has to be each calendar, and the longest promise that is measured by it has to come to an end."""
+def _refuse_calendars(s: Session, longest: Mapping[int, timedelta], now: datetime) -> None:
+    """There has to be each calendar, and the farthest threshold that is measured by it has to be reached."""
     known = set(s.scalars(select(Calendar.id).where(Calendar.id.in_(longest), Calendar.removed_at.is_(None))))
     if unknown := longest.keys() - known:
         raise Invalid(f"There is no calendar {min(unknown)}. List them at /api/v1/sla/calendars.")
     try:
-        for calendar, seconds in longest.items():
-            calendars.refuse_unreachable(s, calendar, now, seconds)
+        for calendar, length in longest.items():
+            calendars.refuse_unreachable(s, calendar, now, length)
     except NeverReached as wrong:
         raise Invalid(str(wrong)) from None
 

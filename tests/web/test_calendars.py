@@ -67,6 +67,9 @@ def test_a_change_may_begin_later_and_needs_a_word_more_to_begin_earlier(bob: Te
         ({"closed": [{"date": "2026-02-29", "name": "x"}]}, "no date that exists"),
         ({"closed": [{"date": "2026-12-24", "every": "12-24", "name": "x"}]}, "either a date or a day of every year"),
         ({"effective_from": "2027-01-01T00:00:00"}, "time zone"),
+        ({"effective_from": "9999-12-31T23:59:59Z", "week": OFFICE[::-1]}, "from 1970 to 2100"),
+        ({"effective_from": "9999-12-31T23:59:59-12:00", "week": OFFICE[::-1]}, "from 1970 to 2100"),
+        ({"effective_from": "0001-01-01T00:00:00+12:00", "week": OFFICE[::-1], "retroactive": True}, "from 1970 to 2100"),
     ],
 )
 def test_what_can_not_be_is_refused_with_the_reason(
@@ -98,6 +101,9 @@ def test_the_next_openings_are_told(bob: TestClient, office: dict[str, Any]) -> 
     ]
     assert bob.get(f"{office['url']}/openings?from=2026-12-24T00:00:00").status_code == 422
     assert bob.get(f"{CALENDARS}/999999/openings").status_code == 404
+    for far in ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00%2B12:00"):
+        refused = bob.get(f"{office['url']}/openings?from={far}")
+        assert (refused.status_code, "from 1970 to 2100" in refused.json()["detail"]) == (422, True)
 
 
 def test_a_calendar_that_measures_stays_and_another_goes(bob: TestClient, office: dict[str, Any]) -> None:

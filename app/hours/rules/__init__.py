@@ -4,12 +4,13 @@ from app.hours.rules.days import Days, checked, days
 from app.hours.rules.openings import NOTHING, Always, Hours, NeverReached, composed, hours
 from app.hours.rules.parts import Part
 from app.hours.rules.walls import instant
-from app.hours.rules.words import MOST_SPANS, MOST_SPECIAL, BadHours
+from app.hours.rules.words import MOST_SPANS, MOST_SPECIAL, YEARS, BadHours
 
 __all__ = [
     "MOST_SPANS",
     "MOST_SPECIAL",
     "NOTHING",
+    "YEARS",
     "Always",
     "BadHours",
     "Days",

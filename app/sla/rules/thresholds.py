@@ -50,6 +50,11 @@ def ordered(names: Iterable[str], target: timedelta) -> tuple[str, ...]:
     return tuple(sorted(falling, key=lambda name: (point(name, target), name)))
 
 
+def farthest(names: Iterable[str], target: timedelta) -> timedelta:
+    """How much working time is used when the last of these and the breach falls."""
+    return point(ordered(names, target)[-1], target)
+
+
 def after_breach(threshold: str, target: timedelta) -> bool:
     """Whether it falls later than the breach."""
     return point(threshold, target) > target

@@ -13,7 +13,7 @@ from app.hours import actions as hours
 from app.hours import zones
 from app.hours.models import Calendar, CalendarVersion
 from app.sla import actions, calendars, ladder, policies, queries, rebuild
-from app.sla.models import Clock, Step, Target
+from app.sla.models import Clock, Policy, Step, Target
 from app.sla.rules import Metric, Moment
 from app.sla.rules.ladder import Rung
 from tests.db.sla.known import nothing_more, of
@@ -121,6 +121,15 @@ def test_a_calendar_by_which_a_promise_would_take_a_lifetime_is_refused(s: Sessi
     seldom = {"zone": "UTC", "week": [[["09:00", "09:01"]], *[[]] * 6], "closed": [], "instead": []}
     with pytest.raises(Invalid, match="Open longer, or promise less"):
         calendars.change(s, calendar, seldom, by=BOB, now=now)
+
+
+def test_a_calendar_by_which_a_threshold_would_take_a_lifetime_is_refused(s: Session, now: datetime, calendar: Calendar) -> None:
+    an_hour = {"zone": "UTC", "week": [[["09:00", "10:00"]], *[[]] * 6], "closed": [], "instead": []}
+    policy = s.scalars(select(Policy)).one()
+    terms = {metric: {priority: {"thresholds": ["+8760h"]} for priority in Priority} for metric in ("first_response",)}
+    policies.change(s, policies.held(s, policy.id), {"targets": terms}, by=BOB, now=now)
+    with pytest.raises(Invalid, match="Open longer, or promise less"):
+        calendars.change(s, calendar, an_hour, by=BOB, now=now)
 
 
 def test_clocks_are_reckoned_again_when_the_rules_of_a_time_zone_changed(

@@ -113,6 +113,10 @@ def test_a_draft_is_tried_and_nothing_is_saved(running: Database, tmp_path: Path
         ("[]", "The draft can't be: the draft"),
         ({"policies": [{"id": 1, "targets": {"first_response": {"low": 0}}}]}, "policies.0.targets"),
         ({"policies": [{"id": 9}]}, "There is no policy 9."),
+        ("[" * 100_000, "can't be read"),
+        ('{"days": NaN}', "The draft can't be: days"),
+        ('{"days": 1000000000000000000}', "The draft can't be: days"),
+        ('{"days": ' + "9" * 5000 + "}", "can't be read"),
     ],
 )
 def test_a_draft_that_can_not_be_is_refused_in_words(

@@ -10,6 +10,7 @@ from app.audit.models import Event
 from app.core.errors import Invalid, NotFound
 from app.core.priority import Priority
 from app.db.session import Session
+from app.hours import actions as calendars
 from app.sla import actions, policies, queries, rebuild
 from app.sla.models import Clock, Happening, Policy, Rebuild, Target
 from app.sla.policies import OtherPolicies, PolicyNameTaken
@@ -120,6 +121,18 @@ def test_what_can_not_be_promised_is_refused_with_the_reason(
         changed(s, policy, now, **given)
     s.refresh(policy)
     assert policy.version == 1
+
+
+@pytest.mark.parametrize("thresholds", [["1000%"], ["+8760h"]])
+def test_a_threshold_that_would_take_a_lifetime_is_refused(s: Session, now: datetime, thresholds: list[str]) -> None:
+    """Where it can't be reckoned, neither could what comes before it be told."""
+    seldom = calendars.add(s, "Mondays at nine", zone="UTC", week=[[["09:00", "10:00"]], *[[]] * 6], now=now)
+    terms = {"seconds": 20 * 24 * 3600, "calendar_id": seldom.id}
+    policy = standard_of(s)
+    with pytest.raises(Invalid, match="Open longer, or promise less"), s.begin_nested():
+        changed(s, policy, now, targets={"resolution": {"medium": {**terms, "thresholds": thresholds}}})
+    s.refresh(policy)
+    changed(s, policy, now, targets={"resolution": {"medium": {**terms, "thresholds": ["90%", "+1h"]}}})
 
 
 def test_two_policies_of_one_name_are_refused_and_a_deleted_ones_name_is_free(s: Session, now: datetime) -> None:

@@ -177,6 +177,11 @@ def test_a_version_from_earlier_replaces_all_that_was_said_from_there_on() -> No
     assert calendar.elapsed(utc("2027-01-05T00:00"), utc("2027-01-06T00:00")) == 8 * HOUR
 
 
+def test_the_first_version_holds_for_all_that_was_before_it() -> None:
+    calendar = composed([(utc("2026-12-21T00:00"), days(UTC, OFFICE)), (utc("2027-01-04T00:00"), days(UTC, NIGHTS))])
+    assert calendar.elapsed(utc("2026-12-14T00:00"), utc("2026-12-21T00:00")) == 35 * HOUR
+
+
 def test_round_the_clock_again_is_plain_time() -> None:
     always = days(zone("Europe/Berlin"), ROUND_THE_CLOCK)
     assert isinstance(composed([(EVER, days(UTC, OFFICE)), (EVER, always)]), Always)

@@ -54,6 +54,7 @@ def test_a_warning_less_than_a_second_before_the_breach_is_not_told() -> None:
     clock, dealt = fire(begun(3 * SECOND), MONDAY + 2.25 * SECOND)
     assert [one.kind for one in dealt] == [Kind.SKIPPED]
     assert clock.next_threshold == BREACH
+    assert [one.kind for one in fire(begun(4 * SECOND), MONDAY + 3 * SECOND)[1]] == [Kind.WARNING], "a second is enough"
 
 
 def test_a_longer_promise_takes_a_breach_back_and_the_new_due_time_is_watched() -> None:

@@ -63,6 +63,7 @@ def test_a_length_is_in_hours_minutes_and_seconds_and_never_in_days() -> None:
     assert length(timedelta(days=5)) == "120 h"
     assert length(timedelta(hours=1, minutes=2, seconds=3)) == "1 h 2 min 3 s"
     assert length(timedelta(0)) == "0 s"
+    assert length(timedelta(seconds=1.6)) == "2 s"
 
 
 def test_the_time_its_ticket_was_away_does_not_count() -> None:

@@ -51,6 +51,11 @@ def test_a_resolved_ticket_promises_no_update() -> None:
     assert (clock.outcome, clock.next_at, fire(clock, MONDAY + 99 * HOUR)[1]) == (Outcome.RESOLVED, None, [])
 
 
+def test_the_end_stops_it_without_a_breach() -> None:
+    clock = live((Moment.ACCEPTED, 0 * HOUR), (Moment.AGENT_ANSWERED, HOUR), (Moment.ENDED, 2 * HOUR))[UPDATE]
+    assert (clock.outcome, clock.next_at, fire(clock, MONDAY + 99 * HOUR)[1]) == (Outcome.ENDED, None, [])
+
+
 def test_each_of_them_is_told_by_a_preview() -> None:
     moments = [(Moment.ACCEPTED, 0), (Moment.AGENT_ANSWERED, 1), (Moment.AGENT_ANSWERED, 2), (Moment.AGENT_ANSWERED, 9)]
     life = [Instant(MONDAY + hours * HOUR, (moment,)) for moment, hours in moments]

@@ -44,9 +44,10 @@ def test_a_name_is_kept_as_short_as_it_can_be() -> None:
         "-2h",
         "100%",
     ]
+    assert (normal("+8760h"), normal("1000%")) == ("+8760h", "1000%"), "the farthest there are"
 
 
-@pytest.mark.parametrize("raw", ["", "75", "0%", "-5%", "1001%", "30m", "+1d", "+1.5h", "-99999h", "+-1h", "75%%"])
+@pytest.mark.parametrize("raw", ["", "75", "0%", "-5%", "1001%", "30m", "+1d", "+1.5h", "-99999h", "+8761h", "+-1h", "75%%"])
 def test_what_is_no_threshold_is_refused_with_what_one_looks_like(raw: str) -> None:
     with pytest.raises(BadThreshold, match="threshold"):
         normal(raw)
@@ -59,6 +60,7 @@ def test_they_fall_in_the_order_of_the_time_used_and_the_breach_is_always_among_
 
 def test_one_that_would_fall_before_the_start_never_does() -> None:
     assert ordered(["-30m", "50%"], 20 * MINUTE) == ("50%", BREACH)
+    assert ordered(["-30m"], 30 * MINUTE) == (BREACH,), "nor one at the very start"
 
 
 def test_times_before_and_after_are_working_time_and_each_is_told_in_turn() -> None:

@@ -1,10 +1,11 @@
 """What happens to a ticket, and what its clocks make of it."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
-from app.sla.rules import NO_PLAN, Clock, Metric, Moment, Outcome, Plan, Start, State, after, fire, fits
+from app.sla.rules import NO_PLAN, Clock, Metric, Moment, Outcome, Plan, Reopening, Start, State, after, fire, fits, together
 from tests.unit.sla.promises import HOUR, MINUTE, MONDAY, plan
 
 FIRST, NEXT, RESOLUTION = Metric.FIRST_RESPONSE, Metric.NEXT_RESPONSE, Metric.RESOLUTION
@@ -135,6 +136,20 @@ def test_reopening_after_the_window_is_a_new_cycle() -> None:
     assert (resolution.cycle, resolution.due_at) == (2, MONDAY + timedelta(days=15, hours=8))
 
 
+@pytest.mark.parametrize(("after_resolution", "cycle"), [(3 * HOUR, 1), (3 * HOUR + timedelta(microseconds=1), 2)])
+def test_the_window_is_the_policys_and_counts_from_the_resolution(after_resolution: timedelta, cycle: int) -> None:
+    under = replace(PLAN, reopen_window=3 * HOUR)
+    steps = ((Moment.ACCEPTED, 0 * HOUR), (Moment.RESOLVED, 2 * HOUR), (Moment.REOPENED, 2 * HOUR + after_resolution))
+    assert live(*steps, under=under)[RESOLUTION].cycle == cycle
+
+
+def test_where_the_policy_says_so_reopening_starts_the_resolution_anew_and_not_the_first_response() -> None:
+    steps = ((Moment.ACCEPTED, 0 * HOUR), (Moment.RESOLVED, 2 * HOUR), (Moment.REOPENED, 3 * HOUR))
+    clocks = live(*steps, under=replace(PLAN, reopening=Reopening.RESTART))
+    assert (clocks[RESOLUTION].cycle, clocks[RESOLUTION].started_at, clocks[RESOLUTION].due_at) == (2, at(3), at(11))
+    assert (clocks[FIRST].cycle, clocks[FIRST].outcome) == (1, Outcome.CLOSED_UNANSWERED)
+
+
 def test_reopening_goes_on_under_the_promise_of_now() -> None:
     done = live((Moment.ACCEPTED, 0 * HOUR), (Moment.RESOLVED, 2 * HOUR))
     again = after(done, Moment.REOPENED, at(10), plan(resolution=5 * HOUR, version=2))[RESOLUTION]
@@ -173,6 +188,28 @@ def test_a_pause_that_ends_at_the_instant_it_began_leaves_no_trace() -> None:
     clocks = live((Moment.ACCEPTED, 0 * HOUR), (Moment.PAUSED, HOUR), (Moment.RESUMED, HOUR))
     assert clocks[RESOLUTION].due_at == at(8)
     assert [segment.kind for segment in clocks[RESOLUTION].segments] == ["run"]
+
+
+@pytest.mark.parametrize(
+    ("before", "at_once", "metric", "state"),
+    [
+        ((), (Moment.PAUSED, Moment.ACCEPTED), RESOLUTION, State.PAUSED),
+        ((), (Moment.RESOLVED, Moment.ACCEPTED), RESOLUTION, State.MET),
+        ((), (Moment.AGENT_ANSWERED, Moment.ACCEPTED), FIRST, State.MET),
+        ((Moment.ACCEPTED, Moment.PAUSED), (Moment.PAUSED, Moment.RESUMED), RESOLUTION, State.PAUSED),
+        ((Moment.ACCEPTED, Moment.PAUSED), (Moment.RESOLVED, Moment.RESUMED), RESOLUTION, State.MET),
+        ((Moment.ACCEPTED, Moment.RESOLVED), (Moment.RESOLVED, Moment.REOPENED), RESOLUTION, State.MET),
+        ((Moment.ACCEPTED, Moment.RESOLVED), (Moment.PAUSED, Moment.REOPENED), RESOLUTION, State.PAUSED),
+        ((Moment.ACCEPTED, Moment.AGENT_ANSWERED), (Moment.AGENT_ANSWERED, Moment.CUSTOMER_SPOKE), NEXT, State.MET),
+        ((Moment.ACCEPTED, Moment.AGENT_ANSWERED), (Moment.RESOLVED, Moment.CUSTOMER_SPOKE), NEXT, State.STOPPED),
+    ],
+)
+def test_of_what_happens_at_one_instant_stopping_comes_after_pausing_and_that_after_starting(
+    before: tuple[Moment, ...], at_once: tuple[Moment, ...], metric: Metric, state: State
+) -> None:
+    clocks = live(*((moment, n * MINUTE) for n, moment in enumerate(before)))
+    for order in (at_once, at_once[::-1]):
+        assert together(clocks, order, at(1), PLAN)[metric].state is state
 
 
 def test_what_is_late_stays_late_through_a_pause() -> None:
