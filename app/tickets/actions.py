@@ -236,7 +236,8 @@ def customer_reply(
         _reopen(s, ticket, by=by, now=now, at=at)
     elif effect is CustomerAnswer.RESUME:
         _move(s, ticket, Status.IN_PROGRESS, by=by, now=now, at=at)
-    sla.happened(s, ticket.number, Moment.CUSTOMER_SPOKE, at=at, facts=facts.of(ticket))
+    asked = Moment.CUSTOMER_SPOKE if ticket.status is Status.NEW else Moment.CUSTOMER_ASKED
+    sla.happened(s, ticket.number, asked, at=at, facts=facts.of(ticket))
     return ticket
 
 

@@ -68,12 +68,17 @@ def _taken_on(clocks: Clocks, at: datetime, plan: Plan) -> Clocks:
 
 
 def _customer_spoke(clocks: Clocks, at: datetime, plan: Plan) -> Clocks:
+    """Before it is accepted nobody owes an answer, unless clocks run already, or may."""
+    return _customer_asked(clocks, at, plan) if clocks or plan.starts is Start.CREATED else {}
+
+
+def _customer_asked(clocks: Clocks, at: datetime, plan: Plan) -> Clocks:
     """The earliest unanswered message starts the clock; the ones after it move nothing."""
     first, last = clocks.get(Metric.FIRST_RESPONSE), clocks.get(Metric.NEXT_RESPONSE)
     waits = first is None and last is None and Metric.FIRST_RESPONSE in plan.goals
     metric = Metric.FIRST_RESPONSE if waits else Metric.NEXT_RESPONSE
     goal = plan.goals.get(metric)
-    if not clocks or goal is None or (first and not first.over) or (last and not last.over):
+    if goal is None or (first and not first.over) or (last and not last.over):
         return {}
     return {metric: _next_cycle(clocks, metric, goal, at)}
 
@@ -83,7 +88,7 @@ def _asked_before(clocks: Clocks, since: datetime, at: datetime, plan: Plan) -> 
 
     A first answer that was owed here anyway is owed as before.
     """
-    found = {**clocks, **_customer_spoke(clocks, at, plan)}
+    found = {**clocks, **_customer_asked(clocks, at, plan)}
     asked = {m: c for m, c in found.items() if m is Metric.NEXT_RESPONSE or (m is Metric.FIRST_RESPONSE and m not in clocks)}
     return {m: rules.begin_at(c, min(since, c.started_at)) for m, c in asked.items()}
 
@@ -182,6 +187,7 @@ _STEPS: dict[Moment, Callable[[Clocks, datetime, Plan], Clocks]] = {
     Moment.ACCEPTED: _accepted,
     Moment.TAKEN_ON: _taken_on,
     Moment.CUSTOMER_SPOKE: _customer_spoke,
+    Moment.CUSTOMER_ASKED: _customer_asked,
     Moment.AGENT_ANSWERED: _agent_answered,
     Moment.PAUSED: _paused,
     Moment.RESUMED: _resumed,
@@ -210,6 +216,7 @@ _ORDER = (
     Moment.TAKEN_ON,
     Moment.REOPENED,
     Moment.CUSTOMER_SPOKE,
+    Moment.CUSTOMER_ASKED,
     Moment.ASKED_BEFORE,
     Moment.WAITS_SINCE,
     Moment.AGENT_ANSWERED,

@@ -36,8 +36,9 @@ class Merging(StrEnum):
 class Moment(StrEnum):
     """What happens to a ticket and matters to its clocks.
 
-    `arisen`: created by a machine's mail. `taken_on`: accepted, and no customer has asked anything on it yet. `asked_before`: a
-    question came from another ticket; `waits_since`: one went there, and whoever still waits does since then.
+    `arisen`: created by a machine's mail. `taken_on`: accepted before a customer asked anything on it. `customer_spoke`: on
+    a ticket that waits to be accepted; `customer_asked`: on any other. `asked_before`: a question came from another ticket;
+    `waits_since`: one went there, and whoever still waits does since then.
     """
 
     CREATED = "created"
@@ -45,6 +46,7 @@ class Moment(StrEnum):
     ACCEPTED = "accepted"
     TAKEN_ON = "taken_on"
     CUSTOMER_SPOKE = "customer_spoke"
+    CUSTOMER_ASKED = "customer_asked"
     ASKED_BEFORE = "asked_before"
     WAITS_SINCE = "waits_since"
     AGENT_ANSWERED = "agent_answered"

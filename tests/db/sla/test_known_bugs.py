@@ -9,7 +9,7 @@ from app.db.session import Session
 from app.hours import actions as hours
 from app.hours.models import Calendar
 from app.sla import actions as sla
-from app.sla import calendars, rebuild
+from app.sla import calendars, policies, queries, rebuild
 from app.sla.models import Escalation, Happening
 from app.tickets import actions, deadlines, facts, merging
 from app.tickets.actions import Body, Source
@@ -81,6 +81,17 @@ def test_znuny_514_a_ticket_that_an_agent_opened_owes_a_first_answer_when_its_cu
     assert set(clocks(s, ticket)) == {"resolution"}
     actions.customer_reply(s, ticket, by=cast.carol, body=Body("Is it safe?"), source=BY_MAIL, now=now + HOUR)
     assert clocks(s, ticket)["first_response"].started_at == now + HOUR
+
+
+def test_znuny_514_it_does_also_where_no_resolution_is_promised(s: Session, cast: Cast, now: datetime) -> None:
+    policy = policies.held(s, queries.policies(s)[0].id)
+    nothing = dict.fromkeys(("low", "medium", "high", "urgent"))
+    policies.change(s, policy, {"targets": {"resolution": nothing}}, by=BOB, now=now)
+    said = {"requester": cast.carol, "by": cast.alice, "subject": "Printer", "body": Body("We saw smoke."), "source": BY_API}
+    ticket = actions.open(s, **said, now=now, gate=False)  # type: ignore[arg-type]
+    assert clocks(s, ticket) == {}
+    actions.customer_reply(s, ticket, by=cast.carol, body=Body("Is it safe?"), source=BY_MAIL, now=now + HOUR)
+    assert {name: clock.started_at for name, clock in clocks(s, ticket).items()} == {"first_response": now + HOUR}
 
 
 def test_chatwoot_10178_an_answer_on_a_resolved_ticket_starts_nothing(s: Session, cast: Cast, now: datetime) -> None:

@@ -1,5 +1,6 @@
 """What holds for every life of a ticket, under every calendar."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -48,6 +49,21 @@ def test_a_state_kept_step_by_step_equals_the_replay_of_its_segments(
     for _, clocks in lives(steps, under):
         for clock in clocks.values():
             assert replay(clock) == clock
+
+
+@given(st.sampled_from([Moment.ACCEPTED, Moment.TAKEN_ON]), steps, plans, st.sets(st.sampled_from(Metric)))
+@settings(max_examples=200, deadline=None)
+def test_whoever_asks_on_a_ticket_that_was_taken_on_is_owed_an_answer_whatever_else_is_promised(
+    begins: Moment, steps: list[tuple[Moment | None, timedelta]], under: Plan, metrics: set[Metric]
+) -> None:
+    goals = {metric: goal for metric, goal in under.goals.items() if metric in metrics | {Metric.NEXT_RESPONSE}}
+    under = replace(under, goals=goals)
+    clocks, at = after({}, begins, START, under), START
+    for moment, gap in [*steps, (Moment.CUSTOMER_ASKED, timedelta(0))]:
+        at += gap
+        clocks = after(clocks, moment or Moment.FACTS_CHANGED, at, under)
+    answers = [clocks[m] for m in (Metric.FIRST_RESPONSE, Metric.NEXT_RESPONSE) if m in clocks]
+    assert any(clock.open or clock.away for clock in answers)
 
 
 @given(steps, plans)

@@ -162,6 +162,36 @@ def test_the_end_stops_every_clock_without_a_breach() -> None:
     assert all(clock.next_at is None and clock.breached_at is None for clock in clocks.values())
 
 
+def promising(*metrics: Metric, starts: Start = Start.ACCEPTED) -> Plan:
+    """The same promises of these metrics alone."""
+    return replace(PLAN, starts=starts, goals={metric: PLAN.goals[metric] for metric in metrics})
+
+
+def test_what_the_staff_opened_owes_a_first_answer_to_its_customer_also_where_no_resolution_is_promised() -> None:
+    under = promising(FIRST, NEXT)
+    steps = ((Moment.CREATED, 0 * HOUR), (Moment.TAKEN_ON, 0 * HOUR), (Moment.CUSTOMER_ASKED, HOUR))
+    assert live(*steps[:2], under=under) == {}
+    clocks = live(*steps, (Moment.CUSTOMER_ASKED, 2 * HOUR), under=under)
+    assert {metric: clock.started_at for metric, clock in clocks.items()} == {FIRST: at(1)}
+
+
+def test_where_next_answers_alone_are_promised_each_question_is_owed_one() -> None:
+    steps = (
+        (Moment.CREATED, 0 * HOUR),
+        (Moment.ACCEPTED, 0 * HOUR),
+        (Moment.AGENT_ANSWERED, HOUR),
+        (Moment.CUSTOMER_ASKED, 2 * HOUR),
+    )
+    clocks = live(*steps, under=promising(NEXT))
+    assert (set(clocks), clocks[NEXT].started_at) == ({NEXT}, at(2))
+
+
+def test_a_question_to_what_a_machine_opened_is_owed_an_answer_before_it_is_accepted_only_where_clocks_start_so() -> None:
+    steps = ((Moment.ARISEN, 0 * HOUR), (Moment.CUSTOMER_SPOKE, HOUR))
+    assert live(*steps, under=promising(FIRST)) == {}
+    assert live(*steps, under=promising(FIRST, starts=Start.CREATED))[FIRST].started_at == at(1)
+
+
 def test_another_priority_counts_from_the_original_start() -> None:
     running = live((Moment.ACCEPTED, 0 * HOUR))
     urgent = after(running, Moment.FACTS_CHANGED, at(0.5), plan(response=HOUR, version=2))
