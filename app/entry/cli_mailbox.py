@@ -17,7 +17,7 @@ from app.intake.failure import MailboxFailure
 from app.intake.grants import Offer
 from app.intake.imap import Account
 from app.intake.models import Mailbox
-from app.intake.rules.states import SenderFrom
+from app.intake.rules.states import Disowned, SenderFrom
 
 
 def add_to(mailbox: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
@@ -65,6 +65,12 @@ def add_to(mailbox: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
         parser.add_argument(
             "--tell-too-large", choices=["yes", "no"], help="answer who sends a mail that is too large that it is; no unless said"
         )
+        parser.add_argument(
+            "--disowned",
+            choices=[policy.value for policy in Disowned],
+            help="what becomes of a mail that its sender's domain disowns: held on the page Mail; a ticket of its own or a suggestion,"
+            " marked as perhaps forged; or taken like any other. quarantine unless said",
+        )
         parser.add_argument("--processed-folder", metavar="NAME", help="move what was taken there; '' to leave it where it is")
         parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
     changing.add_argument("--password", action="store_true", help="ask for a new password")
@@ -102,7 +108,7 @@ def add(settings: Settings, given: argparse.Namespace) -> Answer:
         priority = Priority(given.priority or Priority.MEDIUM)
         more: dict[str, Any] = {"team": given.team, "priority": priority, "import_since": given.import_since, "offer": offer}
         more |= {"processed_folder": given.processed_folder, "sender_from": _sender_from(given)}
-        more["tells_too_large"] = given.tell_too_large == "yes"
+        more |= {"tells_too_large": given.tell_too_large == "yes", "disowned": _disowned(given)}
         made = managed.add(s, settings, account, address=given.address, **more, now=now(s))
         told = {"id": made.id, "name": made.name, "unread": unread}
     which = f"what came since {given.import_since:%Y-%m-%d}" if given.import_since else "what is unread of the last day"
@@ -113,6 +119,7 @@ def _add_by_smtp(settings: Settings, given: argparse.Namespace) -> Answer:
     with database(settings) as db, db.transaction() as s:
         priority = Priority(given.priority or Priority.MEDIUM)
         more: dict[str, Any] = {"team": given.team, "priority": priority, "sender_from": _sender_from(given)}
+        more["disowned"] = _disowned(given)
         made = managed.add_by_smtp(s, settings, given.address, **more, now=now(s))
         told = {"id": made.id, "name": made.name}
     return 0, told if given.json else f"Mail to {told['name']} is taken by SMTP from now on."
@@ -128,12 +135,13 @@ def change(settings: Settings, given: argparse.Namespace) -> Answer:
         "processed_folder": given.processed_folder,
         "sender_from": SenderFrom(given.sender_from) if given.sender_from else None,
         "tells_too_large": given.tell_too_large == "yes" if given.tell_too_large else None,
+        "disowned": Disowned(given.disowned) if given.disowned else None,
         "offer": _offered_again(settings, given),
     }
     if all(value is None for value in what.values()):
         raise Invalid(
             "Say what to change: --password, --sign-in-again, --team, --priority, --processed-folder, --sender-from,"
-            " --tell-too-large, --trusts or --forwarders."
+            " --tell-too-large, --disowned, --trusts or --forwarders."
         )
     return _done(settings, given, lambda s, box: managed.change(s, settings, box, **what, now=now(s)), "is changed.")
 
@@ -217,3 +225,7 @@ def _in_words(settings: Settings, one: dict[str, Any]) -> str:
 
 def _sender_from(given: argparse.Namespace) -> SenderFrom:
     return SenderFrom(given.sender_from or SenderFrom.FROM)
+
+
+def _disowned(given: argparse.Namespace) -> Disowned:
+    return Disowned(given.disowned or Disowned.QUARANTINE)

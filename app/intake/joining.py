@@ -33,18 +33,19 @@ class Place:
     issued_to: str | None
 
 
-def place_of(s: Session, mail: Mail, sender: Person, house: House, *, mailbox_id: int, verified: bool) -> Place | None:
+def place_of(s: Session, mail: Mail, sender: Person, house: House, *, mailbox_id: int, verified: bool, disowned: bool = False
+) -> Place | None:
     """Where this mail goes; None for a new matter. For a ticket that was merged it is what it is part of now.
 
     Signs can be forwarded or guessed, so what each is worth depends on who shows it: see `signs.worth`. `verified` says
-    whether it is known that the sender's address is no made-up one.
+    whether it is known that the sender's address is no made-up one; whose mail is `disowned` takes part in nothing.
     """
     best: tuple[Ticket, Sign, Hand, Worth, str | None] | None = None
     for number, sign, issued_to in _signs(s, mail, sender, house, mailbox_id):
         ticket = queries.by_number(s, number)
         if ticket is None:
             continue
-        hand = _hand(s, ticket, sender)
+        hand = Hand.OUTSIDER if disowned else _hand(s, ticket, sender)
         worth = signs.worth(sign, hand, verified=verified, in_from=mail.sender_field == "from")
         if worth is not Worth.NOTHING and (best is None or _ORDER[worth] < _ORDER[best[3]]):
             best = (ticket, sign, hand, worth, issued_to)

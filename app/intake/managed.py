@@ -23,7 +23,7 @@ from app.intake import by_smtp, grants, imap, mailboxes, queries
 from app.intake.grants import Offer
 from app.intake.imap import Account
 from app.intake.models import Mailbox
-from app.intake.rules.states import SenderFrom
+from app.intake.rules.states import Disowned, SenderFrom
 
 _SERVER = re.compile(r"[a-z0-9._-]{1,253}")
 OAUTH_NEEDS_TLS = "A token is worth as much as a password, so it goes nowhere in the clear: a mailbox with OAuth needs TLS."
@@ -42,6 +42,7 @@ def add(
     processed_folder: str | None = None,
     sender_from: SenderFrom = SenderFrom.FROM,
     tells_too_large: bool = False,
+    disowned: Disowned = Disowned.QUARANTINE,
     offer: Offer | None = None,
     by: tuple[int, str] | None = None,
     now: datetime,
@@ -63,6 +64,7 @@ def add(
     made.port, made.tls, made.removed_at, made.paused_at = account.port, account.tls, None, None
     made.import_since, made.priority, made.team_id, made.sender_from = import_since, priority, _team(s, team), sender_from
     made.tells_too_large, made.anywhere, made.revision = tells_too_large, account.anywhere, (made.revision or 0) + 1
+    made.disowned = disowned
     s.add(made)
     _put_away(s, made, processed_folder)
     _let_in(s, made, settings, account.password, offer)
@@ -78,6 +80,7 @@ def add_by_smtp(
     team: str | None = None,
     priority: Priority = Priority.MEDIUM,
     sender_from: SenderFrom = SenderFrom.FROM,
+    disowned: Disowned = Disowned.QUARANTINE,
     now: datetime,
 ) -> Mailbox:
     """Take mail to this address by SMTP from now on. Raises Invalid and Conflict."""
@@ -87,7 +90,7 @@ def add_by_smtp(
     if domain not in settings.smtp_in_domains:
         raise Invalid(f"SMTP_IN_DOMAINS does not name {domain!r}, so no mail for {address} would be taken. Add it there.")
     made = by_smtp.add(s, address, now=now)
-    made.priority, made.team_id, made.sender_from = priority, _team(s, team), sender_from
+    made.priority, made.team_id, made.sender_from, made.disowned = priority, _team(s, team), sender_from, disowned
     return made
 
 
@@ -104,6 +107,7 @@ def change(
     processed_folder: str | None = None,
     sender_from: SenderFrom | None = None,
     tells_too_large: bool | None = None,
+    disowned: Disowned | None = None,
     import_since: datetime | None = None,
     offer: Offer | None = None,
     by: tuple[int, str] | None = None,
@@ -112,7 +116,7 @@ def change(
     """Give it another password, or what is offered instead of one; another team, priority or processed folder ("" for none).
 
     `trusts` are the servers that are believed when they say who a mail is from, `forwarders` the domains whose seals (ARC) are;
-    `sender_from` is the field that names the sender. `import_since` begins with the folder anew, and takes what came since then
+    `sender_from` is the field that names the sender, `disowned` what becomes of a mail that isn't theirs. `import_since` begins with the folder anew, and takes what came since then
     and is not in the ledger. A new way in is tried at once. Raises Invalid and Conflict.
     """
     changed: dict[str, Any] = {}
@@ -130,11 +134,7 @@ def change(
         mailbox.priority = priority
         changed["priority"] = priority.value
     changed |= _believed(mailbox, trusts, forwarders)
-    if sender_from is not None:
-        mailbox.sender_from = sender_from
-        changed["sender_from"] = sender_from.value
-    if tells_too_large is not None:
-        mailbox.tells_too_large = changed["tells_too_large"] = tells_too_large
+    changed |= _told(mailbox, sender_from=sender_from, tells_too_large=tells_too_large, disowned=disowned)
     if import_since is not None:
         mailbox.import_since, mailbox.uidvalidity, mailbox.last_uid, mailbox.next_try_at = import_since, None, 0, None
         mailbox.lease_epoch += 1  # whoever reads it has another cursor in mind
@@ -149,6 +149,14 @@ def _believed(mailbox: Mailbox, trusts: Sequence[str] | None, forwarders: Sequen
         mailbox.trusts = changed["trusts"] = _server_names(trusts)
     if forwarders is not None:
         mailbox.forwarders = changed["forwarders"] = _server_names(forwarders)
+    return changed
+
+
+def _told(mailbox: Mailbox, **given: Any) -> dict[str, Any]:
+    """Set what was given to what was said."""
+    changed = {name: value for name, value in given.items() if value is not None}
+    for name, value in changed.items():
+        setattr(mailbox, name, value)
     return changed
 
 

@@ -29,7 +29,7 @@ from app.intake.rules.authentication import Checked, Verdict
 from app.intake.rules.mail import Card, Mail
 from app.intake.rules.seal import IN_PART
 from app.intake.rules.signs import Hand, Worth
-from app.intake.rules.states import MailState
+from app.intake.rules.states import Disowned, MailState
 from app.outbox import suppression
 from app.outbox.house import House
 from app.tickets import actions as tickets
@@ -38,7 +38,8 @@ from app.tickets.actions import Body, Source
 from app.tickets.models import Channel, Ticket
 
 NOBODY = "unknown@sender.invalid"
-FLOOD = "its sender has many new tickets within an hour already; it stands on the last one that is open"
+MANY = "its sender has many new tickets within an hour already"
+FLOOD = f"{MANY}; it stands on the last one that is open"
 MOST_COPIES = 10  # that one mail puts in copy
 NO_TEXT = "(This mail has no text.)"
 
@@ -80,7 +81,8 @@ def settle(
     if noted := reports.note(s, mail, house, id=row.id, now=now):
         row.ticket = noted.ticket
         return landing.close(row, MailState.IGNORED, now, noted.words)
-    if checked.verdict is Verdict.FAIL and row.released_at is None:
+    taken = row.released_at is not None or senders.may_be_taken(s, mail, row.mailbox.disowned)
+    if checked.verdict is Verdict.FAIL and not taken:
         return landing.hold(s, row, f"its sender could not be verified: {checked.words}", now)
     return _deliver(s, row, mail, files, house=house, gate=gate, now=now)
 
@@ -140,11 +142,15 @@ def _mine(s: Session, id: int) -> InboundMail | None:
 def _came_before(s: Session, row: InboundMail, now: datetime) -> bool:
     """Whether this very mail has its outcome under another number; then this row says so and is done.
 
-    Whoever was sent a copy can send it on, under the same Message-ID and in another name: that is not this mail.
+    Whoever was sent a copy can send it on, under the same Message-ID and in another name: that is not this mail. Nor does one
+    that was only marked as disowned stand for the same one verified.
     """
     twin = _twin(s, row)
     if twin is not None and twin.sender != row.sender and twin.raw_sha256 != row.raw_sha256:
         row.content_key = ids.sha256(f"{row.content_key} of {row.sender}".encode())
+        twin = _twin(s, row)
+    if twin is not None and row.verdict is Verdict.PASS and twin.state is MailState.DONE and _is_disowned(twin):
+        row.content_key = ids.sha256(f"{row.content_key} verified".encode())
         twin = _twin(s, row)
     twin = twin or _passed_over(s, row)
     if twin is None or _gives_way(s, twin, row, now):
@@ -193,27 +199,35 @@ def _gives_way(s: Session, twin: InboundMail, row: InboundMail, now: datetime) -
     return True
 
 
+def _is_disowned(row: InboundMail) -> bool:
+    """Whether it is taken as a stranger's whom its domain disowns, whomever it names. A person's say changes nothing of that."""
+    return row.verdict is Verdict.FAIL and row.mailbox.disowned is Disowned.FLAG
+
+
 def _deliver(
     s: Session, row: InboundMail, mail: Mail, files: Sequence[File], *, house: House, gate: bool, now: datetime
 ) -> InboundMail:
-    sender, verified = _sender(s, mail, now), row.verdict is Verdict.PASS
-    if not mail.automatic:
+    sender, verified, disowned = _sender(s, mail, now), row.verdict is Verdict.PASS, _is_disowned(row)
+    if not mail.automatic and not disowned:
         suppression.heard_from(s, sender.email, mail=row.id, verified=verified, now=now)
     arrived = Arrived(row, sender, _body(row, mail), files, auto=bool(mail.automatic), late=landing.is_late(row, now))
-    place = joining.place_of(s, mail, sender, house, mailbox_id=row.mailbox_id, verified=verified)
+    known: dict[str, Any] = {"mailbox_id": row.mailbox_id, "verified": verified, "disowned": disowned}
+    place = joining.place_of(s, mail, sender, house, **known)
     if place and place.issued_to:
         number, whose = place.ticket.number, place.issued_to
         audit.record(s, Event.MAIL_BORROWED, now=now, ticket=number, mail=row.id, sender=sender.email, issued_to=whose)
     if place and (done := _placed(s, arrived, place, said=mail.automatic or None, gate=gate, now=now)):
         ticket = place.ticket if place.worth is Worth.JOIN else None
-    elif flood := floods.collecting(s, sender, row.mailbox, now=now):
+    elif (flood := floods.collecting(s, sender, row.mailbox, now=now)) and disowned:
+        return landing.hold(s, row, f"its sender could not be verified: {row.verdict_words}; and {MANY}", now)
+    elif flood:
         ticket = landing.customer_reply(s, arrived, flood, gate=gate, now=now)
         done = landing.landed(s, row, ticket.number, now, FLOOD)
     else:
-        acknowledge = mail.sender is not None and not mail.automatic and not mail.cards and not oversize.is_told(arrived)
+        acknowledge = not (mail.sender is None or mail.automatic or mail.cards or disowned or oversize.is_told(arrived))
         ticket = landing.own_ticket(s, arrived, acknowledge=acknowledge, gate=gate, now=now)
         done = landing.landed(s, row, ticket.number, now, mail.automatic or (None if mail.sender else "it names no sender"))
-    if ticket and oversize.is_told(arrived) and done.state is MailState.DONE:
+    if ticket and not disowned and oversize.is_told(arrived) and done.state is MailState.DONE:
         oversize.tell(s, arrived, ticket, now=now)
     if verified and ticket and ticket.requester_id == sender.id:
         _copies(s, ticket, mail, sender, house, now)

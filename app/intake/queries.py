@@ -35,6 +35,7 @@ def mailbox_states(c: Connection | Session) -> list[dict[str, Any]]:
         Mailbox.trusts,
         Mailbox.forwarders,
         Mailbox.sender_from,
+        Mailbox.disowned,
         Mailbox.tells_too_large,
         Mailbox.failing_since.label("since"),
         Mailbox.reason,

@@ -10,7 +10,7 @@ from app.accounts import queries
 from app.db.session import Session
 from app.intake.rules.authentication import Checked, Verdict
 from app.intake.rules.mail import Mail
-from app.intake.rules.states import SenderFrom
+from app.intake.rules.states import Disowned, SenderFrom
 from app.outbox.house import House
 
 
@@ -30,6 +30,12 @@ def named(s: Session, mail: Mail, checked: Checked, *, by: SenderFrom, house: Ho
     if mail.sender is None:
         words = "it names no sender"
     return mail, Checked(Verdict.NONE, words)
+
+
+def may_be_taken(s: Session, mail: Mail, policy: Disowned) -> bool:
+    """Whether this policy lets a mail be taken that its domain disowns: never one in the name of somebody who works here."""
+    named = {one.address for one in (mail.sender, mail.wrote) if one}
+    return policy is not Disowned.QUARANTINE and not any(_works_here(s, address) for address in named)
 
 
 def _works_here(s: Session, address: str) -> bool:

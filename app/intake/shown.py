@@ -58,6 +58,7 @@ def _told(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
         "forwarders",
         "sender_from",
         "tells_too_large",
+        "disowned",
         "priority",
         "import_since",
         "paused_at",

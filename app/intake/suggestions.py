@@ -20,6 +20,7 @@ from app.intake import landing
 from app.intake.joining import Place
 from app.intake.landing import Arrived
 from app.intake.models import InboundMail, Suggestion
+from app.intake.rules.authentication import Verdict
 from app.intake.rules.signs import Sign
 from app.intake.rules.states import MailState
 from app.tickets import rules, watchers
@@ -63,12 +64,14 @@ def suggest(s: Session, mail: Arrived, place: Place, *, now: datetime) -> Inboun
     sender = mail.sender.email
     audit.record(s, Event.MAIL_SUGGESTED, now=now, ticket=number, mail=row.id, sender=sender, sign=place.sign.value)
     row.ticket = number
-    reason = f"{sender} {why(place.sign, place.issued_to)}: whoever works on ticket {number} says what becomes of it"
+    reason = f"{sender} {why(place.sign, place.issued_to, row.verdict)}: whoever works on ticket {number} says what becomes of it"
     return landing.close(row, MailState.QUARANTINED, now, reason)
 
 
-def why(sign: Sign, issued_to: str | None) -> str:
+def why(sign: Sign, issued_to: str | None, verdict: Verdict | None) -> str:
     """What somebody has to decide about, after the sender's name."""
+    if verdict is Verdict.FAIL:
+        return "is named as the sender, but this is not from there"
     return f"wrote to an address that was given to {issued_to}" if issued_to else _WORDS.get(sign, "is not known to take part")
 
 
@@ -159,7 +162,7 @@ def _told(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": row["id"],
         "sender": {"id": row["sender_id"], "name": row["name"], "email": row["email"]},
-        "because": why(row["sign"], row["issued_to"]),
+        "because": why(row["sign"], row["issued_to"], row["verdict"]),
         "subject": row["subject"] or "",
         "text": row["body"]["text"],
         "files": [{"name": file["name"], "size": file["size"]} for file in row["files"]],

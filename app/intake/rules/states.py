@@ -22,6 +22,16 @@ class SenderFrom(StrEnum):
     REPLY_TO = "reply_to"
 
 
+class Disowned(StrEnum):
+    """What becomes of a mail that the domain of its From disowns: it is held; it becomes a ticket of its own or a suggestion, marked
+    as what it is; or it is taken like one of which nothing is known.
+    """
+
+    QUARANTINE = "quarantine"
+    FLAG = "flag"
+    ACCEPT = "accept"
+
+
 class FailureClass(StrEnum):
     """Why a mailbox can't be read: who has to do something about it, and how patiently we ask again."""
 

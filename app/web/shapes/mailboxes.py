@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AwareDatetime, Field, model_validator
 
 from app.core.priority import Priority
-from app.intake.rules.states import SenderFrom
+from app.intake.rules.states import Disowned, SenderFrom
 from app.web.shapes import Address, Answer, Named, Shape, example
 from app.web.shapes.people import Number
 
@@ -53,6 +53,7 @@ class NewMailbox(Shape):
     processed_folder: Line | None = None
     sender_from: SenderFrom = SenderFrom.FROM
     tells_too_large: bool = False
+    disowned: Disowned = Disowned.QUARANTINE
     untested: bool = False
 
     @model_validator(mode="after")
@@ -75,6 +76,7 @@ class MailboxChange(Shape):
     forwarders: list[Line] | None = Field(default=None, max_length=20)
     sender_from: SenderFrom | None = None
     tells_too_large: bool | None = None
+    disowned: Disowned | None = None
     untested: bool = False
 
     @model_validator(mode="after")
@@ -102,7 +104,9 @@ class Mailbox(Answer):
     `trusts` are the mail servers that are believed when they say who a mail is from, and `forwarders` the domains of mailing
     lists and the like whose seals (ARC) are: mail that they changed is not held. `sender_from` is the field that names who
     wrote: `reply_to` is for forms that write everything in their own name. Where it `tells_too_large`, who
-    sends a mail that is too large to be fetched hears of that. One that is `of_settings` is named by the desk's settings, and its
+    sends a mail that is too large to be fetched hears of that. `disowned` is what becomes of a mail that its sender's domain
+    disowns: `quarantine` keeps it on the page Mail, `flag` makes it a ticket of its own, or a suggestion on the one it is about,
+    marked as forged, `accept` takes it as one of which nothing is known; in the name of somebody who works here it is held always. One that is `of_settings` is named by the desk's settings, and its
     way in is changed there.
     """
 
@@ -122,6 +126,7 @@ class Mailbox(Answer):
     forwarders: list[str]
     sender_from: SenderFrom
     tells_too_large: bool
+    disowned: Disowned
     state: Literal["ok", "failing", "blocked", "needs_reauth", "paused"]
     reason: str | None
     failing_since: datetime | None
