@@ -68,8 +68,8 @@ def add_to(mailbox: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
         parser.add_argument(
             "--disowned",
             choices=[policy.value for policy in Disowned],
-            help="what becomes of a mail that its sender's domain disowns: held on the page Mail; a ticket of its own or a suggestion,"
-            " marked as perhaps forged; or taken like any other. quarantine unless said",
+            help="what becomes of a mail that its sender's domain disowns: held on the page Mail (unless said); a ticket of its"
+            " own or a suggestion, marked as perhaps forged; or taken as one of which nothing is known",
         )
         parser.add_argument("--processed-folder", metavar="NAME", help="move what was taken there; '' to leave it where it is")
         parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input")

@@ -33,7 +33,8 @@ class Place:
     issued_to: str | None
 
 
-def place_of(s: Session, mail: Mail, sender: Person, house: House, *, mailbox_id: int, verified: bool, disowned: bool = False
+def place_of(
+    s: Session, mail: Mail, sender: Person, house: House, *, mailbox_id: int, verified: bool, disowned: bool = False
 ) -> Place | None:
     """Where this mail goes; None for a new matter. For a ticket that was merged it is what it is part of now.
 

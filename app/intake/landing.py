@@ -14,7 +14,8 @@ from app.core import text
 from app.db.session import Session
 from app.files.actions import File
 from app.intake.models import InboundMail
-from app.intake.rules.states import MailState
+from app.intake.rules.authentication import Verdict
+from app.intake.rules.states import Disowned, MailState
 from app.tickets import actions as tickets
 from app.tickets.actions import Body, Source
 from app.tickets.models import Channel, Message, Ticket
@@ -47,6 +48,11 @@ class Arrived:
 def is_late(row: InboundMail, now: datetime) -> bool:
     """Whether nobody waits for an acknowledgement of this mail any more."""
     return now - row.received_at > LATE
+
+
+def is_disowned(row: InboundMail) -> bool:
+    """Whether it is taken as a stranger's, whomever it names, because its domain disowns it. A person's say changes nothing."""
+    return row.verdict is Verdict.FAIL and row.mailbox.disowned is Disowned.FLAG
 
 
 def own_ticket(s: Session, mail: Arrived, *, acknowledge: bool, gate: bool, now: datetime) -> Ticket:

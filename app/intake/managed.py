@@ -116,8 +116,9 @@ def change(
     """Give it another password, or what is offered instead of one; another team, priority or processed folder ("" for none).
 
     `trusts` are the servers that are believed when they say who a mail is from, `forwarders` the domains whose seals (ARC) are;
-    `sender_from` is the field that names the sender, `disowned` what becomes of a mail that isn't theirs. `import_since` begins with the folder anew, and takes what came since then
-    and is not in the ledger. A new way in is tried at once. Raises Invalid and Conflict.
+    `sender_from` is the field that names the sender, `disowned` what becomes of a mail that its domain disowns. `import_since`
+    begins with the folder anew, and takes what came since then and is not in the ledger. A new way in is tried at once. Raises
+    Invalid and Conflict.
     """
     changed: dict[str, Any] = {}
     if password is not None or offer is not None:

@@ -13,7 +13,7 @@ from app.db.types import Table, words
 from app.intake.rules.authentication import Verdict
 from app.intake.rules.seal import SealState
 from app.intake.rules.signs import Sign
-from app.intake.rules.states import Disowned, FailureClass, MailState, MailboxState, SenderFrom
+from app.intake.rules.states import Disowned, FailureClass, MailboxState, MailState, SenderFrom
 from app.tickets.models import Message, Ticket
 
 BY_SMTP = 0  # the UIDVALIDITY of what came by SMTP; no IMAP server may have it (RFC 3501 section 9, nz-number)
@@ -33,8 +33,8 @@ class Mailbox(Table):
     `import_since`, or where that is None what is unread of the last day. What has its outcome is moved to `processed_folder`,
     where there is one. `trusts` are the names of the mail servers before it whose Authentication-Results are believed,
     `forwarders` the domains of mailing lists and the like whose seals (ARC) are. `sender_from` is the field that
-    says who wrote; `tells_too_large`, whether senders hear of a mail that is; `disowned`, what becomes of one whose sender could not be
-    verified. `anywhere` is False where the host may not be this
+    says who wrote; `tells_too_large`, whether senders hear of a mail that is; `disowned`, what becomes of one that its sender's
+    domain disowns. `anywhere` is False where the host may not be this
     machine: somebody named it from afar. `revision` rises with everything that somebody changes.
     """
 

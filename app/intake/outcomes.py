@@ -29,7 +29,7 @@ from app.intake.rules.authentication import Checked, Verdict
 from app.intake.rules.mail import Card, Mail
 from app.intake.rules.seal import IN_PART
 from app.intake.rules.signs import Hand, Worth
-from app.intake.rules.states import Disowned, MailState
+from app.intake.rules.states import MailState
 from app.outbox import suppression
 from app.outbox.house import House
 from app.tickets import actions as tickets
@@ -149,7 +149,7 @@ def _came_before(s: Session, row: InboundMail, now: datetime) -> bool:
     if twin is not None and twin.sender != row.sender and twin.raw_sha256 != row.raw_sha256:
         row.content_key = ids.sha256(f"{row.content_key} of {row.sender}".encode())
         twin = _twin(s, row)
-    if twin is not None and row.verdict is Verdict.PASS and twin.state is MailState.DONE and _is_disowned(twin):
+    if twin is not None and row.verdict is Verdict.PASS and twin.state is MailState.DONE and landing.is_disowned(twin):
         row.content_key = ids.sha256(f"{row.content_key} verified".encode())
         twin = _twin(s, row)
     twin = twin or _passed_over(s, row)
@@ -199,15 +199,10 @@ def _gives_way(s: Session, twin: InboundMail, row: InboundMail, now: datetime) -
     return True
 
 
-def _is_disowned(row: InboundMail) -> bool:
-    """Whether it is taken as a stranger's whom its domain disowns, whomever it names. A person's say changes nothing of that."""
-    return row.verdict is Verdict.FAIL and row.mailbox.disowned is Disowned.FLAG
-
-
 def _deliver(
     s: Session, row: InboundMail, mail: Mail, files: Sequence[File], *, house: House, gate: bool, now: datetime
 ) -> InboundMail:
-    sender, verified, disowned = _sender(s, mail, now), row.verdict is Verdict.PASS, _is_disowned(row)
+    sender, verified, disowned = _sender(s, mail, now), row.verdict is Verdict.PASS, landing.is_disowned(row)
     if not mail.automatic and not disowned:
         suppression.heard_from(s, sender.email, mail=row.id, verified=verified, now=now)
     arrived = Arrived(row, sender, _body(row, mail), files, auto=bool(mail.automatic), late=landing.is_late(row, now))

@@ -119,9 +119,13 @@ def accept(
 
 
 def refuse(s: Session, ticket: Ticket, id: int, *, by: Person, gate: bool, now: datetime) -> Ticket:
-    """The mail becomes a ticket of its sender's own, which they are told of. Raises NotFound and DecidedAlready."""
+    """The mail becomes a ticket of its sender's own, which they are told of where it may be theirs.
+
+    Raises NotFound and DecidedAlready.
+    """
     found, row = _held(s, ticket, id)
-    own = landing.own_ticket(s, _arrived(found, row, now), acknowledge=not found.auto, gate=gate, now=now)
+    acknowledge = not (found.auto or landing.is_disowned(row))
+    own = landing.own_ticket(s, _arrived(found, row, now), acknowledge=acknowledge, gate=gate, now=now)
     landing.landed(s, row, own.number, now, f"{by.name} says that it does not belong to ticket {ticket.number}")
     _decided(s, found, Event.SUGGESTION_REFUSED, by, now, own_ticket=own.number)
     return own

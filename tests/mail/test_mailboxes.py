@@ -19,7 +19,7 @@ from app.entry import cli
 from app.intake import mailboxes, managed, queries, wire
 from app.intake.failure import MailboxFailure
 from app.intake.models import Mailbox
-from app.intake.rules.states import MailboxState, SenderFrom
+from app.intake.rules.states import Disowned, MailboxState, SenderFrom
 from app.tickets.models import Ticket
 from tests.mail.conftest import Desk
 from tests.mail.imap_server import PASSWORD, USER, Server, eventually, running
@@ -285,6 +285,16 @@ def test_whether_senders_hear_of_what_is_too_large_is_chosen(atum: Atum, desk: D
     assert desk.mailbox().tells_too_large is True
     atum("set", USER, "--tell-too-large", "no")
     assert desk.mailbox().tells_too_large is False
+
+
+def test_what_becomes_of_mail_that_its_domain_disowns_is_chosen(atum: Atum, desk: Desk, second: Server) -> None:
+    assert desk.mailbox().disowned is Disowned.QUARANTINE
+    atum("set", USER, "--disowned", "flag")
+    atum("set", USER, "--priority", "low")
+    assert desk.mailbox().disowned is Disowned.FLAG
+    atum("add", SALES, "--host", "127.0.0.1", "--port", str(second.port), "--no-tls", "--disowned", "accept")
+    assert box(desk).disowned is Disowned.ACCEPT
+    assert [one["disowned"] for one in atum("list", "--json")] == ["flag", "accept"]
 
 
 def test_no_mailbox_reads_where_another_puts_what_it_took(atum: Atum, added: Server) -> None:

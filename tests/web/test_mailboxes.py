@@ -158,12 +158,14 @@ def test_it_is_changed_by_whoever_saw_it_last(root: TestClient, peer: Server) ->
             "forwarders": ["lists.a.example"],
             "sender_from": "reply_to",
             "tells_too_large": True,
+            "disowned": "flag",
         },
         headers={"If-Match": tag},
     )
     assert (changed.status_code, changed.json()["priority"], changed.json()["processed_folder"]) == (200, "low", "Done")
     assert (changed.json()["trusts"], changed.json()["forwarders"]) == (["mx.a.example"], ["lists.a.example"])
     assert (box["sender_from"], changed.json()["sender_from"]) == ("from", "reply_to")
+    assert (box["disowned"], changed.json()["disowned"]) == ("quarantine", "flag")
     assert (box["tells_too_large"], changed.json()["tells_too_large"]) == (False, True)
     assert root.patch(f"{BOXES}/{box['id']}", json={"priority": "high"}, headers={"If-Match": tag}).status_code == 412
     cleared = root.patch(f"{BOXES}/{box['id']}", json={"processed_folder": None}).json()

@@ -98,3 +98,12 @@ def test_staff_of_another_team_neither(web: Web, number: int, waiting: int) -> N
     assert alice.get(f"{API}/tickets/{number}/suggestions").status_code == 404
     assert alice.post(f"{API}/tickets/{number}/suggestions/{waiting}/acceptance", json={}).status_code == 404
     assert web.program(web.cast.erin).get(f"{API}/tickets/{number}/suggestions").status_code == 200
+
+
+def test_one_that_its_sender_s_domain_disowns_says_so_where_it_waits(web: Web, number: int, waiting: int) -> None:
+    with web.desk.db.transaction() as s:
+        mail = s.get_one(InboundMail, s.get_one(Suggestion, waiting).inbound_mail_id)
+        mail.verdict, mail.verdict_words = Verdict.FAIL, "no key"
+    shown = web.browser(web.cast.alice).page(f"/tickets/{number}").text
+    assert "mallory@evil.example is named as the sender, but this is not from there" in shown
+    assert "Perhaps forged. Anybody may have written this in the name of Mallory." in shown

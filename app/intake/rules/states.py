@@ -23,8 +23,8 @@ class SenderFrom(StrEnum):
 
 
 class Disowned(StrEnum):
-    """What becomes of a mail that the domain of its From disowns: it is held; it becomes a ticket of its own or a suggestion, marked
-    as what it is; or it is taken like one of which nothing is known.
+    """What becomes of a mail that the domain of its From disowns: it is held; it becomes a ticket of its own or a suggestion,
+    marked as what it is; or it is taken as one of which nothing is known.
     """
 
     QUARANTINE = "quarantine"

@@ -105,9 +105,9 @@ class Mailbox(Answer):
     lists and the like whose seals (ARC) are: mail that they changed is not held. `sender_from` is the field that names who
     wrote: `reply_to` is for forms that write everything in their own name. Where it `tells_too_large`, who
     sends a mail that is too large to be fetched hears of that. `disowned` is what becomes of a mail that its sender's domain
-    disowns: `quarantine` keeps it on the page Mail, `flag` makes it a ticket of its own, or a suggestion on the one it is about,
-    marked as forged, `accept` takes it as one of which nothing is known; in the name of somebody who works here it is held always. One that is `of_settings` is named by the desk's settings, and its
-    way in is changed there.
+    disowns: `quarantine` keeps it on the page Mail, `flag` makes it a ticket of its own or a suggestion that says so, and
+    `accept` takes it as one of which nothing is known; in the name of somebody who works here it is always held. One that is
+    `of_settings` is named by the desk's settings, and its way in is changed there.
     """
 
     id: int
