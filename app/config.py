@@ -129,6 +129,11 @@ class Settings:
         return self.data_dir / "tmp" / "api"
 
     @property
+    def rehearsals(self) -> Path:
+        """Where backups are restored for practice; empty at every start."""
+        return self.data_dir / "tmp" / "rehearsal"
+
+    @property
     def app_run(self) -> Path:
         """Where the app's own processes leave marks for each other: ready, heartbeat/, maintenance/, verdict.json."""
         return self.run_dir / "app"
@@ -181,7 +186,7 @@ _SETTINGS: dict[str, _Setting] = {
     "SLA_CHECK_INTERVAL": _Setting("60", parse.whole(5, 3600), "60"),
     "ACCEPT_GATE": _Setting("on", parse.switch, "on"),
     "UPLOAD_MAX": _Setting("50M", parse.matching(r"[1-9]\d{0,3}[KMG]", "a size"), "50M"),
-    "BACKUP_SCHEDULE": _Setting("02:00", parse.matching(r"([01]\d|2[0-3]):[0-5]\d", "a time of day"), "02:00"),
+    "BACKUP_SCHEDULE": _Setting("02:00", parse.matching(r"([01]\d|2[0-3]):[0-5]\d|off", "a time of day, or off"), "02:00"),
     "BACKUP_KEEP": _Setting("7", parse.whole(1, 1000), "7"),
     "TZ": _Setting("UTC", parse.zone, "Europe/Berlin"),
     "LOG_LEVEL": _Setting("info", parse.one_of("debug", "info", "warning", "error"), "info"),
@@ -191,7 +196,7 @@ _SETTINGS: dict[str, _Setting] = {
     "RUN_DIR": _Setting("/run/atum", Path, "/run/atum"),
 }
 
-_NOT_BUILT = ("ACME_EMAIL", "ACME_DIRECTORY", "BACKUP_SCHEDULE", "BACKUP_KEEP")
+_NOT_BUILT = ("ACME_EMAIL", "ACME_DIRECTORY")
 
 NAMES = tuple(_SETTINGS)
 DEFAULTS = {name: setting.default for name, setting in _SETTINGS.items()}
@@ -224,6 +229,12 @@ def resolve(environ: Mapping[str, str] | None = None, *, secrets: Path = SECRETS
         raise BadSettings(problems)
     ours = set(_SETTINGS) | {f"{name}_FILE" for name in _SETTINGS}
     return {name: value for name, value in environ.items() if name not in ours} | given
+
+
+def for_children(**more: str) -> dict[str, str]:
+    """The environment for programs that aren't ours: none of the settings, some of which are passwords, and `more`."""
+    ours = {each for name in _SETTINGS for each in (name, f"{name}_FILE")} - {"TZ"}
+    return {name: value for name, value in os.environ.items() if name not in ours} | more
 
 
 def secret_key(settings: Settings) -> bytes:

@@ -20,6 +20,7 @@ from app.db.session import Database
 from app.intake import ends
 from app.intake import queries as intake
 from app.ops import roles, warnings
+from app.ops.backup import standing as backups
 from app.outbox import queries as outbox
 from app.sla import rechecking, timekeeping
 
@@ -104,6 +105,7 @@ class Watch:
         with self._db.reading() as c:
             return {
                 "audit": audit(c),
+                "backup": backup(c, self._settings),
                 "migrations": migrations(c, self._settings.app_run / "ready"),
                 "mailboxes": mailboxes(c),
                 "sla": promises(c),
@@ -213,6 +215,14 @@ def audit(c: Connection) -> Part:
     if last and clock.now().date() - last > CHECKPOINT_MOST:
         return Part(DEGRADED, f"The audit was last signed on {last}; the SLA worker does that every day.", figures)
     return Part(OK, standing.problem, figures)
+
+
+def backup(c: Connection, settings: Settings) -> Part:
+    """Whether the last one was good and not long ago. That nobody keeps the key elsewhere is said, and degrades nothing."""
+    standing, now = backups.of(c, settings, now=clock.now()), clock.now()
+    unkept = backups.KEEP_THE_KEY if standing.last and not standing.key_kept else None
+    off = backups.OFF if settings.backup_schedule == "off" else None
+    return Part(DEGRADED if standing.amiss else OK, standing.amiss or unkept or off, standing.figures(now))
 
 
 def promises(c: Connection) -> Part:

@@ -39,13 +39,17 @@ def up(dsn: str) -> list[str]:
 
 def pending(engine: Engine) -> list[str]:
     """The revisions that are still to come, oldest first. Raises NewerData."""
-    scripts = ScriptDirectory(str(SCRIPTS))
     with plainly(), engine.connect() as c:
         at = MigrationContext.configure(c).get_current_revision()
-    known = [script.revision for script in scripts.walk_revisions()]
-    if at is not None and at not in known:
+    steps = known()
+    if at is not None and at not in steps:
         raise NewerData(f"The database is at revision {at}, which this version does not know.")
-    return list(reversed(known[: known.index(at)] if at else known))
+    return list(reversed(steps[: steps.index(at)] if at else steps))
+
+
+def known() -> list[str]:
+    """The revisions that this version knows, newest first."""
+    return [script.revision for script in ScriptDirectory(str(SCRIPTS)).walk_revisions()]
 
 
 def head() -> str:

@@ -53,12 +53,16 @@ def volume(data: Path) -> list[Place]:
 
 
 def spools(settings: Settings) -> list[Place]:
-    """Where uploads wait until they are whole, nginx' copy and the desk's. They need what room the volume has, and no backup."""
+    """Where uploads wait until they are whole, nginx' copy and the desk's, and where backups are restored for practice.
+
+    They need what room the volume has, and no backup.
+    """
     together = settings.uploads.parent
     return [
         Place(together, "root", 0o755),
         Place(together / "nginx", "nginx", 0o700),
         Place(settings.uploads, "app", 0o700),
+        Place(settings.rehearsals, "app", 0o700),
     ]
 
 

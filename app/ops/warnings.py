@@ -1,4 +1,4 @@
-"""What is amiss with mail, as a state: recorded once when it begins and once when it ends, whoever looks and however often.
+"""What is amiss with mail and backups, as a state: recorded when it begins and when it ends, whoever looks and however often.
 
 The event that records it is what webhooks tell. A banner and health say the same as long as it is so.
 """
@@ -19,6 +19,7 @@ from app.intake import ends
 from app.intake import queries as intake
 from app.intake.mailboxes import TELL_AFTER
 from app.intake.rules.states import MailboxState
+from app.ops.backup import standing as backups
 from app.ops.models import Warned
 from app.outbox import queries as outbox
 
@@ -70,7 +71,13 @@ def amiss(c: Connection | Session, settings: Settings, *, now: datetime) -> list
     ]
     found += [Amiss("mailbox-silent", words, name, id) for id, name, words in intake.silent(c)]
     found += [Amiss("sign-in-ends", end.words, end.name, end.mailbox) for end in ends.about_to(boxes, now=now)]
-    for name, words in (("mail-waiting", unprocessed(c, now=now)), ("letters-waiting", late(c, settings, now=now))):
+    backup = backups.of(c, settings, now=now)
+    for name, words in (
+        ("mail-waiting", unprocessed(c, now=now)),
+        ("letters-waiting", late(c, settings, now=now)),
+        ("backup-failed", backup.failed),
+        ("backup-late", backup.late),
+    ):
         if words:
             found.append(Amiss(name, words))
     return found
