@@ -24,4 +24,4 @@ rm -rf lxml/includes lxml/isoschematron sqlalchemy/testing /opt/venv/bin/activat
 /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
 # A missing piece shows here, not on somebody's server.
 /opt/venv/bin/python -c 'import aiosmtpd.smtp, alembic, argon2, cryptography.x509, dkim, fastapi, imapclient, inscriptis, jinja2, nh3, psycopg, pysequoia
-import redis, selectolax.lexbor, spf, sqlalchemy.orm, supervisor.supervisord, uvicorn, uvloop'
+import pyrage, redis, selectolax.lexbor, spf, sqlalchemy.orm, supervisor.supervisord, uvicorn, uvloop'

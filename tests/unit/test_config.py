@@ -85,8 +85,14 @@ def test_settings_that_need_each_other_are_asked_for() -> None:
 
 
 def test_a_setting_for_what_is_not_built_is_refused_and_not_ignored() -> None:
-    found = problems({"BACKUP_SCHEDULE": "03:33", "ATUM_TLS": "acme", "ACME_EMAIL": "a@b.example"})
-    assert set(found) == {"BACKUP_SCHEDULE", "ATUM_TLS", "ACME_EMAIL"}
+    found = problems({"ATUM_TLS": "acme", "ACME_EMAIL": "a@b.example"})
+    assert set(found) == {"ATUM_TLS", "ACME_EMAIL"}
+
+
+def test_the_nightly_backup_has_a_time_of_day_or_is_off() -> None:
+    assert load(BACKUP_SCHEDULE="03:33").backup_schedule == "03:33"
+    assert load(BACKUP_SCHEDULE="off").backup_schedule == "off"
+    assert set(problems({"BACKUP_SCHEDULE": "24:00"})) == {"BACKUP_SCHEDULE"}
 
 
 def test_taking_mail_by_smtp_needs_the_domains_to_take_it_for() -> None:
