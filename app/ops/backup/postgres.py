@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -43,11 +43,16 @@ def dumping(dsn: str, snapshot: str) -> Iterator[BinaryIO]:
 @contextmanager
 def restoring(dsn: str) -> Iterator[BinaryIO]:
     """Takes a dump and fills this empty database from it. Raises ProgramFailed."""
+    broken = False
     with _running("pg_restore", "--no-owner", "--no-acl", "--exit-on-error", dsn=dsn, stdin=subprocess.PIPE) as process:
         assert process.stdin is not None
-        with suppress(BrokenPipeError):  # why it ended is told by its exit code and its words
+        try:
             yield process.stdin  # type: ignore[misc]
             process.stdin.close()
+        except BrokenPipeError:  # why it ended is told by its exit code and its words
+            broken = True
+    if broken:
+        raise ProgramFailed("pg_restore ended before it had read everything.")
 
 
 @contextmanager
@@ -95,11 +100,13 @@ def _running(program: str, *arguments: str, dsn: str, **pipes: int) -> Iterator[
     password = {"PGPASSWORD": str(where.pop("password"))} if where.get("password") else {}
     command = [program, *arguments, f"--dbname={make_conninfo('', **where)}"]
     with tempfile.TemporaryFile() as said, _child(command, stderr=said, more=password, **pipes) as process:
+        done = False
         try:
             yield process
-        except BaseException:
-            process.kill()
-            raise
+            done = True
+        finally:
+            if not done:
+                process.kill()
         if process.wait():
             raise ProgramFailed(_last_words(program, said))
 

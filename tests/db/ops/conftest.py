@@ -22,8 +22,8 @@ RUN = 'exec docker exec -i -e PGPASSWORD {} {} "$@"\n'
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
     """A container that the programs are run in, on this machine's own network."""
-    wanted = ["docker", "run", "-d", "--rm", "--init", "--network", "host", "--no-healthcheck", "--entrypoint", "sleep", IMAGE, "1h"]
-    container = subprocess.run(wanted, check=True, capture_output=True, text=True).stdout.strip()
+    run = ["docker", "run", "-d", "--rm", "--network", "host", "--no-healthcheck", "--entrypoint", "tini"]
+    container = subprocess.run([*run, IMAGE, "--", "sleep", "1h"], check=True, capture_output=True, text=True).stdout.strip()
     yield container
     subprocess.run(["docker", "kill", container], check=False, capture_output=True)
 

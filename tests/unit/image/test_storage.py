@@ -56,7 +56,7 @@ def test_uploads_wait_in_folders_that_each_begin_empty_and_closed_to_others(tmp_
         (tmp_path / "tmp" / name).write_text("left behind")
     prepare(spools(load({"DATA_DIR": str(tmp_path)})), lambda _user: ME)
     assert modes(tmp_path) == {"tmp": 0o755}
-    assert modes(tmp_path / "tmp") == {"nginx": 0o700, "api": 0o700}
+    assert modes(tmp_path / "tmp") == {"nginx": 0o700, "api": 0o700, "rehearsal": 0o700}
     assert not [each for folder in (tmp_path / "tmp").iterdir() for each in folder.iterdir()]
 
 
@@ -64,6 +64,7 @@ def test_each_spool_is_its_programs_own_and_the_app_finds_its() -> None:
     settings = load({})
     assert {place.path: place.user for place in spools(settings)} == {
         Path("/data/tmp"): "root", Path("/data/tmp/nginx"): "nginx", Path("/data/tmp/api"): "app",
+        Path("/data/tmp/rehearsal"): "app",
     }  # fmt: skip
     assert settings.uploads == Path("/data/tmp/api")
 
@@ -79,9 +80,9 @@ def test_a_link_is_taken_away_and_what_it_leads_to_stays(tmp_path: Path) -> None
     (data / "tmp/api/deep/folder").symlink_to(kept)
     (data / "tmp/api/file").symlink_to(kept / "blob")
     prepare(spools(load({"DATA_DIR": str(data)})), lambda _user: ME)
-    assert [(path.is_symlink(), list(path.iterdir())) for path in sorted((data / "tmp").iterdir())] == [(False, [])] * 2
-    (data / "tmp/api").rmdir()
-    (data / "tmp/nginx").rmdir()
+    assert [(path.is_symlink(), list(path.iterdir())) for path in sorted((data / "tmp").iterdir())] == [(False, [])] * 3
+    for folder in (data / "tmp").iterdir():
+        folder.rmdir()
     (data / "tmp").rmdir()
     (data / "tmp").symlink_to(kept)
     prepare(spools(load({"DATA_DIR": str(data)})), lambda _user: ME)
@@ -94,7 +95,7 @@ def test_a_link_is_taken_away_and_what_it_leads_to_stays(tmp_path: Path) -> None
 def test_a_file_where_a_folder_belongs_is_taken_away(tmp_path: Path) -> None:
     (tmp_path / "tmp").write_text("x")
     prepare(spools(load({"DATA_DIR": str(tmp_path)})), lambda _user: ME)
-    assert modes(tmp_path / "tmp") == {"nginx": 0o700, "api": 0o700}
+    assert modes(tmp_path / "tmp") == {"nginx": 0o700, "api": 0o700, "rehearsal": 0o700}
 
 
 def test_what_is_emptied_keeps_its_place(tmp_path: Path) -> None:
