@@ -12,7 +12,7 @@ from app.accounts.models import Link, Membership, Organization, OrganizationDoma
 from app.accounts.rules import LinkPurpose, Role
 from app.audit import actions as audit
 from app.audit.models import Event
-from app.core import ids, text
+from app.core import ids, parse, text
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.db import locks
 from app.db.session import Session
@@ -115,6 +115,20 @@ def move(s: Session, person: Person, organization_id: int | None, *, by: Person 
     after = _organization(s, organization_id)
     _changed(s, person, by, now, organization={"before": person.organization_id, "after": after})
     person.organization_id = after
+
+
+def set_zone(s: Session, person: Person, zone: str | None, *, by: Person | None, now: datetime) -> None:
+    """Tell somebody times in this zone, or with none in the desk's; everybody chooses their own. Raises Invalid."""
+    if by is None or by.id != person.id:
+        _require(by, person.role)
+    try:
+        after = parse.zone(zone) if zone else None
+    except ValueError as wrong:
+        hint = "" if str(wrong).endswith("?") else ". Write one like Europe/Berlin."
+        raise Invalid(f"{wrong}{hint}") from None
+    if after != person.zone:
+        _changed(s, person, by, now, zone={"before": person.zone, "after": after})
+        person.zone = after
 
 
 def set_role(s: Session, person: Person, role: Role, *, by: Person | None, now: datetime) -> None:

@@ -31,6 +31,7 @@ SELECT count(*), max(p.revision), (array_agg(n.key ORDER BY place))[%(limit)s::i
     coalesce(json_agg(json_build_object(
         'id', p.id, 'email', p.email, 'name', p.name, 'role', p.role,
         'organization', CASE WHEN o.id IS NOT NULL THEN json_build_object('id', o.id, 'name', o.name) END,
+        'zone', p.zone,
         'teams', (
             SELECT coalesce(json_agg(json_build_object('id', t.id, 'name', t.name, 'part', m.part) ORDER BY t.name, t.id), '[]')
             FROM membership m JOIN team t ON t.id = m.team_id WHERE m.person_id = p.id

@@ -16,7 +16,7 @@ from app.db.plain import rows
 _SESSION = """
 SELECT now() AS now, s.id AS session_id, NULL::bigint AS token_id, s.restricted, s.created_at, s.seen_at,
        NULL::jsonb AS scopes, p.id, p.email, p.name, p.role, p.organization_id,
-       (SELECT jsonb_object_agg(m.team_id, m.part) FROM membership m WHERE m.person_id = p.id) AS parts
+       p.zone, (SELECT jsonb_object_agg(m.team_id, m.part) FROM membership m WHERE m.person_id = p.id) AS parts
 FROM sign_in s JOIN person p ON p.id = s.person_id
 WHERE s.token_hash = %(hash)s AND s.door = %(door)s AND s.ended_at IS NULL AND s.expires_at > now() AND p.disabled_at IS NULL
 """
@@ -26,7 +26,7 @@ SELECT now() AS now, NULL::bigint AS session_id, t.id AS token_id,
          AND NOT EXISTS (SELECT FROM totp f WHERE f.person_id = p.id AND f.confirmed_at IS NOT NULL)
          AND NOT EXISTS (SELECT FROM passkey k WHERE k.person_id = p.id) AS restricted,
        t.created_at, coalesce(t.used_at, t.created_at) AS seen_at, t.scopes, p.id, p.email, p.name, p.role, p.organization_id,
-       (SELECT jsonb_object_agg(m.team_id, m.part) FROM membership m WHERE m.person_id = p.id) AS parts
+       p.zone, (SELECT jsonb_object_agg(m.team_id, m.part) FROM membership m WHERE m.person_id = p.id) AS parts
 FROM api_token t JOIN person p ON p.id = t.person_id
 WHERE t.token_hash = %(hash)s AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())
   AND p.disabled_at IS NULL
@@ -44,6 +44,7 @@ class Identity:
     name: str
     role: Role
     organization_id: int | None
+    zone: str | None
     teams: Mapping[int, Part]
     door: Door
     session_id: int | None
@@ -103,13 +104,15 @@ def _identity(c: Connection, query: LiteralString, door: Door, token: str) -> Id
     found = rows(c, query, {"hash": ids.fingerprint(token), "door": door.value})
     if not found:
         raise NotSignedIn
-    now, session_id, token_id, restricted, created_at, seen_at, scopes, id, email, name, role, organization_id, parts = found[0]
+    now, session_id, token_id, restricted, created_at, seen_at, scopes, *person, parts = found[0]
+    id, email, name, role, organization_id, zone = person
     return Identity(
         id=id,
         email=email,
         name=name,
         role=Role(role),
         organization_id=organization_id,
+        zone=zone,
         teams={int(team): Part(part) for team, part in (parts or {}).items()},
         door=door,
         session_id=session_id,

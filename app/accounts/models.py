@@ -55,6 +55,7 @@ class Membership(Table):
 
 class Person(Table):
     """Somebody who writes to the desk or works at it. `email` is in lower case; without a password hash nobody signs in.
+    `zone` is the name of the time zone they are told times in; with none it is the desk's.
 
     `parts` is the person's part in each team, by the team's id as text: a query of its own, made when it is asked for.
     """
@@ -69,6 +70,7 @@ class Person(Table):
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
     revision: Mapped[int] = mapped_column(server_default="1", default=1)
+    zone: Mapped[str | None]
 
     organization: Mapped[Organization | None] = relationship(lazy="joined")
     parts: Mapped[dict[str, Any]] = column_property(

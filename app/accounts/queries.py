@@ -20,7 +20,7 @@ def by_email(s: Session, email: str) -> Person | None:
 
 
 _SENDER = """
-SELECT p.id, p.email, p.name, p.role, p.organization_id, p.created_at, p.disabled_at, p.revision, o.name
+SELECT p.id, p.email, p.name, p.role, p.organization_id, p.created_at, p.disabled_at, p.revision, p.zone, o.name
 FROM person p LEFT JOIN organization o ON o.id = p.organization_id WHERE p.email = %(email)s
 """
 
@@ -30,7 +30,7 @@ def sender(s: Session, email: str) -> Person | None:
     found = plain.rows(s.connection(), _SENDER, {"email": text.address(email)})
     if not found:
         return None
-    id, email, name, role, organization_id, created_at, disabled_at, revision, called = found[0]
+    id, email, name, role, organization_id, created_at, disabled_at, revision, zone, called = found[0]
     return plain.known(
         s,
         Person,
@@ -43,6 +43,7 @@ def sender(s: Session, email: str) -> Person | None:
         created_at=created_at,
         disabled_at=disabled_at,
         revision=revision,
+        zone=zone,
     )
 
 

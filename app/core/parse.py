@@ -6,8 +6,7 @@ from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import available_timezones
-
+from app.core import zones
 from app.core.text import mail_domain
 
 Network = IPv4Network | IPv6Network
@@ -97,7 +96,7 @@ def domains(raw: str) -> tuple[str, ...]:
 
 
 def zone(raw: str) -> str:
-    if raw not in available_timezones():
-        near = difflib.get_close_matches(raw, available_timezones(), 1)
+    if raw not in zones.known():
+        near = difflib.get_close_matches(raw, zones.known(), 1)
         raise ValueError(f"{raw!r} is no time zone" + (f"; did you mean {near[0]}?" if near else ""))
     return raw

@@ -64,6 +64,7 @@ class Watch:
         self._recheck = Recheck(self._db, me.settings.sla_check_interval)
         self._notary = Notary(self._db, me.settings)
         self._timekeeper = Timekeeper(self._db)
+        self._zone = ZoneInfo(me.settings.tz)
         self._zones_known = False
 
     def round(self) -> float:
@@ -108,7 +109,7 @@ class Watch:
         if self._house is None:
             return 0
         with self._db.transaction() as s:
-            return escalating.tell_due(s, self._house, ZoneInfo(self._me.settings.tz))
+            return escalating.tell_due(s, self._house, self._zone)
 
     def _all_due(self) -> float:
         """Seconds until the next one, when nothing is due any more."""
@@ -118,7 +119,7 @@ class Watch:
             done = self._notice()
             done += self._tell()
             with self._db.transaction() as s:
-                done += snooze.wake_due(s)
+                done += snooze.wake_due(s, self._zone)
             done += self._send_planned()
             if done:  # what there is to tell may take minutes, and promises that changed don't wait for that
                 self._rebuilt()

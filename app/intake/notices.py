@@ -1,8 +1,9 @@
 """What the desk writes to administrators about its mailboxes."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from app.accounts.models import Person
+from app.core import zones
 from app.intake.models import Mailbox
 from app.intake.rules.states import MailboxState
 from app.outbox import actions as outbox
@@ -49,7 +50,7 @@ def _notice(key: str, to: Person, subject: str, said: str) -> Draft:
         to_name=to.name,
         from_name="",
         subject=subject,
-        text=said,
+        text=zones.retold(said, zones.of(to.zone, UTC)),
         in_reply_to=None,
         references=(),
         mail_id=outbox.new_mail_id(0, 0),

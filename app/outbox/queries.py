@@ -119,6 +119,6 @@ def _words(state: State, error: str | None, next_at: datetime | None, trouble: s
         case State.QUEUED if trouble:
             return f"waiting: {trouble}"
         case State.QUEUED if error and next_at:
-            return f"waiting: {error} (next try at {next_at:%H:%M} UTC)"
+            return f"waiting: {error} (next try at {next_at:%Y-%m-%d %H:%M} UTC)"
         case _:
             return "waiting: it is next in line"

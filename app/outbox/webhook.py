@@ -5,13 +5,15 @@ Signed as Standard Webhooks has it. Whoever gets it twice knows it by its id.
 
 import logging
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import or_, select, update
 
 from app.accounts import queries as accounts
+from app.accounts.models import Person
 from app.config import Settings
+from app.core import zones
 from app.core.http import Guard, Refused, is_near, is_public
 from app.core.sealing import Broken
 from app.db.session import Database, Session
@@ -148,26 +150,27 @@ def _failed(s: Session, webhook: Webhook, problem: str, now: datetime) -> None:
         webhooks.switch_off(s, webhook, "the webhook failed for five days and was switched off", now=now)
         webhooks.record(s, webhook, "switched off", None, now, reason=problem)
         log.error("a webhook failed for five days and is switched off", extra=_named(webhook) | {"reason": problem})
-        outbox.put_all(s, [_switched_off(webhook, to.email, to.name) for to in accounts.administrators(s)], now=now)
+        outbox.put_all(s, [_switched_off(webhook, to) for to in accounts.administrators(s)], now=now)
 
 
 def _named(webhook: Webhook) -> dict[str, Any]:
     return {"webhook": webhook.id, "host": rules.host_of(webhook.url)}
 
 
-def _switched_off(webhook: Webhook, email: str, name: str) -> Draft:
-    host = rules.host_of(webhook.url)
+def _switched_off(webhook: Webhook, to: Person) -> Draft:
+    assert webhook.failing_since
+    host, since = rules.host_of(webhook.url), zones.named(webhook.failing_since, zones.of(to.zone, UTC))
     return Draft(
         kind=Kind.NOTICE,
-        dedupe_key=f"webhook:{webhook.id}:{webhook.failing_since:%Y%m%dT%H%M%S}:{email}",
+        dedupe_key=f"webhook:{webhook.id}:{webhook.failing_since:%Y%m%dT%H%M%S}:{to.email}",
         ticket=None,
         message_id=None,
-        to_address=email,
-        to_name=name,
+        to_address=to.email,
+        to_name=to.name,
         from_name="",
         subject=f"The webhook to {host} is switched off",
         text=(
-            f"The webhook {webhook.id} to {host} has taken nothing since {webhook.failing_since:%Y-%m-%d %H:%M} UTC:\n\n"
+            f"The webhook {webhook.id} to {host} has taken nothing since {since}:\n\n"
             f"  {webhook.problem}\n\n"
             "What it was to be told meanwhile is not sent any more. When its receiver works again, switch it on: "
             f'PATCH /api/v1/webhooks/{webhook.id} with {{"active": true}}, or atum webhook on {webhook.id}. You get this once.'

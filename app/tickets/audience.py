@@ -120,4 +120,4 @@ def _people(s: Session, which: ColumnElement[bool]) -> Sequence[Person]:
 
 
 def _addressee(person: Person) -> Addressee:
-    return Addressee(person.email, person.name, person.id)
+    return Addressee(person.email, person.name, person.id, person.zone)

@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 from sqlalchemy import select
 
 from app.accounts.models import Person
-from app.core import ids
+from app.core import ids, zones
 from app.core.errors import NotFound
 from app.db.session import Session
 from app.db.session import now as database_now
@@ -35,7 +35,8 @@ class NoSuchLink(NotFound):
 def tell_due(s: Session, house: House, zone: tzinfo, *, limit: int = 100) -> int:
     """Tell of the escalations that are due, and answer how many there were; call again until it answers 0.
 
-    Tickets are read and never locked here, as by everything that the worker does.
+    Each letter tells times in its reader's zone; `zone` is the desk's, for who has none. Tickets are read and never locked
+    here, as by everything that the worker does.
     """
     calls = ladder.claim(s, limit=limit)
     if not calls:
@@ -80,7 +81,7 @@ def _tell(s: Session, house: House, call: Call, ticket: Ticket, audience: Audien
     reached = audience.of(ticket, call.step.recipients)
     if not reached.people and not reached.webhooks:
         log.error("nobody can be told of a deadline: there is no manager and no administrator", extra={"ticket": ticket.number})
-    letters = [notices.deadline(ticket, call, each, reached.why, zone) for each in reached.people]
+    letters = [notices.deadline(ticket, call, each, reached.why, zones.of(each.zone, zone)) for each in reached.people]
     written = [
         Told(each.address, letter.dedupe_key, each.person_id, ids.fingerprint(one_time_token(house.signer, letter.mail_id)))
         for each, letter in zip(reached.people, letters, strict=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from app.accounts.models import Person
-from app.core import text
+from app.core import text, zones
 from app.outbox import actions as outbox
 from app.outbox.actions import Draft
 from app.outbox.compose import LINK
@@ -24,11 +24,12 @@ _METRICS = {metric.value: metric.value.replace("_", " ") for metric in Metric}
 
 @dataclass(frozen=True)
 class Addressee:
-    """Whom a ladder tells: somebody who works here, or only an address."""
+    """Whom a ladder tells, and the name of their time zone: somebody who works here, or only an address."""
 
     address: str
     name: str = ""
     person_id: int | None = None
+    zone: str | None = None
 
 
 def acknowledgement(ticket: Ticket, received: Message) -> Draft:
@@ -151,7 +152,7 @@ def deadline(ticket: Ticket, call: Call, to: Addressee, why: str | None, zone: t
         f"Assignee: {ticket.assignee.name if ticket.assignee else 'nobody'}",
         f"Priority: {ticket.priority.value}",
         "",
-        "How the deadline came about:",
+        f"How the deadline came about, by the clocks of {zone}:",
         *(f"  {line}" for line in explain(clock, zone)),
         "",
         *((why, "") if why else ()),
@@ -203,7 +204,7 @@ def held(ticket: Ticket, planned: int, why: str, to: Person) -> Draft:
     )
 
 
-def awake(ticket: Ticket, slept_until: datetime, to: Person) -> Draft:
+def awake(ticket: Ticket, slept_until: datetime, to: Person, zone: tzinfo) -> Draft:
     """To whoever works on it, that a snoozed ticket is back."""
     return Draft(
         kind=Kind.NOTICE,
@@ -214,7 +215,7 @@ def awake(ticket: Ticket, slept_until: datetime, to: Person) -> Draft:
         to_name=to.name,
         from_name="",
         subject=f"Ticket {ticket.number} is back",
-        text=f"Ticket {ticket.number} was snoozed until {slept_until:%Y-%m-%d %H:%M} UTC.\n\nSubject: {ticket.subject}",
+        text=f"Ticket {ticket.number} was snoozed until {zones.named(slept_until, zone)}.\n\nSubject: {ticket.subject}",
         in_reply_to=None,
         references=(),
         mail_id=outbox.new_mail_id(ticket.number, 0),

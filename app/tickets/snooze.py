@@ -3,7 +3,7 @@
 `snoozed_until` is the due-time row: any number of workers may look for those whose time has come.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, and_, func, select
 
 from app.accounts.models import Person
 from app.audit.models import Event
+from app.core import zones
 from app.core.errors import Conflict, Invalid
 from app.db.session import Session
 from app.db.session import now as database_now
@@ -53,10 +54,10 @@ def awaken(s: Session, ticket: Ticket, *, by: Person | None, now: datetime, beca
         record(s, ticket, Event.TICKET_AWOKEN, by=by, now=now, because=because.value)
 
 
-def wake_due(s: Session, *, limit: int = 100) -> int:
+def wake_due(s: Session, zone: tzinfo = UTC, *, limit: int = 100) -> int:
     """Wake the tickets whose time has come by the database's clock, and tell whose they are; call again until it answers 0.
 
-    One that somebody is changing right now is left for the next round.
+    One that somebody is changing right now is left for the next round. `zone` is the desk's, for readers without one.
     """
     due = select(Ticket).where(_asleep(), Ticket.snoozed_until <= func.now()).order_by(Ticket.snoozed_until).limit(limit)
     found = s.scalars(due.with_for_update(of=Ticket, skip_locked=True).execution_options(populate_existing=True)).all()
@@ -66,7 +67,7 @@ def wake_due(s: Session, *, limit: int = 100) -> int:
         slept_until: Any = ticket.snoozed_until
         awaken(s, ticket, by=None, now=now, because=Because.TIME)
         for person in followers.concerned(s, ticket, ticket.assignee):
-            outbox.put(s, notices.awake(ticket, slept_until, person), now=now)
+            outbox.put(s, notices.awake(ticket, slept_until, person, zones.of(person.zone, zone)), now=now)
     return len(found)
 
 

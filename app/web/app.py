@@ -59,7 +59,7 @@ from app.web.gate import Gate
 from app.web.live import Live
 from app.web.pages import STATIC
 from app.web.portal import tickets as portal
-from app.web.sign_in import acknowledge, second_factor, unfollow
+from app.web.sign_in import account, acknowledge, second_factor, unfollow
 from app.web.sign_in import links as mailed
 from app.web.sign_in import routes as sign_in
 
@@ -128,6 +128,7 @@ def create(desk: Desk, lifespan: Lifespan | None = None) -> FastAPI:
         app.include_router(api.router)
     for router in (
         sign_in.router,
+        account.router,
         mailed.router,
         unfollow.router,
         acknowledge.router,

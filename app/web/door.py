@@ -123,8 +123,8 @@ class Call:
 
     def _row(self, who: Identity) -> Person:
         """A row of this session without reading it again; what the identity doesn't say is read when it is asked for."""
-        columns = {"id": who.id, "email": who.email, "name": who.name, "role": who.role, "organization_id": who.organization_id}
-        found = plain.known(self.s, Person, **columns)
+        columns = ("id", "email", "name", "role", "organization_id", "zone")
+        found = plain.known(self.s, Person, **{name: getattr(who, name) for name in columns})
         set_committed_value(found, "parts", {str(team): part.value for team, part in who.teams.items()})
         return found
 

@@ -1,20 +1,20 @@
 """Pages: HTML from the server."""
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from app import __version__
-from app.core import html
+from app.core import html, zones
 from app.tickets import folding
 from app.web.desk import desk_of
+from app.web.zones import zone_of
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -29,8 +29,8 @@ def _static(path: str) -> str:
     return f"/static/{path}?v={_VERSION}"
 
 
-def _local(at: datetime | None, zone: str) -> str:
-    return at.astimezone(ZoneInfo(zone)).strftime("%-d %b %Y, %H:%M") if at else ""
+def _local(at: datetime | None, zone: tzinfo) -> str:
+    return zones.told(at, zone) if at else ""
 
 
 _VERSION = _version_of_static()
@@ -43,18 +43,22 @@ _templates = Environment(
 )
 _templates.globals.update(static=_static, version=__version__)
 _templates.filters["local"] = _local
+_templates.filters["retold"] = zones.retold
 _templates.filters["pieces"] = folding.pieces
 _templates.filters["pictures_elsewhere"] = html.has_pictures_elsewhere
 
 
 def page(request: Request, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
-    """A page from a template. It is never kept in anybody's cache: most pages are one person's business."""
+    """A page from a template, with times in the zone of whoever looks (`me`).
+
+    It is never kept in anybody's cache: most pages are one person's business.
+    """
     settings = desk_of(request).settings
     context = {
         "me": None,
         "status": status,
         "path": request.url.path,
-        "zone": settings.tz,
+        "zone": zone_of(context.get("me"), settings),
         "desk_url": settings.atum_url,
         **context,
     }

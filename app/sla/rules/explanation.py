@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta, tzinfo
 
+from app.core.zones import twice
 from app.hours.rules import Part
 from app.sla.rules.clock import Clock, Segment
 from app.sla.rules.words import Outcome, Stretch
@@ -118,8 +119,9 @@ def _day(at: datetime, zone: tzinfo) -> str:
 
 
 def _time(there: datetime) -> str:
-    return f"{there:%H:%M:%S}".removesuffix(":00")
+    return f"{there:%H:%M:%S}".removesuffix(":00") + (f" {there:%Z}" if twice(there) else "")
 
 
 def _due(at: datetime, zone: tzinfo) -> str:
-    return f"{_day(at, zone)} {at.astimezone(zone):%Z}"
+    there = at.astimezone(zone)
+    return _day(at, zone) if twice(there) else f"{_day(at, zone)} {there:%Z}"

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import wraps
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, Request, Response
 
 from app.accounts import queries as accounts
 from app.accounts.models import Person
 from app.accounts.rules import Verb, may
+from app.core import zones
 from app.core.errors import DeskError, Invalid
 from app.core.priority import Priority
 from app.db.session import Session
@@ -31,6 +31,7 @@ from app.web.desk import Desk, desk_of
 from app.web.door import Agent, Anyone, House, Now, TicketOfPlans, TicketToSee, TicketToSpeak, TicketToWork, Tx
 from app.web.forms import PageRoute, Text, Uploads, kept, page
 from app.web.pages import see_other
+from app.web.zones import zone_of
 
 router = APIRouter(prefix="/tickets/{number:key}", route_class=PageRoute)
 ALARMS = 20
@@ -119,14 +120,14 @@ def say(
 ) -> Response:
     """Answer the customer, or leave a note; each form says which of the two it is.
 
-    An answer goes out after `wait` seconds, in which it can be undone, or at the time `send_at` of the desk's clocks.
+    An answer goes out after `wait` seconds, in which it can be undone, or at the time `send_at` of my clocks.
     """
     draft = Draft(text, kind == "note", then or None, send_at)
     try:
         if accept and ticket.status is Status.NEW and may(me, Verb.WORK, ticket):
             tickets.accept(s, ticket, by=me, now=now)
         if not draft.internal and (wait or send_at) and me.id != ticket.requester_id:
-            at = _time(send_at, house) if send_at else now + timedelta(seconds=wait)
+            at = _time(send_at, me, house) if send_at else now + timedelta(seconds=wait)
             mine = planned.plan(
                 s,
                 ticket,
@@ -185,12 +186,12 @@ def take_back(ticket: TicketOfPlans, id: int, me: Agent, s: Tx, now: Now, reques
     return _page(request, s, me, here, now, Draft(one.text, False, one.then), None, told)
 
 
-def _time(typed: str, house: Desk) -> datetime:
+def _time(typed: str, me: Person, house: Desk) -> datetime:
     """What a form's field for a time says. Raises Invalid."""
     try:
-        return datetime.fromisoformat(typed).replace(tzinfo=ZoneInfo(house.settings.tz))
-    except ValueError:
-        raise Invalid("That is no time. Write it like 2026-11-24T09:00.") from None
+        return zones.typed(typed, zone_of(me, house.settings))
+    except ValueError as wrong:
+        raise Invalid(str(wrong)) from None
 
 
 def _refused(given: Mapping[str, Any], draft: Draft, wrong: DeskError) -> Response:
@@ -210,7 +211,7 @@ def _page(
 ) -> Response:
     settings = desk_of(request).settings
     messages = queries.messages(s, ticket, notes=True)
-    clocks = [_clock(clock) for clock in sla.clocks(s, ticket.number, zone=ZoneInfo(settings.tz))]
+    clocks = [_clock(clock) for clock in sla.clocks(s, ticket.number, zone=zone_of(me, settings))]
     here = ticket.merged_into is None and ticket.trashed_at is None
     works = here and may(me, Verb.WORK, ticket)
     due = [clock["due_at"] for clock in clocks if clock["running"] and clock["due_at"]]

@@ -1,19 +1,21 @@
 """Signing in and out, for programs."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 
-from app.accounts import factors, sessions, throttle
+from app.accounts import actions as accounts
+from app.accounts import factors, queries, sessions, throttle
 from app.accounts.models import Person
 from app.accounts.rules import ACCESS_LIFE, Door
 from app.accounts.sessions import Tokens
 from app.core.sealing import Sealer
 from app.web import visit
 from app.web.answers import Json, ShownOnce
-from app.web.door import Anyone, Current, House, Now, Route, Tx
+from app.web.door import Anyone, Current, House, Match, Now, Route, Tx
 from app.web.shapes import answers
 from app.web.shapes import sign_in as shapes
+from app.web.stale import etag
 
 router = APIRouter(prefix="/api/v1/auth", tags=["account"], route_class=Route)
 
@@ -48,13 +50,22 @@ def logout(s: Tx, now: Now, session: Current) -> Response:
 @router.get("/me", responses=answers(shapes.Me))
 def me(me: Anyone) -> Json:
     """Who I am."""
-    return Json(person(me))
+    return _person(me)
 
 
-def person(of: Person) -> dict[str, Any]:
-    """A person as the API tells them."""
-    organization = {"id": of.organization.id, "name": of.organization.name} if of.organization else None
-    return {"id": of.id, "email": of.email, "name": of.name, "role": of.role, "organization": organization}
+@router.patch("/me", responses=answers(shapes.Me, 412))
+def change(me: Anyone, s: Tx, now: Now, match: Match, body: shapes.MeChange) -> Json:
+    """Choose the time zone that I am told times in: on pages, in letters, and where the API explains a deadline."""
+    held = queries.by_id(s, me.id) or me
+    match.check(held.revision)
+    accounts.set_zone(s, held, body.zone, by=held, now=now)
+    return _person(held)
+
+
+def _person(me: Person) -> Json:
+    organization = {"id": me.organization.id, "name": me.organization.name} if me.organization else None
+    body = {"id": me.id, "email": me.email, "name": me.name, "role": me.role, "organization": organization, "zone": me.zone}
+    return Json(body, headers={"ETag": etag(me.revision)})
 
 
 def told(tokens: Tokens) -> ShownOnce:

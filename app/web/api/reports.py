@@ -21,8 +21,7 @@ from app.web.desk import Desk
 from app.web.door import AgentAsker, House, Reader, Route
 from app.web.shapes import answers
 from app.web.shapes import seeing as shapes
-from app.web.zones import ZoneName
-from app.web.zones import zone as zone_of
+from app.web.zones import ZoneName, asked
 
 router = APIRouter(prefix="/api/v1/reports", tags=["reports"], route_class=Route)
 USUAL = timedelta(days=29)
@@ -32,7 +31,7 @@ Id = Annotated[int | None, Query(ge=1, lt=2**63)]
 class Question:
     """What every report is asked: `from` and `to` are days, both included, the last thirty where they are left out.
 
-    `by` says what there is a row for; `period` how long periods are; `zone` where days begin (the desk's own by default).
+    `by` says what there is a row for; `period` how long periods are; `zone` where days begin (one's own by default).
     """
 
     def __init__(
@@ -55,7 +54,7 @@ class Question:
 
     def wanted(self, me: Identity, house: Desk) -> Wanted:
         """The same, checked. Raises Invalid."""
-        zone = zone_of(self.zone or house.settings.tz)
+        zone = asked(self.zone, me, house.settings)
         last = self.to or me.now.astimezone(zone).date()
         span = Span(self.first or max(last, date.min + USUAL) - USUAL, last, self._period, zone)
         if problem := span.problem():
@@ -120,7 +119,7 @@ def _answer(request: Request, me: Identity, c: Connection, house: Desk, asked: Q
         with house.db.transaction() as s:
             audit.record(s, Event.EXPORTED, now=me.now, by=me.signature, what=f"report {name}", form="csv")
         return downloads.table(name, wanted.span.last, ("key", "name", *found.figures), map(_cells, found.rows))
-    return Json(_told(found, asked.zone or house.settings.tz), headers={"Vary": "Accept"})
+    return Json(_told(found), headers={"Vary": "Accept"})
 
 
 def _prefers_csv(request: Request) -> bool:
@@ -132,7 +131,7 @@ def _cells(row: dict[str, Any]) -> list[Any]:
     return list(row.values())
 
 
-def _told(found: Report, zone: str) -> dict[str, Any]:
+def _told(found: Report) -> dict[str, Any]:
     span = found.wanted.span
-    asked = {"from": span.first, "to": span.last, "zone": zone, "by": found.wanted.by, "period": span.unit}
+    asked = {"from": span.first, "to": span.last, "zone": str(span.zone), "by": found.wanted.by, "period": span.unit}
     return {**asked, "more": found.more, "rows": found.rows}

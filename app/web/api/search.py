@@ -1,7 +1,6 @@
 """Finding tickets, for programs."""
 
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query
 
@@ -17,6 +16,7 @@ from app.web.door import Asker, House, Reader, Route
 from app.web.lists import Cursor, Limit, page
 from app.web.shapes import answers
 from app.web.shapes import search as shapes
+from app.web.zones import zone_of
 
 router = APIRouter(prefix="/api/v1", tags=["tickets"], route_class=Route)
 
@@ -65,7 +65,7 @@ def suggest(
 
 def around(me: Identity, house: Desk) -> Around:
     """What a query is read by."""
-    return Around(me.now, ZoneInfo(house.settings.tz), me.staff)
+    return Around(me.now, zone_of(me, house.settings), me.staff)
 
 
 def wanted(c: Reader, me: Identity, house: Desk, q: str) -> Wanted:

@@ -30,8 +30,7 @@ from app.web.shapes import messages as said
 from app.web.shapes import tickets as shapes
 from app.web.stale import etag
 from app.web.telling import answer
-from app.web.zones import ZoneName
-from app.web.zones import zone as zone_of
+from app.web.zones import ZoneName, asked
 
 router = APIRouter(prefix="/api/v1/tickets", tags=["tickets"], route_class=Route)
 BY_API = Source(Channel.API)
@@ -110,9 +109,11 @@ def events(ticket: TicketToNote, me: Agent, s: Tx, limit: Limit = 50, cursor: Cu
 
 
 @router.get("/{number}/sla", responses=answers(said.Clocks, 404))
-def clocks(ticket: TicketToSee, s: Tx, house: House, zone: ZoneName = None, limit: Limit = 50, cursor: Cursor = None) -> Json:
+def clocks(
+    ticket: TicketToSee, me: Asker, s: Tx, house: House, zone: ZoneName = None, limit: Limit = 50, cursor: Cursor = None
+) -> Json:
     """Read a ticket's clocks, oldest first, each with the arithmetic that led to when it is due, in the time of a zone."""
-    found, following = sla.page(s, ticket.number, limit=limit, cursor=cursor, zone=zone_of(zone or house.settings.tz))
+    found, following = sla.page(s, ticket.number, limit=limit, cursor=cursor, zone=asked(zone, me, house.settings))
     return Json({"items": found, "next": following})
 
 

@@ -63,9 +63,9 @@ def show(id: Key, me: CustomerAdminAsker, c: Reader) -> Told:
 
 @router.patch("/{id}", responses=answers(shapes.Person, 404, 409, 412))
 def change(id: Key, me: Manager, s: Tx, now: Now, match: Match, house: House, body: shapes.PersonChange) -> Told:
-    """Change somebody's name, address, role or organization. Managers do so below themselves, administrators everywhere.
+    """Change somebody's name, address, role, organization or time zone.
 
-    Another role ends the person's sessions, one that may less their API tokens too. The old address is told of a new one.
+    Managers do so below themselves, administrators everywhere. Another role ends the person's sessions, one that may less their API tokens too. The old address is told of a new one.
     """
     person = _held(s, id, match)
     if body.email is not None:
@@ -74,6 +74,8 @@ def change(id: Key, me: Manager, s: Tx, now: Now, match: Match, house: House, bo
         accounts.rename(s, person, body.name, by=me, now=now)
     if "organization_id" in body.model_fields_set:
         accounts.move(s, person, body.organization_id, by=me, now=now)
+    if "zone" in body.model_fields_set:
+        accounts.set_zone(s, person, body.zone, by=me, now=now)
     if body.role is not None:
         accounts.set_role(s, person, body.role, by=me, now=now)
     return _told(s, me, id)

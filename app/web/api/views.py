@@ -1,7 +1,6 @@
 """Saved searches, for programs."""
 
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Response
 
@@ -19,6 +18,7 @@ from app.web.lists import Cursor, Limit, page
 from app.web.shapes import answers
 from app.web.shapes import search as shapes
 from app.web.stale import etag
+from app.web.zones import zone_of
 
 router = APIRouter(prefix="/api/v1/views", route_class=Route)
 
@@ -44,7 +44,7 @@ def create(me: Agent, s: Tx, now: Now, house: House, body: shapes.NewView) -> Js
         team_id=body.team_id,
         position=body.position,
         by=me,
-        around=_around(now, house),
+        around=_around(me, now, house),
     )
     return _view(s, me, now, house, made.id, status=201)
 
@@ -70,7 +70,7 @@ def change(me: Agent, s: Tx, now: Now, house: House, match: Match, id: int, body
     """Change what is sent of it."""
     view = views.to_change(s, me, id)
     match.check(view.revision)
-    views.change(s, view, body.model_dump(exclude_unset=True), by=me, around=_around(now, house))
+    views.change(s, view, body.model_dump(exclude_unset=True), by=me, around=_around(me, now, house))
     return _view(s, me, now, house, id)
 
 
@@ -93,13 +93,13 @@ def _counts(me: Identity) -> bool:
     return me.allows(Scope.TICKETS_READ)
 
 
-def _around(now: Now, house: Desk) -> Around:
-    return Around(now, ZoneInfo(house.settings.tz))
+def _around(me: Person, now: Now, house: Desk) -> Around:
+    return Around(now, zone_of(me, house.settings))
 
 
 def _view(s: Tx, me: Person, now: Now, house: Desk, id: int, status: int = 200) -> Json:
     s.flush()
-    answer = _answer(views.told(s.connection(), me, _around(now, house), id, counted=False)[0], status)
+    answer = _answer(views.told(s.connection(), me, _around(me, now, house), id, counted=False)[0], status)
     if status == 201:
         answer.headers["Location"] = f"/api/v1/views/{id}"
     return answer

@@ -15,6 +15,7 @@ Token = Annotated[str, Field(min_length=1, max_length=200)]
 Key = Annotated[int, Field(ge=1, lt=2**63)]  # a row's number in a path or a query
 Cursor = Annotated[str, Field(max_length=4000)]
 Number = Annotated[int, Field(strict=True, ge=1, lt=2**63)]
+Zone = Annotated[str, Field(max_length=100, description="Like Europe/Berlin; what is wrong with it is told in words")]
 
 
 class Invitation(Shape):
@@ -28,13 +29,14 @@ class Invitation(Shape):
 
 
 class PersonChange(Shape):
-    """What can be changed of a person; what is left out stays. `organization_id` null: in none."""
+    """What can be changed of a person; what is left out stays. `organization_id` null: in none; `zone` null: the desk's."""
 
     model_config = Shape.model_config | example(name="Erin Miller")
     name: Name | None = None
     email: Address | None = None
     role: Role | None = None
     organization_id: Number | None = None
+    zone: Zone | None = None
 
 
 class TeamOf(Answer):
@@ -46,13 +48,16 @@ class TeamOf(Answer):
 
 
 class Person(Answer):
-    """A person. `invited_until` is when their invitation ends, as long as one is open."""
+    """A person. `zone` is the time zone they are told times in, null where it is the desk's. `invited_until` is when their
+    invitation ends, as long as one is open.
+    """
 
     id: int
     email: str
     name: str
     role: Role
     organization: Named | None
+    zone: str | None
     teams: list[TeamOf]
     can_sign_in: bool
     invited_until: datetime | None

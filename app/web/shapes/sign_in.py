@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 
 from app.accounts.rules import Door, Role, Scope
 from app.web.shapes import Answer, Named, Shape, example
+from app.web.shapes.people import Zone
 
 Code = Annotated[str, Field(max_length=64)]
 _VERBATIM = Shape.model_config | ConfigDict(str_strip_whitespace=False)  # a password's spaces are its own
@@ -58,13 +59,21 @@ class SessionTokens(Answer):
 
 
 class Me(Answer):
-    """Who I am."""
+    """Who I am. `zone` is the time zone I am told times in, null where it is the desk's."""
 
     id: int
     email: str
     name: str
     role: Role
     organization: Named | None
+    zone: str | None
+
+
+class MeChange(Shape):
+    """What I can change of myself. `zone` null: I am told times in the desk's time zone."""
+
+    model_config = Shape.model_config | example(zone="Europe/Berlin")
+    zone: Zone | None
 
 
 class Session(Answer):

@@ -36,7 +36,7 @@ def test_a_letter_that_is_put_off_shows_the_servers_words_and_the_next_try(outbo
     outbox.put()
     outbox.process(sink.account())
     next_at = outbox.letter().next_at
-    assert words(outbox) == f"waiting: 451 4.7.1 Greylisted (next try at {next_at:%H:%M} UTC)"
+    assert words(outbox) == f"waiting: 451 4.7.1 Greylisted (next try at {next_at:%Y-%m-%d %H:%M} UTC)"
 
 
 def test_a_refused_letter_shows_the_servers_words(outbox: Outbox, sink: Sink) -> None:
