@@ -93,7 +93,7 @@ def look(s: Session, mailbox_id: int, *, house: House, sends: bool, hours: Colle
     words = _words(mailbox, probe, letter, alive, written, improbable=improbable, sends=sends)
     if probe in {Probe.WAITING, Probe.OUT} and row.since and alive <= row.since:
         words = words or row.words  # another one is on its way, and nothing has changed so far
-    _tell(s, row, mailbox, words, now)
+    _tell(s, row, mailbox, words, house, now)
     pause = SOON if improbable or probe is Probe.LOST else EVERY
     pause = REFUSED_FOR if probe is Probe.REFUSED else pause
     if sends and probe not in {Probe.WAITING, Probe.OUT} and now - max(alive, row.asked_at or alive) >= pause:
@@ -151,12 +151,13 @@ def _words(
     )
 
 
-def _tell(s: Session, row: Canary, mailbox: Mailbox, words: str | None, now: datetime) -> None:
+def _tell(s: Session, row: Canary, mailbox: Mailbox, words: str | None, house: House, now: datetime) -> None:
     """In the log and to the administrators when it is news; on pages and in health as long as it is so."""
     if words and row.since is None:
         row.since = now
         log.error("a mailbox is too quiet", extra={"mailbox": mailbox.name, "reason": words})
-        outbox.put_all(s, [notices.too_quiet(mailbox, words, now, person) for person in accounts.administrators(s)], now=now)
+        letters = [notices.too_quiet(mailbox, words, now, person, house.zone) for person in accounts.administrators(s)]
+        outbox.put_all(s, letters, now=now)
     elif words is None and row.since:
         log.info("mail comes in again", extra={"mailbox": mailbox.name, "quiet_since": row.since})
         row.since = None

@@ -2,7 +2,7 @@
 
 import logging
 import random
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from sqlalchemy import func, select, update
 
@@ -100,10 +100,10 @@ def move_cursor(s: Session, mailbox: Mailbox, *, uidvalidity: int, last_uid: int
         raise LeaseLost(f"Another poller reads {mailbox.name} now.")
 
 
-def failed(s: Session, mailbox_id: int, failure: MailboxFailure, *, now: datetime) -> None:
+def failed(s: Session, mailbox_id: int, failure: MailboxFailure, *, now: datetime, zone: tzinfo = UTC) -> None:
     """Remember that it can't be read, why, and when to ask again. Logged when that is news, and not at every try.
 
-    What lasts is told to the administrators by mail, once.
+    What lasts is told to the administrators by mail, once; to who has no time zone in the desk's (`zone`).
     """
     mailbox = s.get_one(Mailbox, mailbox_id, with_for_update=True)
     before = (mailbox.state, mailbox.failure_class)
@@ -116,7 +116,7 @@ def failed(s: Session, mailbox_id: int, failure: MailboxFailure, *, now: datetim
     if failure.kind is FailureClass.AUTH:  # a token that is refused is not good for another try
         s.execute(update(Grant).where(Grant.mailbox_id == mailbox_id).values(access_token=None))
     if failure.kind is FailureClass.GRANT or now - mailbox.failing_since >= TELL_AFTER:
-        outbox.put_all(s, [notices.not_coming_in(mailbox, person) for person in accounts.administrators(s)], now=now)
+        outbox.put_all(s, [notices.not_coming_in(mailbox, person, zone) for person in accounts.administrators(s)], now=now)
     if (mailbox.state, mailbox.failure_class) != before:
         lasting = mailbox.state is MailboxState.NEEDS_REAUTH
         log.error(

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 
@@ -81,7 +82,7 @@ class Watch:
             if failure.kind is FailureClass.TRANSPORT and time.monotonic() > self._steady_at:
                 return 0.0
             with self._database.transaction() as s:
-                mailboxes.failed(s, self._id, failure, now=database_now(s))
+                mailboxes.failed(s, self._id, failure, now=database_now(s), zone=ZoneInfo(self._settings.tz))
             return 0.0
 
     def _with_lock(self) -> float:

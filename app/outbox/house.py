@@ -4,8 +4,9 @@ import contextlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from uuid import NAMESPACE_OID, uuid5
+from zoneinfo import ZoneInfo
 
 from app import config
 from app.config import Settings
@@ -29,7 +30,7 @@ _RETURN_ADDRESS = re.compile(rf"[^@\s]+\+b(?P<letter>[1-9][0-9]{{0,17}})\.{_SIGN
 
 @dataclass(frozen=True)
 class House:
-    """Who we are: the public URL, our name, the address we send from, and the right side of our Message-IDs.
+    """Who we are: the public URL, our name, the address we send from, the right side of our Message-IDs, and our time zone.
 
     `others` are the addresses of more mailboxes, in lower case: tickets that came in there are answered from there.
     """
@@ -41,6 +42,7 @@ class House:
     signer: Signer
     others: frozenset[str] = frozenset()
     ring: Keys | None = None
+    zone: tzinfo = UTC
 
     @property
     def keys(self) -> Keys:
@@ -160,6 +162,7 @@ def house(settings: Settings, signer: Signer | None = None, *, others: Iterable[
         signer=signer,
         others=frozenset(others),
         ring=keys.known(settings, signer),
+        zone=ZoneInfo(settings.tz),
     )
 
 

@@ -5,8 +5,9 @@ Signed as Standard Webhooks has it. Whoever gets it twice knows it by its id.
 
 import logging
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import or_, select, update
 
@@ -62,7 +63,7 @@ class Teller:
         webhook, delivery = taken
         answer = self._sent(webhook, delivery, now)
         with self._database.transaction() as s:
-            record(s, delivery.id, answer)
+            record(s, delivery.id, answer, ZoneInfo(self._settings.tz))
         return answer.problem is None
 
     def _sent(self, webhook: Webhook, delivery: Delivery, now: datetime) -> Answer:
@@ -90,7 +91,7 @@ class Teller:
         return replace(self._guard, ports=(port,), may_reach=is_near if webhook.own_network else is_public)
 
 
-def record(s: Session, id: int, answer: Answer) -> None:
+def record(s: Session, id: int, answer: Answer, zone: tzinfo) -> None:
     """Write down what came of a try: of what was told, and of whom. One that was removed or given up meanwhile stays so."""
     now = time_of(s)
     found = s.scalar(select(Delivery.webhook_id).where(Delivery.id == id))
@@ -108,7 +109,7 @@ def record(s: Session, id: int, answer: Answer) -> None:
         delivery.state, delivery.next_at, delivery.ended_at = DeliveryState.GIVEN_UP, None, now
     else:
         delivery.next_at = min(now + rules.told_again_after(delivery.attempts), until)
-    _failed(s, webhook, answer.problem, now)
+    _failed(s, webhook, answer.problem, now, zone)
 
 
 def _may_be_asked(now: datetime) -> tuple[Any, ...]:
@@ -138,7 +139,7 @@ def _works(s: Session, webhook: Webhook, now: datetime) -> None:
     webhook.failing_since = webhook.problem = webhook.next_try_at = None
 
 
-def _failed(s: Session, webhook: Webhook, problem: str, now: datetime) -> None:
+def _failed(s: Session, webhook: Webhook, problem: str, now: datetime, zone: tzinfo) -> None:
     """Logged where it is news: when it begins to be left in peace. After five days it is switched off, and that is told."""
     webhook.failures += 1
     webhook.failing_since, webhook.problem = webhook.failing_since or now, problem
@@ -150,16 +151,16 @@ def _failed(s: Session, webhook: Webhook, problem: str, now: datetime) -> None:
         webhooks.switch_off(s, webhook, "the webhook failed for five days and was switched off", now=now)
         webhooks.record(s, webhook, "switched off", None, now, reason=problem)
         log.error("a webhook failed for five days and is switched off", extra=_named(webhook) | {"reason": problem})
-        outbox.put_all(s, [_switched_off(webhook, to) for to in accounts.administrators(s)], now=now)
+        outbox.put_all(s, [_switched_off(webhook, to, zone) for to in accounts.administrators(s)], now=now)
 
 
 def _named(webhook: Webhook) -> dict[str, Any]:
     return {"webhook": webhook.id, "host": rules.host_of(webhook.url)}
 
 
-def _switched_off(webhook: Webhook, to: Person) -> Draft:
+def _switched_off(webhook: Webhook, to: Person, zone: tzinfo) -> Draft:
     assert webhook.failing_since
-    host, since = rules.host_of(webhook.url), zones.named(webhook.failing_since, zones.of(to.zone, UTC))
+    host, since = rules.host_of(webhook.url), zones.named(webhook.failing_since, zones.of(to.zone, zone))
     return Draft(
         kind=Kind.NOTICE,
         dedupe_key=f"webhook:{webhook.id}:{webhook.failing_since:%Y%m%dT%H%M%S}:{to.email}",

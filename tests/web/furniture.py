@@ -172,6 +172,7 @@ FORMS: dict[str, Values] = {
     "/tickets/{number}/priority": {"to": "high"},
     "/tickets/{number}/messages": {"kind": "note", "text": "x"},
     "/my/tickets/{number}/messages": {"text": "x"},
+    "/account/time-zone": {"zone": "Europe/Berlin"},
     "/mail/suppressed/lift": {"address": "nowhere@acme.example"},
 }  # fmt: skip
 

@@ -63,9 +63,9 @@ def show(id: Key, me: CustomerAdminAsker, c: Reader) -> Told:
 
 @router.patch("/{id}", responses=answers(shapes.Person, 404, 409, 412))
 def change(id: Key, me: Manager, s: Tx, now: Now, match: Match, house: House, body: shapes.PersonChange) -> Told:
-    """Change somebody's name, address, role, organization or time zone.
+    """Change somebody's name, address, role, organization or time zone. Managers do so below themselves, administrators for all.
 
-    Managers do so below themselves, administrators everywhere. Another role ends the person's sessions, one that may less their API tokens too. The old address is told of a new one.
+    Another role ends the person's sessions, one that may less their API tokens too. The old address is told of a new one.
     """
     person = _held(s, id, match)
     if body.email is not None:

@@ -9,6 +9,7 @@ from sqlalchemy import Interval, literal, select, update
 
 from app import config
 from app.accounts import actions as accounts
+from app.accounts import queries
 from app.accounts.rules import Role
 from app.audit import actions as audit
 from app.audit.models import Entry, Event
@@ -56,6 +57,13 @@ class Hooked:
         for id in self.teller.due():
             while self.teller.tell(id):
                 pass
+
+    def root_is_in(self, zone: str) -> None:
+        """The administrator lives there."""
+        with self.database.transaction() as s:
+            root = queries.by_email(s, "root@desk.example")
+            assert root
+            accounts.set_zone(s, root, zone, by=None, now=time_of(s))
 
     def later(self, length: timedelta) -> None:
         """So much time passes: all that was, was so much earlier."""

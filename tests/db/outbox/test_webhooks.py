@@ -221,6 +221,7 @@ def test_a_receiver_that_is_gone_for_a_day_is_asked_ever_more_rarely_and_then_ge
 def test_after_five_days_it_is_switched_off_and_that_is_told_once(hooked: Hooked, receiver: Receiver) -> None:
     id, _ = hooked.add(receiver)
     receiver.status = 500
+    hooked.root_is_in("Asia/Kathmandu")
     hooked.happens()
     for _ in range(5 * 4 + 6):
         hooked.turn()
@@ -230,6 +231,7 @@ def test_after_five_days_it_is_switched_off_and_that_is_told_once(hooked: Hooked
     assert [delivery.state for delivery in hooked.deliveries(id)] == [DeliveryState.GIVEN_UP]
     [letter] = hooked.letters()
     assert (letter.to_address, letter.subject) == ("root@desk.example", f"The webhook to {HERE} is switched off")
+    assert re.search(r"has taken nothing since \d+ \w+ \d{4}, \d\d:\d\d \(Asia/Kathmandu\):", letter.text)
     assert hooked.audited()[-1].data["what"] == "switched off"
     tried = len(receiver.heard)
     hooked.happens(ticket=8)

@@ -101,6 +101,29 @@ def test_the_letter_reckons_in_the_desks_zone(s: Session, missed: Ticket) -> Non
 
 
 @pytest.mark.usefixtures("missed")
+def test_each_letter_reckons_in_its_readers_zone_and_else_in_the_desks(s: Session, cast: Cast) -> None:
+    """And so it does for who chose a zone that nobody knows any more."""
+    climb(s, Rung(FIRST, BREACH, ("managers", f"person:{cast.alice.id}", "admins", "oncall@pager.example")))
+    cast.alice.zone, cast.bob.zone, cast.root.zone = "Asia/Kathmandu", "Australia/Lord_Howe", "Nowhere/Gone"
+    s.flush()
+    letters = {letter.to_address: letter.text for letter in tell(s, zone=ZoneInfo("America/Phoenix"))}
+    zones = {
+        cast.alice.email: ("Asia/Kathmandu", {"+0545"}),
+        cast.bob.email: ("Australia/Lord_Howe", {"+11", "+1030"}),
+        cast.root.email: ("America/Phoenix", {"MST"}),
+        "oncall@pager.example": ("America/Phoenix", {"MST"}),
+    }
+    assert letters.keys() == zones.keys()
+    due = s.scalars(select(Clock.breached_at).where(Clock.breached_at.is_not(None))).one()
+    for address, (name, offsets) in zones.items():
+        there = due.astimezone(ZoneInfo(name))
+        assert f"was due at {there:%Y-%m-%d %H:%M:%S %Z} and" in letters[address]
+        assert f"{there:%Z}" in offsets
+        assert f"How the deadline came about, by the clocks of {name}:" in letters[address]
+        assert f"missed: was due {there:%a} {there.day} {there:%b %H:%M}" in letters[address]
+
+
+@pytest.mark.usefixtures("missed")
 def test_everybody_a_step_names_is_told_once(s: Session, cast: Cast) -> None:
     climb(s, Rung(FIRST, BREACH, ("managers", f"person:{cast.alice.id}", cast.bob.email, "oncall@pager.example", "admins")))
     assert to(tell(s)) == sorted([cast.bob.email, cast.alice.email, cast.root.email, "oncall@pager.example"])

@@ -1,6 +1,7 @@
 """Sleeping tickets."""
 
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
@@ -70,6 +71,21 @@ def test_its_assignee_hears_of_it(s: Session, cast: Cast, now: datetime) -> None
     s.flush()
     snooze.wake_due(s)
     assert letters(s) == [("alice@desk.example", f"Ticket {ticket.number} is back")]
+
+
+def test_the_letter_tells_until_when_it_slept_in_its_readers_zone_and_else_in_the_desks(
+    s: Session, cast: Cast, now: datetime
+) -> None:
+    cast.alice.zone = "Asia/Kathmandu"
+    for person in (cast.alice, cast.bob):
+        actions.assign(s, asleep(s, cast, now), to=person, by=cast.bob, now=now)
+    s.flush()
+    snooze.wake_due(s, ZoneInfo("America/Phoenix"))
+    s.flush()
+    texts = {letter.to_address: letter.text for letter in s.scalars(select(Letter)) if "back" in letter.subject}
+    for person, zone in ((cast.alice, "Asia/Kathmandu"), (cast.bob, "America/Phoenix")):
+        there = (now - SECOND).astimezone(ZoneInfo(zone))
+        assert f"was snoozed until {there.day} {there:%b %Y, %H:%M} ({zone})." in texts[person.email]
 
 
 def test_without_an_assignee_the_staff_that_follows_it_does_and_never_a_customer(s: Session, cast: Cast, now: datetime) -> None:

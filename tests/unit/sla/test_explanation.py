@@ -1,6 +1,6 @@
 """The arithmetic, for people."""
 
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from app.hours.rules import hours
@@ -30,6 +30,16 @@ def test_it_says_what_ran_what_paused_and_when_it_is_due() -> None:
 
 def test_it_speaks_in_the_readers_time_zone() -> None:
     assert explain(begun(), ZoneInfo("Asia/Kathmandu"))[-1] == "due Tue 24 Nov 03:45 +0545"
+
+
+def test_in_the_night_in_which_clocks_are_put_back_it_says_which_of_two_times_it_means() -> None:
+    clock = start(Metric.RESOLUTION, 1, goal(HOUR), datetime(2026, 4, 4, 14, 45, tzinfo=UTC))
+    lines = explain(fulfil(clock, clock.started_at + 30 * MINUTE), ZoneInfo("Australia/Lord_Howe"))
+    assert lines == [
+        "promised 1 h (medium priority) from Sun 5 Apr 01:45 +11",
+        "ran Sun 5 Apr 01:45 +11\N{EN DASH}01:45 +1030 = 30 min",
+        "done Sun 5 Apr 01:45 +1030, 30 min before it was due Sun 5 Apr 02:15 +1030",
+    ]
 
 
 def test_while_paused_it_names_no_due_time() -> None:
