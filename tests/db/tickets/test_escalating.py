@@ -115,6 +115,7 @@ def test_each_letter_reckons_in_its_readers_zone_and_else_in_the_desks(s: Sessio
     }
     assert letters.keys() == zones.keys()
     due = s.scalars(select(Clock.breached_at).where(Clock.breached_at.is_not(None))).one()
+    assert due
     for address, (name, offsets) in zones.items():
         there = due.astimezone(ZoneInfo(name))
         assert f"was due at {there:%Y-%m-%d %H:%M:%S %Z} and" in letters[address]
