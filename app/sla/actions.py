@@ -24,7 +24,7 @@ from app.sla.models import Clock, Happened, Happening, Policy, Target
 from app.sla.plans import FactsOf, plans_of
 from app.sla.queries import seconds_until_next
 from app.sla.rebuild import WAKE, wake
-from app.sla.rules import Dealt, Facts, Kind, Metric, Moment, Start
+from app.sla.rules import Dealt, Facts, Kind, Metric, Moment, Outcome, Start, State
 
 __all__ = ["WAKE", "FactsOf", "Fired", "begin", "ensure_defaults", "fire_due", "happened", "seconds_until_next"]
 
@@ -130,10 +130,10 @@ def ensure_defaults(s: Session, *, now: datetime) -> None:
 
 
 def _keeps(row: Clock, plan: rules.Plan) -> bool:
-    """Whether this is what the clock is promised already, or it is over."""
+    """Whether this is what the clock is promised already, or it is over, or promised nothing as before."""
     goal = plan.goals.get(row.metric)
     if row.outcome is not None:
-        return True
+        return goal is None or row.outcome is not Outcome.NO_POLICY or row.state is State.CANCELLED
     written = (row.policy_id, row.policy_version, row.priority, row.calendar_version_id)
     return goal is not None and written == (goal.policy, goal.version, goal.priority, goal.calendar)
 

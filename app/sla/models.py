@@ -81,11 +81,12 @@ class Target(Table):
 
 class Clock(Table):
     """One promise on one ticket: its `cycle`-th of this metric. Open as long as `outcome` is null. While the ticket is merged or
-    in the trash (`merged`, `trashed`) nothing runs, and `state` is what it goes on with.
+    in the trash (`merged`, `trashed`) nothing runs, and `state` is what it goes on with; so where no policy fits (`no_policy`),
+    unless it ended meanwhile and is `cancelled` for good.
 
     `consumed` is the business time used up to `anchor_at`, where the present stretch began. `next_at` is the instant of
     `next_threshold`, the next one not dealt with; `dealt` are those that were. `promised_at` is when the
-    promise became this one, if it was another before; `epoch` counts the changes of the row.
+    promise became this one, if it was another before, or ceased; `epoch` counts the changes of the row.
     """
 
     __tablename__ = "sla_clock"
@@ -119,7 +120,9 @@ class Clock(Table):
             ["sla_target.policy_id", "sla_target.version", "sla_target.metric", "sla_target.priority"],
         ),
         Index("sla_clock_due", "next_at", postgresql_where=text("next_at IS NOT NULL")),
-        Index("sla_clock_open", "id", postgresql_where=text("outcome IS NULL")),
+        Index(
+            "sla_clock_open", "id", postgresql_where=text("outcome IS NULL OR (outcome = 'no_policy' AND state <> 'cancelled')")
+        ),
         Index("sla_clock_soonest_idx", "due_at", "ticket", postgresql_where=text("outcome IS NULL AND due_at IS NOT NULL")),
         {"postgresql_with": {"fillfactor": 80, "autovacuum_vacuum_scale_factor": 0.02}},
     )

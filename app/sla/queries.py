@@ -300,7 +300,7 @@ def _json(clock: rules.Clock, zone: tzinfo) -> dict[str, Any]:
     return {
         "metric": clock.metric,
         "cycle": clock.cycle,
-        "state": rules.State.STOPPED if clock.away else clock.state,
+        "state": rules.State.STOPPED if clock.away else rules.State.CANCELLED if clock.suspended else clock.state,
         "outcome": clock.outcome,
         "target_seconds": int(clock.goal.target.total_seconds()),
         **{name: at.isoformat() if (at := getattr(clock, name)) else None for name in instants},

@@ -16,6 +16,7 @@ from app.hours.models import CalendarVersion
 from app.sla import queries, rows, rules
 from app.sla.models import Clock, Policy, Rebuild
 from app.sla.plans import FactsOf, plans_of
+from app.sla.rules import Outcome, State
 
 WAKE = "sla_wake"  # the channel that workers listen on
 CHUNK = 500  # clocks of one transaction
@@ -90,8 +91,11 @@ def _unfinished() -> Select[Rebuild]:
 
 
 def _wanted(s: Session, job: Rebuild) -> Select[int]:
-    """Those that are open and, but for `everything`, not under the newest version of a policy and of a calendar."""
-    opened = select(Clock.id).where(Clock.outcome.is_(None))
+    """Those that are open, or would be if a policy fitted, and, but for `everything`, not under the newest version of a policy
+    and of a calendar.
+    """
+    suspended = (Clock.outcome == Outcome.NO_POLICY) & (Clock.state != State.CANCELLED)
+    opened = select(Clock.id).where(Clock.outcome.is_(None) | suspended)
     if job.everything:
         return opened
     versions = [(row.id, row.version) for row in s.execute(select(Policy.id, Policy.version).where(Policy.deleted_at.is_(None)))]

@@ -52,8 +52,9 @@ class Clock:
     """`consumed` is the working time used up to `anchor_at`, where the present stretch began.
 
     `next_threshold` is the next one not yet dealt with and `next_at` its instant, where there is one to wait for; `dealt` are
-    those that were, under whichever promise. `promised_at` is when the promise became this one, if it was another before. While
-    its ticket is away it keeps its `state`, to go on with. `previous` is the cycle before, where this one began with its end.
+    those that were, under whichever promise. `promised_at` is when the promise became this one, if it was another before, or when
+    there was none any more. While its ticket is away, or no policy fits, it keeps its `state`, to go on with. `previous` is the
+    cycle before, where this one began with its end.
     """
 
     metric: Metric
@@ -84,6 +85,11 @@ class Clock:
         return self.outcome in _AWAY
 
     @property
+    def suspended(self) -> bool:
+        """Whether nothing is promised because no policy fits, and it would go on if one did."""
+        return self.outcome is Outcome.NO_POLICY and self.state is not State.CANCELLED
+
+    @property
     def over(self) -> bool:
         return not self.open and not self.away
 
@@ -94,11 +100,11 @@ class Clock:
     @property
     def stretch(self) -> Stretch:
         """What the span since the anchor counts as."""
-        if self.running:
-            return Stretch.RUN
         if self.away:
             return Stretch.AWAY
-        return Stretch.PAUSE if self.open else Stretch.RESOLVED
+        if self.open or self.suspended:
+            return Stretch.RUN if self.state in _RUNNING else Stretch.PAUSE
+        return Stretch.RESOLVED
 
     @property
     def remaining(self) -> timedelta:
@@ -122,18 +128,18 @@ def start(metric: Metric, cycle: int, goal: Goal, at: datetime) -> Clock:
 
 def pause(clock: Clock, at: datetime) -> Clock:
     """What was used is frozen; until it goes on there is no due time."""
-    return _timed(replace(_closed(clock, at), state=State.PAUSED)) if clock.running else clock
+    return _timed(replace(_closed(clock, at), state=State.PAUSED)) if clock.stretch is Stretch.RUN else clock
 
 
 def resume(clock: Clock, at: datetime) -> Clock:
     """The rest is due from here."""
-    return _go_on(_closed(clock, at)) if clock.open and clock.state is State.PAUSED else clock
+    return _go_on(_closed(clock, at)) if clock.stretch is Stretch.PAUSE else clock
 
 
 def fulfil(clock: Clock, at: datetime) -> Clock:
     """What was promised was done."""
     if not clock.open:
-        return clock
+        return _given_up(clock, at)
     done = _closed(clock, at)
     state, outcome = (State.STOPPED, Outcome.LATE) if done.breached_at else (State.MET, Outcome.MET)
     return _timed(replace(done, state=state, outcome=outcome, fulfilled_at=done.anchor_at))
@@ -141,12 +147,12 @@ def fulfil(clock: Clock, at: datetime) -> Clock:
 
 def end(clock: Clock, at: datetime, outcome: Outcome) -> Clock:
     """It stops without having been fulfilled, and can't be missed any more."""
-    return _timed(replace(_closed(clock, at), state=State.STOPPED, outcome=outcome)) if clock.open else clock
+    return _timed(replace(_closed(clock, at), state=State.STOPPED, outcome=outcome)) if clock.open else _given_up(clock, at)
 
 
 def set_aside(clock: Clock, at: datetime, outcome: Outcome) -> Clock:
     """Its ticket goes away and may come back: until then nothing of it runs, is missed or is told."""
-    return _timed(replace(_closed(clock, at), outcome=outcome)) if clock.open else clock
+    return _timed(replace(_closed(clock, at), outcome=outcome)) if clock.open else _given_up(clock, at)
 
 
 def take_back(clock: Clock, at: datetime, goal: Goal | None) -> Clock:
@@ -180,15 +186,15 @@ def until(clock: Clock, at: datetime) -> tuple[Segment, ...]:
 
 
 def retarget(clock: Clock, goal: Goal | None, at: datetime) -> Clock:
-    """Another promise, applied to an open clock from its start; without any promise it is cancelled.
+    """Another promise, applied to an open clock from its start; without any promise it is cancelled, until there is one again.
 
     A breach that no longer is one is taken back; what was told is never told again.
     """
-    if goal == clock.goal or not clock.open:
+    if (goal == clock.goal or not clock.open) and not (goal and clock.suspended):
         return clock
     if goal is None:
-        return _timed(replace(_closed(clock, at), state=State.CANCELLED, outcome=Outcome.NO_POLICY))
-    fresh = replay(replace(clock, goal=goal, breached_at=None, promised_at=at))
+        return _timed(replace(_closed(clock, at), outcome=Outcome.NO_POLICY, promised_at=at))
+    fresh = replay(replace(clock, goal=goal, outcome=None, breached_at=None, promised_at=at))
     still_missed = clock.breached_at is not None and BREACH in clock.dealt and fresh.due_at is not None and fresh.due_at <= at
     return replay(replace(fresh, breached_at=fresh.due_at)) if still_missed else fresh
 
@@ -211,7 +217,10 @@ def fire(clock: Clock, now: datetime) -> tuple[Clock, list[Dealt]]:
 
 
 def replay(clock: Clock) -> Clock:
-    """The clock worked out afresh from its start, its segments and what was told: the same, if nothing went wrong."""
+    """The clock worked out afresh from its start, its segments and what was told: the same, if nothing went wrong.
+
+    Of what is promised nothing, what was missed stays what it was.
+    """
     used, missed_at, anchor = NOTHING, None, clock.started_at
     hours, target = clock.goal.hours, clock.goal.target
     for segment in clock.segments:
@@ -223,6 +232,8 @@ def replay(clock: Clock) -> Clock:
         anchor = segment.to_at
     if missed_at is None and clock.running and clock.breached_at is not None and BREACH in clock.dealt:
         missed_at = hours.deadline(anchor, target - used)
+    if clock.outcome is Outcome.NO_POLICY:
+        missed_at = clock.breached_at
     state = clock.state
     if clock.running:
         state = State.BREACHED_OPEN if missed_at else State.RUNNING
@@ -237,10 +248,16 @@ def _closed(clock: Clock, at: datetime) -> Clock:
     consumed, missed_at, segments = clock.consumed, clock.breached_at, clock.segments
     if at > clock.anchor_at:
         segments = (*segments, Segment(clock.anchor_at, at, clock.stretch))
-    if clock.running:
+    if clock.stretch is Stretch.RUN:
         consumed += clock.goal.hours.elapsed(clock.anchor_at, at)
+    if clock.running:
         missed_at = clock.due_at if clock.due_at and clock.due_at < at else None
     return replace(clock, anchor_at=at, consumed=consumed, segments=segments, breached_at=missed_at)
+
+
+def _given_up(clock: Clock, at: datetime) -> Clock:
+    """What ends a clock while nothing is promised ends it for good: how it would have ended was promised by nobody."""
+    return _timed(replace(_closed(clock, at), state=State.CANCELLED)) if clock.suspended else clock
 
 
 def _go_on(clock: Clock) -> Clock:
@@ -258,7 +275,7 @@ def _timed(clock: Clock) -> Clock:
 
 
 def _next_at(clock: Clock) -> datetime | None:
-    if clock.next_threshold is None or clock.away:
+    if clock.next_threshold is None or clock.away or clock.suspended:
         return None
     if clock.running:
         return _instant(clock, clock.next_threshold)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 
 from app.core.zones import twice
 from app.hours.rules import Part
-from app.sla.rules.clock import Clock, Segment
+from app.sla.rules.clock import Clock, Segment, until
 from app.sla.rules.words import Outcome, Stretch
 
 TO = "\N{EN DASH}"
@@ -30,7 +30,9 @@ _ENDINGS = {
 def explain(clock: Clock, zone: tzinfo) -> list[str]:
     """Lines for people, in `zone`: what was promised, what ran, what didn't count, and what follows."""
     promised = f"promised {length(clock.goal.target)} ({clock.goal.priority} priority) from {_day(clock.started_at, zone)}"
-    past = (line for segment in _merged(clock.segments) for line in _past(segment, clock, zone))
+    ceased = _ceased(clock)
+    counted = until(clock, ceased) if ceased else clock.segments
+    past = (line for segment in _merged(counted) for line in _past(segment, clock, zone))
     return [promised, *past, *_present(clock, zone), *_end(clock, zone)]
 
 
@@ -88,7 +90,12 @@ def _end(clock: Clock, zone: tzinfo) -> Iterator[str]:
     if clock.fulfilled_at and clock.due_at:
         yield _done(clock.fulfilled_at, clock.due_at, zone)
     elif clock.outcome:
-        yield f"stopped {_day(clock.anchor_at, zone)}: {_ENDINGS.get(clock.outcome, clock.outcome)}"
+        yield f"stopped {_day(_ceased(clock) or clock.anchor_at, zone)}: {_ENDINGS.get(clock.outcome, clock.outcome)}"
+
+
+def _ceased(clock: Clock) -> datetime | None:
+    """When there was no promise any more; what happened after that was counted only in case there is one again."""
+    return clock.promised_at if clock.outcome is Outcome.NO_POLICY else None
 
 
 def _done(at: datetime, due: datetime, zone: tzinfo) -> str:

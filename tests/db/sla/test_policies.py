@@ -175,7 +175,7 @@ def test_running_clocks_go_to_the_policy_that_fits_after_a_new_order_a_pause_or_
     rebuilt(s)
     assert clock(s).due_at == now + 2 * HOUR
     first = clock(s, metric=Metric.FIRST_RESPONSE)
-    assert (first.state, first.outcome) == (State.CANCELLED, Outcome.NO_POLICY)
+    assert (first.outcome, first.next_at) == (Outcome.NO_POLICY, None)
     for step in ("order", "active", "again", "delete"):
         if step == "order":
             policies.order(s, [standard_of(s).id, gold.id], by=MANAGER, now=now)
@@ -186,15 +186,36 @@ def test_running_clocks_go_to_the_policy_that_fits_after_a_new_order_a_pause_or_
             changed(s, gold, now, active=step == "again")
         rebuilt(s)
         assert clock(s).due_at == now + (2 if step == "again" else 24) * HOUR, step
+        assert (clock(s, metric=Metric.FIRST_RESPONSE).outcome is None) is (step != "again"), step
 
 
 def test_a_clock_without_any_policy_is_cancelled_and_its_history_stays(s: Session, now: datetime) -> None:
     actions.happened(s, 1, Moment.ACCEPTED, at=now, facts=of(Priority.LOW))
     policies.remove(s, policies.held(s, standard_of(s).id), by=MANAGER, now=now)
     rebuilt(s)
-    assert (clock(s).state, clock(s).due_at) == (State.CANCELLED, now + 120 * HOUR)
+    assert (clock(s).outcome, clock(s).due_at) == (Outcome.NO_POLICY, now + 120 * HOUR)
+    assert {told["state"] for told in queries.clocks(s, 1)} == {"cancelled"}
+    assert s.scalars(select(Clock.id).where(Clock.next_at.is_not(None))).all() == []
     actions.ensure_defaults(s, now=now)
     assert queries.policies(s) == []
+
+
+@pytest.mark.parametrize("everything", [True, False])
+def test_a_policy_that_was_off_for_a_while_finds_its_clocks_again(s: Session, now: datetime, everything: bool) -> None:
+    """Switched off and on; or a promise of it was taken away, and given again."""
+    actions.happened(s, 1, Moment.ACCEPTED, at=now, facts=of(Priority.LOW))
+    before = clock(s)
+    due, next_at = before.due_at, before.next_at
+    promised = queries.told(s.connection(), standard_of(s).id)["targets"]["resolution"]["low"]
+    off = {"active": False} if everything else {"targets": {"resolution": {"low": None}}}
+    on = {"active": True} if everything else {"targets": {"resolution": {"low": promised}}}
+    changed(s, standard_of(s), now, **off)
+    rebuilt(s)
+    assert (clock(s).outcome, clock(s).next_at) == (Outcome.NO_POLICY, None)
+    changed(s, standard_of(s), now, **on)
+    rebuilt(s)
+    assert (clock(s).outcome, clock(s).due_at, clock(s).next_at) == (None, due, next_at)
+    assert queries.drifts(s, after=0, limit=10) == ([], None)
 
 
 def test_a_breach_that_a_shorter_promise_makes_says_so_and_lower_thresholds_are_skipped(s: Session, now: datetime) -> None:

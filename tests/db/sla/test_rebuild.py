@@ -168,7 +168,7 @@ def test_every_open_clock_is_looked_at_where_another_policy_may_fit_and_what_is_
         rebuild.step(s, calm)
     assert asked == [1]
     with desk.transaction() as s:
-        clocks = {(c.ticket, c.metric.value): (c.state, c.target_seconds) for c in s.scalars(select(Clock))}
+        clocks = {(c.ticket, c.metric.value): (c.outcome or c.state, c.target_seconds) for c in s.scalars(select(Clock))}
     assert clocks[1, "resolution"] == ("running", 10**6)
-    assert clocks[1, "first_response"][0] == "cancelled"
-    assert clocks[2, "resolution"] == ("stopped", 8 * 3600)
+    assert clocks[1, "first_response"][0] == "no_policy"
+    assert clocks[2, "resolution"] == ("ended", 8 * 3600)

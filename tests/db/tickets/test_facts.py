@@ -4,14 +4,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.core.priority import Priority
 from app.db.session import Session
 from app.sla import actions as sla
+from app.sla import queries
 from app.sla.models import Policy, Target
 from app.sla.rules import Metric, Start
-from app.tickets import bulk, change, deadlines, facts, fields, tags
+from app.tickets import actions, bulk, change, deadlines, facts, fields, tags
 from app.tickets.bulk import Changing
 from app.tickets.change import Change
 from app.tickets.models import Ticket
@@ -47,6 +48,26 @@ def promised(s: Session, ticket: Ticket) -> timedelta:
     clock = clocks(s, ticket)["resolution"]
     assert clock.due_at is not None
     return clock.due_at - clock.started_at
+
+
+def test_a_tag_taken_away_by_mistake_and_put_back_changes_nothing(s: Session, cast: Cast, now: datetime) -> None:
+    """Where no policy fits without it."""
+    gold(s, now, tag=["vip"])
+    s.execute(update(Policy).where(Policy.name != "Gold").values(active=False))
+    ticket = opened(s, cast, now)
+    tags.put(s, ticket, add=["vip"], by=cast.alice, now=now)
+    actions.accept(s, ticket, by=cast.bob, now=now)
+    assert promised(s, ticket) == 2 * HOUR
+    tags.put(s, ticket, remove=["vip"], by=cast.alice, now=now + HOUR / 2)
+    off = clocks(s, ticket)["resolution"]
+    assert (off.outcome, off.next_at) == ("no_policy", None)
+    epoch = off.epoch
+    tags.put(s, ticket, add=["other"], by=cast.alice, now=now + HOUR / 2)
+    assert clocks(s, ticket)["resolution"].epoch == epoch
+    tags.put(s, ticket, add=["vip"], by=cast.alice, now=now + HOUR)
+    back = clocks(s, ticket)["resolution"]
+    assert (back.outcome, back.due_at, back.next_at) == (None, now + 2 * HOUR, now + 2 * HOUR)
+    assert queries.drifts(s, after=0, limit=10) == ([], None)
 
 
 def test_a_team_has_its_own_promises_from_the_moment_it_has_the_ticket(s: Session, cast: Cast, now: datetime) -> None:

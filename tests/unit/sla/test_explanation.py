@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from app.hours.rules import hours
 from app.sla.rules import Metric, explain, fire
-from app.sla.rules.clock import Clock, end, fulfil, pause, resume, revive, set_aside, start, take_back
+from app.sla.rules.clock import Clock, end, fulfil, pause, resume, retarget, revive, set_aside, start, take_back
 from app.sla.rules.explanation import length
 from app.sla.rules.words import Outcome
 from tests.unit.sla.promises import HOUR, MINUTE, MONDAY, SECOND, goal
@@ -81,6 +81,23 @@ def test_the_time_its_ticket_was_away_does_not_count() -> None:
     assert explain(away, UTC)[-1] == "stopped Mon 23 Nov 15:00: the ticket was merged into another"
     back = take_back(away, MONDAY + 2 * HOUR, goal(8 * HOUR))
     assert explain(back, UTC)[2] == "paused Mon 23 Nov 15:00\N{EN DASH}16:00 while it was merged or in the trash"
+
+
+def test_what_was_counted_only_in_case_a_policy_fits_again_is_told_when_one_does() -> None:
+    off = retarget(begun(), None, MONDAY + HOUR)
+    told = [
+        PROMISED,
+        "ran Mon 23 Nov 14:00\N{EN DASH}15:00 = 1 h",
+        "stopped Mon 23 Nov 15:00: no policy fits the ticket any more",
+    ]
+    assert (
+        explain(off, UTC) == explain(pause(off, MONDAY + 3 * HOUR), UTC) == explain(fulfil(off, MONDAY + 99 * HOUR), UTC) == told
+    )
+    again = retarget(pause(off, MONDAY + 3 * HOUR), goal(8 * HOUR), MONDAY + 4 * HOUR)
+    assert explain(again, UTC)[1:] == [
+        "ran Mon 23 Nov 14:00\N{EN DASH}17:00 = 3 h",
+        "paused since Mon 23 Nov 17:00, 5 h left then",
+    ]
 
 
 BERLIN = ZoneInfo("Europe/Berlin")

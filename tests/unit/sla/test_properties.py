@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.hours.rules import Always, hours
-from app.sla.rules import Clock, Metric, Moment, Plan, Stretch, after, fire, replay, together
+from app.sla.rules import NO_PLAN, Clock, Metric, Moment, Plan, Stretch, after, fire, replay, together
 from tests.unit.sla.promises import HOUR, plan
 
 OFFICE = hours(ZoneInfo("Europe/Berlin"), [[["09:00", "12:00"], ["13:00", "17:30"]]] * 5 + [[], []])
@@ -22,6 +22,7 @@ plans = st.builds(
     version=st.integers(1, 3),
     hours=st.sampled_from([Always(), OFFICE, NIGHTS]),
 )
+perhaps = plans | st.just(NO_PLAN)
 gaps = st.timedeltas(min_value=timedelta(0), max_value=timedelta(hours=20)) | st.just(timedelta(0))
 steps = st.lists(st.tuples(st.sampled_from([None, *Moment]), gaps), max_size=25)
 
@@ -41,7 +42,7 @@ def lives(steps: list[tuple[Moment | None, timedelta]], under: list[Plan]) -> li
     return seen
 
 
-@given(steps, st.lists(plans, min_size=1, max_size=3))
+@given(steps, st.lists(perhaps, min_size=1, max_size=3))
 @settings(max_examples=400, deadline=None)
 def test_a_state_kept_step_by_step_equals_the_replay_of_its_segments(
     steps: list[tuple[Moment | None, timedelta]], under: list[Plan]
@@ -66,6 +67,30 @@ def test_whoever_asks_on_a_ticket_that_was_taken_on_is_owed_an_answer_whatever_e
     assert any(clock.open or clock.away for clock in answers)
 
 
+standing = st.lists(st.tuples(st.sampled_from([Moment.PAUSED, Moment.RESUMED, Moment.FACTS_CHANGED]), gaps), max_size=12)
+
+
+@given(standing, plans, st.integers(0, 12), st.integers(0, 12))
+@settings(max_examples=400, deadline=None)
+def test_a_time_without_any_promise_leaves_no_trace_once_there_is_the_same_again(
+    steps: list[tuple[Moment, timedelta]], under: Plan, since: int, until: int
+) -> None:
+    """Whatever ran or stood still meanwhile. What ended meanwhile ended for good, which is another matter."""
+    always = gone = after({}, Moment.ACCEPTED, START, under)
+    at = START
+    for number, (moment, gap) in enumerate(steps):
+        at += gap
+        always = after(always, moment, at, under)
+        gone = after(gone, moment, at, NO_PLAN if since <= number < until else under)
+        assert all(replay(clock) == clock for clock in gone.values())
+    back = after(gone, Moment.FACTS_CHANGED, at, under)
+    for metric, clock in always.items():
+        one, (other, _) = fire(clock, at)[0], fire(back[metric], at)
+        for name in ("state", "outcome", "due_at", "breached_at", "next_at", "next_threshold", "dealt"):
+            assert getattr(other, name) == getattr(one, name), name
+        assert replay(other) == other
+
+
 @given(steps, plans)
 @settings(max_examples=200, deadline=None)
 def test_used_and_remaining_time_add_up_to_the_promise(steps: list[tuple[Moment | None, timedelta]], under: Plan) -> None:
@@ -78,7 +103,7 @@ def test_used_and_remaining_time_add_up_to_the_promise(steps: list[tuple[Moment 
                 assert worked + clock.goal.hours.elapsed(clock.anchor_at, clock.due_at) == clock.goal.target
 
 
-@given(steps, st.lists(plans, min_size=1, max_size=3))
+@given(steps, st.lists(perhaps, min_size=1, max_size=3))
 @settings(max_examples=200, deadline=None)
 def test_segments_leave_no_hole_and_do_not_overlap(steps: list[tuple[Moment | None, timedelta]], under: list[Plan]) -> None:
     for _, clocks in lives(steps, under):

@@ -206,7 +206,54 @@ def test_another_priority_counts_what_ran_before_a_pause() -> None:
 
 def test_without_a_policy_the_clocks_are_cancelled_and_stay_in_the_history() -> None:
     clocks = after(live((Moment.ACCEPTED, 0 * HOUR)), Moment.FACTS_CHANGED, at(9), NO_PLAN)
-    assert {(c.state, c.outcome, c.next_at) for c in clocks.values()} == {(State.CANCELLED, Outcome.NO_POLICY, None)}
+    assert {(c.open, c.suspended, c.outcome, c.next_at) for c in clocks.values()} == {(False, True, Outcome.NO_POLICY, None)}
+
+
+def gap(*steps: tuple[Moment, float]) -> dict[Metric, Clock]:
+    """Promised, promised nothing from the first hour on, and promised the same again in the third; with what happened between."""
+    clocks = after(live((Moment.ACCEPTED, 0 * HOUR)), Moment.FACTS_CHANGED, at(1), NO_PLAN)
+    for moment, hour in steps:
+        clocks = after(clocks, moment, at(hour), NO_PLAN)
+    return after(clocks, Moment.FACTS_CHANGED, at(3), PLAN)
+
+
+def test_a_policy_that_fits_again_finds_the_clocks_as_if_it_had_always_fitted() -> None:
+    for metric, clock in live((Moment.ACCEPTED, 0 * HOUR)).items():
+        again = gap()[metric]
+        assert (again.open, again.due_at, again.next_at, again.next_threshold) == (True, clock.due_at, clock.next_at, "75%")
+
+
+def test_what_stood_still_meanwhile_did() -> None:
+    assert gap((Moment.PAUSED, 1.5), (Moment.RESUMED, 2.5))[RESOLUTION].due_at == at(9)
+    paused = gap((Moment.PAUSED, 2))[RESOLUTION]
+    assert (paused.state, paused.due_at, paused.consumed) == (State.PAUSED, None, 2 * HOUR)
+
+
+@pytest.mark.parametrize(
+    ("moment", "ended"),
+    [
+        (Moment.AGENT_ANSWERED, {FIRST}),
+        (Moment.RESOLVED, {FIRST, RESOLUTION}),
+        (Moment.ENDED, {FIRST, RESOLUTION}),
+        (Moment.MERGED, {FIRST, RESOLUTION}),
+    ],
+)
+def test_what_ended_while_nothing_was_promised_is_over_for_good(moment: Moment, ended: set[Metric]) -> None:
+    clocks = gap((moment, 2))
+    assert {metric for metric, clock in clocks.items() if clock.over} == ended
+    assert {(clocks[m].state, clocks[m].outcome, clocks[m].breached_at) for m in ended} == {
+        (State.CANCELLED, Outcome.NO_POLICY, None)
+    }
+
+
+def test_nothing_is_missed_while_nothing_is_promised_and_what_comes_back_late_is_late() -> None:
+    off = after(live((Moment.ACCEPTED, 0 * HOUR)), Moment.FACTS_CHANGED, at(1), NO_PLAN)
+    assert fire(off[FIRST], at(99)) == (off[FIRST], [])
+    answered = after(off, Moment.AGENT_ANSWERED, at(99), NO_PLAN)[FIRST]
+    assert answered.breached_at is None
+    late, dealt = fire(after(off, Moment.FACTS_CHANGED, at(9), PLAN)[FIRST], at(9))
+    assert (late.breached_at, [one.threshold for one in dealt]) == (at(4), ["75%", "100%"])
+    assert late.promised_at == at(9)
 
 
 def test_a_mail_that_was_received_before_the_last_event_counts_from_the_event() -> None:
@@ -320,4 +367,4 @@ def test_a_promise_that_changed_meanwhile_holds_from_the_day_it_is_taken_back() 
     away = live((Moment.ACCEPTED, 0 * HOUR), (Moment.SET_ASIDE, HOUR))
     back = after(away, Moment.TAKEN_BACK, at(11), plan(response=2 * HOUR, version=2))
     assert (back[FIRST].goal.version, back[FIRST].due_at) == (2, at(12))
-    assert after(away, Moment.TAKEN_BACK, at(11), NO_PLAN)[FIRST].state is State.CANCELLED
+    assert after(away, Moment.TAKEN_BACK, at(11), NO_PLAN)[FIRST].suspended
