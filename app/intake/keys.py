@@ -1,5 +1,6 @@
 """OpenPGP keys: whose somebody says they are, and what that makes of signatures. A key is never believed by itself."""
 
+import base64
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -32,9 +33,10 @@ def confirmed(c: Connection | Session, names: Sequence[str]) -> list[Confirmed]:
 
 def read(reader: Reader, *contents: bytes) -> tuple[Key, ...]:
     """The keys in these texts, each once, as the limited child reads them: as a mail that brings them. Raises Invalid."""
-    if sum(map(len, contents)) > MOST_KEY * len(contents):
+    if any(len(content) > MOST_KEY for content in contents):
         raise Invalid(f"A key may have at most {MOST_KEY // 1024} KB. Export it without other people's signatures.")
-    parts = b"".join(b"--key\nContent-Type: %s\n\n%s\n" % (MEDIA_TYPE.encode(), content) for content in contents)
+    head = f"--key\nContent-Type: {MEDIA_TYPE}\nContent-Transfer-Encoding: base64\n\n".encode()
+    parts = b"".join(head + base64.encodebytes(content) for content in contents)
     try:
         mail = reader.read(b'Content-Type: multipart/mixed; boundary="key"\n\n' + parts + b"--key--\n", lambda _: None)
     except Unreadable:
@@ -63,7 +65,12 @@ def confirm(
     same = (SenderKey.address == address, SenderKey.fingerprint == key.fingerprint, SenderKey.withdrawn_at.is_(None))
     row = s.scalar(select(SenderKey).where(*same).with_for_update())
     if row:
-        [key] = read(reader, row.content, key.content) or [key]
+        together = read(reader, row.content, key.content)
+        if len(together) != 1:
+            raise Conflict(
+                f"This key and the one that is confirmed for {address} can't be put together. Withdraw that one first."
+            )
+        [key] = together
         if key.content == row.content:
             raise Conflict(f"This key is confirmed for {address} already.")
         _refuse_worthless(key, now)

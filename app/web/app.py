@@ -8,7 +8,7 @@ from starlette.staticfiles import StaticFiles
 
 from app import __version__
 from app.web import failures
-from app.web.agent import mail
+from app.web.agent import keys, mail
 from app.web.agent import suggestions as says
 from app.web.agent import tickets as agent
 from app.web.api import (
@@ -40,6 +40,7 @@ from app.web.api import (
     reports,
     role_policies,
     search,
+    sender_keys,
     sessions,
     sla,
     suggestions,
@@ -96,6 +97,7 @@ API = (  # in the order in which paths are tried: what is asked most comes first
     mailboxes,
     mails,
     suppressions,
+    sender_keys,
     policies,
     previews,
     webhooks,
@@ -135,6 +137,7 @@ def create(desk: Desk, lifespan: Lifespan | None = None) -> FastAPI:
         second_factor.router,
         agent.router,
         says.router,
+        keys.router,
         mail.router,
         portal.router,
     ):

@@ -145,8 +145,9 @@ def test_a_key_that_comes_along_is_believed_by_nobody(desk: Desk) -> None:
         multipart(part("Keys."), *[pgp.attached(b"\x99\xff\xff" * 80_000) for _ in range(30)]),
         multipart(part("Keys."), pgp.attached(bytes(pgp.public()) * 200)),
         pgp.beside(pgp.signature(), Autocrypt="keydata=" + "A" * 500_000),
+        multipart(part("Keys."), pgp.attached(pgp.bomb(pgp.bomb(bytes(pgp.public()) + b"\0" * 200_000_000)))),
     ],
-    ids=["a giant signature", "many giant keys", "one key many times", "a giant header"],
+    ids=["a giant signature", "many giant keys", "one key many times", "a giant header", "one that unpacks to 200 MB"],
 )
 def test_hostile_keys_and_signatures_keep_no_mail_out(desk: Desk, harm: bytes) -> None:
     confirm(desk, pgp.public())

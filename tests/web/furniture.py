@@ -19,7 +19,7 @@ from app.accounts.rules import Door, LinkPurpose, Part, Role
 from app.core import clock, ids
 from app.db.session import Session
 from app.db.session import now as database_now
-from app.intake.models import InboundMail, Mailbox, Suggestion
+from app.intake.models import InboundMail, Mailbox, SenderKey, Suggestion
 from app.intake.rules.signs import Sign
 from app.intake.rules.states import MailboxState, MailState
 from app.outbox.house import house as letters
@@ -31,6 +31,8 @@ from app.tickets import deadlines, escalating
 from app.tickets.models import Message
 from app.web.door import COOKIE
 from tests.cast import PASSWORD
+from tests.unit.intake import letters as mails
+from tests.unit.intake import pgp
 from tests.web.conftest import Web
 
 API = "/api/v1"
@@ -149,6 +151,7 @@ STATES = {
 }
 # Which thing an {id} names, where the path's own word does not say it.
 KINDS = {
+    ("POST", "/mail/{id}/keys"): "mail with a key",
     ("DELETE", f"{API}/organizations/{{id}}"): "empty organization",
     ("DELETE", f"{API}/teams/{{id}}"): "empty team",
     ("DELETE", f"{API}/teams/{{id}}/archival"): "archived team",
@@ -174,6 +177,8 @@ FORMS: dict[str, Values] = {
     "/my/tickets/{number}/messages": {"text": "x"},
     "/account/time-zone": {"zone": "Europe/Berlin"},
     "/mail/suppressed/lift": {"address": "nowhere@acme.example"},
+    "/mail/keys": {"address": "carol@acme.example", "key": pgp.armored(pgp.public())},
+    "/mail/{id}/keys": {"fingerprint": pgp.public().fingerprint.upper()},
 }  # fmt: skip
 
 
@@ -185,6 +190,7 @@ def furnish(web: Web) -> Furniture:
         rita, lena = _people(s, found)
         mail, found.things["mailboxes"] = _quarantined(s)
         found.things["mail"] = found.things["mails"] = mail
+        found.things["mail with a key"] = with_a_key(s, found.things["mailboxes"])
         found.things["paused mailbox"] = _mailbox(s, "paused@desk.example", paused_at=database_now(s)).id
     found.people = {
         "nobody": None, "customer": cast.carol, "colleague": cast.frank, "customer_admin": cast.dave, "mallory": cast.mallory,
@@ -197,6 +203,7 @@ def furnish(web: Web) -> Furniture:
     _tickets(web, found)
     _through_the_api(web, found)
     with web.desk.db.transaction() as s:
+        found.things["keys"] = found.things["sender-keys"] = _key(s, cast.bob)
         found.things["suggestions"] = suggested(s, found)
         _ways_in(s, found, database_now(s))
     return found
@@ -246,6 +253,27 @@ def _quarantined(s: Session) -> tuple[int, int]:
     s.add_all([mail, Suppression(address="nowhere@acme.example", cause=Cause.HARD, reason="550 5.1.1", days=1, since=now)])
     s.flush()
     return mail.id, box.id
+
+
+def with_a_key(s: Session, mailbox: int, raw: bytes = b"", *, uid: int = 7) -> int:
+    """A mail of Carol's that brings her key."""
+    now = database_now(s)
+    raw = raw or mails.multipart(mails.part("My key."), pgp.attached(pgp.armored(pgp.public())))
+    mail = InboundMail(mailbox_id=mailbox, uidvalidity=1, uid=uid, raw_sha256="2" * 64, size=len(raw), raw=raw)
+    mail.header_only, mail.attempts, mail.state, mail.sender = False, 0, MailState.DONE, "carol@acme.example"
+    mail.received_at = mail.taken_at = mail.processed_at = now
+    s.add(mail)
+    s.flush()
+    return mail.id
+
+
+def _key(s: Session, by: Person) -> int:
+    """One that Bob confirmed."""
+    key = SenderKey(address="dave@acme.example", fingerprint="AB" * 20, names=["AB" * 20], people=["Dave"], content=b"x")
+    key.confirmed_at, key.confirmed_by_id = database_now(s), by.id
+    s.add(key)
+    s.flush()
+    return key.id
 
 
 def suggested(s: Session, found: Furniture, *, uid: int = 2) -> int:

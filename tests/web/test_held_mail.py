@@ -79,7 +79,7 @@ def test_its_files_are_for_saving_only(web: Web) -> None:
 
 
 def test_what_can_not_be_read_says_so_and_shows_its_source(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.web.agent.reading._reader._patience", 0.0)
+    monkeypatch.setattr("app.web.agent.reading.READER._patience", 0.0)
     id = held(web)
     page = web.browser(web.cast.bob).get(f"/mail/{id}")
     assert "It can't be read: reading it took longer than 0 s." in page.text

@@ -71,6 +71,8 @@ INSERT INTO attachment (message_id, name, media_type, size, blob, created_at)
     WHERE a.id = :attachments AND m.ticket = :accepted;
 INSERT INTO suppression (address, cause, reason, days, since)
     SELECT 'gone' || g || '@acme.example', 'hard', 'x', 1, now() FROM generate_series(1, :more) g;
+INSERT INTO sender_key (address, fingerprint, names, people, content, confirmed_at, confirmed_by_id)
+    SELECT 'k' || g || '@acme.example', 'CD', '{}', '{}', 'x', now(), :root FROM generate_series(1, :more) g;
 INSERT INTO planned_answer (ticket, author_id, text, files, channel, created_at, due_at)
     SELECT :accepted, :root, 'x' || g, '[]', 'api', now(), now() + interval '1 d' FROM generate_series(1, 18) g;
 INSERT INTO watcher (ticket, person_id, kind, added_at)

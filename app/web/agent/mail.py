@@ -13,7 +13,8 @@ from app.core.errors import DeskError, NotFound
 from app.db.session import Session
 from app.files.rules import OTHER
 from app.intake import actions as intake
-from app.intake import queries
+from app.intake import keys, queries
+from app.intake.rules.keys import in_groups
 from app.intake.rules.states import MailState
 from app.outbox import queries as letters
 from app.outbox import suppression
@@ -29,6 +30,7 @@ router = APIRouter(prefix="/mail", route_class=PageRoute)
 State = Literal["all", "quarantined", "new", "done", "duplicate", "ignored"]
 PAGE = 50
 MOST_ADDRESSES = 500
+MOST_KEYS = 50
 MOST_SHOWN = 100_000  # bytes of a mail's source
 MOST_READ = 50_000  # characters of what it says
 _STATES: dict[State, str] = {
@@ -150,6 +152,25 @@ def drop(id: int, me: Manager, s: Tx, now: Now, house: House, request: Request) 
     return see_other(f"/mail/{id}")
 
 
+@router.post("/{id:key}/keys")
+def confirm(
+    id: int, fingerprint: Annotated[str, Form(max_length=64)], me: Manager, s: Tx, now: Now, house: House, request: Request
+) -> Response:
+    """Say that a key which came along belongs to the mail's sender, and look at its signature again."""
+    brought = reading.look(s, house, id).mail
+    [mail] = queries.ledger(s, id=id)
+    key = next((key for key in brought.keys if key.fingerprint == fingerprint), None) if brought else None
+    try:
+        if key is None or not mail["sender"]:
+            raise NotFound("This mail brings no such key.")
+        keys.confirm(s, reading.READER, key, mail["sender"], mail=id, by=me.signature, now=now)
+    except DeskError as wrong:
+        return _page(request, s, me, house, id, now, wrong)
+    if again := reading.look(s, house, id).mail:
+        keys.tell_again(s, id, again)
+    return see_other(f"/mail/{id}")
+
+
 def _suppressed(
     request: Request,
     me: Person | Identity,
@@ -174,6 +195,7 @@ def _page(request: Request, s: Session, me: Person, house: Desk, id: int, now: N
     raw = _raw(s, house, id)
     [mail] = queries.ledger(s, id=id)
     _recorded(s, me, id, now)
+    looked = reading.look(s, house, id) if raw else reading.Looked(None)
     return page(
         request,
         "agent/one_mail.html",
@@ -183,12 +205,22 @@ def _page(request: Request, s: Session, me: Person, house: Desk, id: int, now: N
         status=refusal.status if refusal else 200,
         refusal=refusal.message if refusal else None,
         mail=mail,
-        looked=reading.look(s, house, id) if raw else reading.Looked(None),
+        looked=looked,
+        in_groups=in_groups,
+        known=_known(s, looked),
         most_read=MOST_READ,
         releasable=mail["state"] == MailState.QUARANTINED and mail["attempts"] < intake.MOST_ATTEMPTS and raw,
         source=raw[:MOST_SHOWN].decode("utf-8", "replace"),
         cut=len(raw) > MOST_SHOWN,
     )
+
+
+def _known(s: Session, looked: reading.Looked) -> list[dict[str, Any]]:
+    """The confirmed keys among those that the mail is signed by and those that it brings."""
+    if looked.mail is None:
+        return []
+    names = [*(looked.mail.seal.keys if looked.mail.seal else ()), *(key.fingerprint for key in looked.mail.keys)]
+    return keys.listed(s, names=names, limit=MOST_KEYS) if names else []
 
 
 def _raw(s: Session, house: Desk, id: int) -> bytes:

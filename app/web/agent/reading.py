@@ -1,4 +1,6 @@
-"""A mail read for whoever is responsible for the desk, whatever became of it: in the limited child, and nothing of it is kept."""
+"""A mail, or a key that somebody brings, read for whoever is responsible for the desk: in the limited child, and nothing of it is
+kept here.
+"""
 
 from dataclasses import dataclass
 from functools import partial
@@ -7,6 +9,7 @@ from app.core.errors import NotFound
 from app.db.session import Session
 from app.files.pictures import Album
 from app.intake import actions as intake
+from app.intake import keys
 from app.intake.reader import Reader, Unreadable
 from app.intake.rules.mail import Found, Mail
 from app.web import pictures
@@ -14,7 +17,7 @@ from app.web.desk import Desk
 
 PATIENCE = 10.0  # seconds
 
-_reader = Reader(patience=PATIENCE)  # one at a time in each worker; its child goes when nobody reads
+READER = Reader(patience=PATIENCE)  # one at a time in each worker; its child goes when nobody reads
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ def look(s: Session, house: Desk, id: int) -> Looked:
         raise NotFound(f"There is no mail {id} in the ledger.")
     found: list[Found] = []
     try:
-        return Looked(_reader.read(raw, found.append), tuple(found))
+        return Looked(READER.read(raw, found.append, partial(keys.confirmed, s)), tuple(found))
     except Unreadable as wrong:
         return Looked(None, problem=str(wrong))
 

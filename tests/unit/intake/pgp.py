@@ -1,5 +1,6 @@
 """OpenPGP keys and signatures for the tests: made at once, and those of GnuPG in another year, which lie beside this."""
 
+import zlib
 from functools import cache
 from pathlib import Path
 
@@ -69,3 +70,10 @@ def confirmed(cert: Cert | bytes | str, address: str = CAROL) -> Confirmed:
     """A key that somebody confirmed."""
     one = cert if isinstance(cert, Cert) else Cert.from_bytes(cert.encode() if isinstance(cert, str) else cert)
     return Confirmed(address, one.fingerprint.upper(), bytes(one))
+
+
+def bomb(inside: bytes) -> bytes:
+    """A packet of compressed packets (RFC 9580 section 5.6)."""
+    packing = zlib.compressobj(9, wbits=-15)
+    body = b"\x01" + packing.compress(inside) + packing.flush()
+    return b"\xc8\xff" + len(body).to_bytes(4, "big") + body
