@@ -81,6 +81,7 @@ def ledger(
         InboundMail.charset,
         InboundMail.ticket,
         InboundMail.attempts,
+        InboundMail.header_only,
         InboundMail.released_at,
         InboundMail.server_acked_at,
     )

@@ -61,6 +61,10 @@ def recorded(web: Web) -> list[tuple[str, str]]:
 def test_a_key_that_came_along_is_offered_and_once_confirmed_its_mail_is_told_to_be_signed(web: Web, mailbox: Mailbox) -> None:
     id = came(web, mailbox, pgp.beside(pgp.signature(ENTITY), ENTITY))
     other = came(web, mailbox, pgp.beside(pgp.signature(ENTITY), ENTITY), uid=2)
+    before = (SealState.UNKNOWN, "Signed by a key that nobody here has confirmed.")
+    with web.desk.db.transaction() as s:
+        row = s.get_one(InboundMail, other)
+        row.seal, row.seal_words = before
     bob = web.browser(web.cast.bob)
     opened = bob.page(f"/mail/{id}")
     assert in_groups(FINGERPRINT) in opened.text
@@ -69,10 +73,13 @@ def test_a_key_that_came_along_is_offered_and_once_confirmed_its_mail_is_told_to
     assert seal(web, id) == (None, None)
     assert bob.fill(opened, f"/mail/{id}/keys").headers["location"] == f"/mail/{id}"
     assert seal(web, id) == (SealState.GOOD, "Signed by carol@acme.example, intact.")
-    assert seal(web, other) == (None, None), "what was told of other mails stays until they are looked at"
+    assert seal(web, other) == before, "what was told of other mails stays"
+    shown = bob.page(f"/mail/{other}").text
+    assert shown.index(before[1]) < shown.index("By today's keysSigned by carol@acme.example, intact.")
     shown = bob.page(f"/mail/{id}").text
     assert "Signed by carol@acme.example, intact." in shown
     assert "confirmed for carol@acme.example by Bob" in shown
+    assert "By today's keys" not in shown
     assert BUTTON not in shown
     assert bob.fill(opened, f"/mail/{id}/keys").status_code == 409
     assert recorded(web) == [("mail.key_confirmed", "Bob <bob@desk.example>")]

@@ -15,6 +15,7 @@ from app.files.rules import OTHER
 from app.intake import actions as intake
 from app.intake import keys, queries
 from app.intake.rules.keys import in_groups
+from app.intake.rules.seal import SealState
 from app.intake.rules.states import MailState
 from app.outbox import queries as letters
 from app.outbox import suppression
@@ -208,6 +209,7 @@ def _page(request: Request, s: Session, me: Person, house: Desk, id: int, now: N
         looked=looked,
         in_groups=in_groups,
         known=_known(s, looked),
+        by_now=_by_now(mail, looked),
         most_read=MOST_READ,
         releasable=mail["state"] == MailState.QUARANTINED and mail["attempts"] < intake.MOST_ATTEMPTS and raw,
         source=raw[:MOST_SHOWN].decode("utf-8", "replace"),
@@ -221,6 +223,14 @@ def _known(s: Session, looked: reading.Looked) -> list[dict[str, Any]]:
         return []
     names = [*(looked.mail.seal.keys if looked.mail.seal else ()), *(key.fingerprint for key in looked.mail.keys)]
     return keys.listed(s, names=names, limit=MOST_KEYS) if names else []
+
+
+def _by_now(mail: dict[str, Any], looked: reading.Looked) -> tuple[SealState, str] | None:
+    """What its signature shows by the keys that are confirmed now, where that isn't what was told when it came."""
+    if looked.mail is None or looked.mail.seal is None or not looked.mail.seal.known or mail["header_only"]:
+        return None
+    told = looked.mail.seal.told(mail["sender"] or "")
+    return told if mail["seal"] and looked.mail.seal.openpgp and told[1] != mail["seal_words"] else None
 
 
 def _raw(s: Session, house: Desk, id: int) -> bytes:
