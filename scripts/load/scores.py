@@ -8,6 +8,7 @@ import csv
 import json
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from typing import Any
 from app.core import text
 from app.intake.reader import Reader
 from app.intake.rules import body, charset, parts, read, tnef
+from scripts.load.bounces import score
 
 CORPUS = Path(os.environ.get("ATUM_MAIL_CORPUS") or Path(__file__).parents[3] / "shared/mail-corpus")
 STALWART = CORPUS / "stalwart-mail-parser/resources/eml"
@@ -248,3 +250,25 @@ def _winmail() -> Iterator[Comparison]:
         bodies = {name for name in listed if name.startswith("body.")}
         yield f"{path.stem} files", listed - bodies, {f.name for f in found.files} if found else None
         yield f"{path.stem} body", bool(bodies), bool(found and (found.text or found.html))
+
+
+def told() -> list[str]:
+    """Print how well it is read; answers what differs from other suites' expectations without a reason."""
+    if not CORPUS.exists():
+        print(f"the mail corpus is not at {CORPUS}; set ATUM_MAIL_CORPUS", file=sys.stderr)
+        return []
+    every = mails()
+    print(f"{len(every)} difficult mails read, the slowest in {slowest(every):.2f} s", file=sys.stderr)
+    found = scores()
+    for suite in found:
+        print(suite, file=sys.stderr, flush=True)
+    bounces = score(CORPUS)
+    share = 100 * bounces["recognised"] / bounces["samples"]
+    wrongly = f"{bounces['wrongly']:g} of {bounces['ordinary']:g} ordinary mails taken for one"
+    print(
+        f"sisimai: reports             {bounces['recognised']:>5g} of {bounces['samples']:<5g} {share:6.1f} %, {wrongly}",
+        file=sys.stderr,
+    )
+    unexplained = [name for suite in found for name in suite.unexplained]
+    print(f"differences without a reason: {', '.join(unexplained) or 'none'}", file=sys.stderr)
+    return unexplained
