@@ -1,24 +1,30 @@
-"""What the listener decides, without doing anything: pure, so that tests can tell it any story."""
+"""What the listener decides, without doing anything: pure, so that tests can tell it any story.
+
+Its times are those of a clock that nobody puts: a machine whose clock jumps, or that slept, has no program that is stuck.
+"""
 
 from collections import deque
 from dataclasses import dataclass, field
 
 DEATHS, WITHIN = 5, 120.0  # so many unexpected ends within so many seconds are a failure for good
 SILENCE = 30.0  # seconds without a heartbeat that mean stuck
+GAP = 10.0  # seconds at most that count from one look to the next: who looked on nobody meanwhile knows no more
 MISSES = 3  # unanswered probes in a row that mean frozen
 
 
 @dataclass
 class Life:
-    """What is known of one program: its process and when (epoch seconds) that began, and how often it died lately."""
+    """What is known of one program: its process, how often it died lately, and what it showed of itself when."""
 
     pid: int = 0
-    since: float = 0.0
     deaths: deque[float] = field(default_factory=lambda: deque(maxlen=DEATHS))
     misses: int = 0
+    shown: tuple[int, float, float | None] | None = None
+    looked: float = 0.0
+    silent: float = 0.0
 
-    def began(self, pid: int, now: float) -> None:
-        self.pid, self.since, self.misses = pid, now, 0
+    def began(self, pid: int) -> None:
+        self.pid, self.misses = pid, 0
 
     def died(self, now: float) -> bool:
         """Note an unexpected end; True when it is one too many."""
@@ -26,14 +32,16 @@ class Life:
         self.deaths.append(now)
         return len(self.deaths) == DEATHS and now - self.deaths[0] <= WITHIN
 
-    def stuck(self, beat: float | None, ready: float | None, now: float) -> bool:
-        """Whether its heartbeat (time of the last one; None: there was none) has been missing for too long.
+    def stuck(self, beat: float, ready: float | None, now: float) -> bool:
+        """Whether its heartbeat has been the same for too long, whatever its time says.
 
         Nothing is asked of a program before the desk is ready: a migration may take a quarter of an hour.
         """
-        if not self.pid or ready is None:
-            return False
-        return now - max(self.since, ready, beat or 0.0) > SILENCE
+        shown = (self.pid, beat, ready)
+        same = self.pid and ready is not None and shown == self.shown
+        self.silent = self.silent + min(now - self.looked, GAP) if same else 0.0
+        self.shown, self.looked = shown, now
+        return self.silent >= SILENCE
 
     def missed(self, answered: bool) -> bool:
         """Note a probe's outcome; True when the program has been silent once too often."""

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -71,14 +70,15 @@ def test_the_first_verdict_stands(run: Path, killed: Killed) -> None:
 
 
 def test_a_stuck_worker_is_killed_and_an_active_one_is_not(run: Path, killed: Killed) -> None:
-    now = time.time()
     one = listener.Listener(run)
-    for name, pid, age in (("sla-worker", 11, 31), ("mail-poller", 12, 5)):
-        tell(one, "PROCESS_STATE_RUNNING", name, now=now - 100, pid=pid)
-        beat(run, name, now - age)
     (run / "app/ready").touch()
-    os.utime(run / "app/ready", (now - 90, now - 90))
-    one.handle("TICK_5", {"when": "1"}, now)
+    for name, pid in (("sla-worker", 11), ("mail-poller", 12)):
+        tell(one, "PROCESS_STATE_RUNNING", name, pid=pid)
+        beat(run, name, 5000.0)
+    for n in range(7):
+        assert killed == []
+        beat(run, "mail-poller", 5000.0 + n)
+        one.handle("TICK_5", {"when": "1"}, 1000.0 + 5 * n)
     assert killed == [(11, signal.SIGKILL)]
 
 
