@@ -80,10 +80,12 @@ class Appliance:
         ports: bool = True,
         more: str = "",
         services: str = "",
+        image: str = "",
     ) -> None:
         self.project = f"atum-test-{uuid.uuid4().hex[:8]}"
         self.settings = {"ADMIN_EMAIL": ADMIN, "ADMIN_PASSWORD": PASSWORD, **(MAIL if mail else {}), **(settings or {})}
         self.folder, self.more = folder, more
+        self.image = image or os.environ.get("ATUM_TEST_IMAGE", "atum-desk:latest")
         self.services = services + (MAIL_SERVICE if mail else "")
         self.ports = ["127.0.0.1::80", "127.0.0.1::443"] if ports else []
         self._docker = docker.from_env()
@@ -92,7 +94,7 @@ class Appliance:
     def up(self, *, wait: bool = True) -> "Appliance":
         """Make it anew or start it again with other settings. `wait`: until it is healthy."""
         override = OVERRIDE.format(
-            image=os.environ.get("ATUM_TEST_IMAGE", "atum-desk:latest"),
+            image=self.image,
             ports=json.dumps(self.ports),
             settings=json.dumps(self.settings),
             more="\n".join(f"    {line}" for line in self.more.splitlines()),
