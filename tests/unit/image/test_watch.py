@@ -38,7 +38,7 @@ def test_a_program_that_cannot_be_started_ends_the_container() -> None:
 
 def test_a_heartbeat_may_be_missing_for_thirty_seconds() -> None:
     assert verdicts(alive(), *((5.0 * n, 1.0, 1.0) for n in range(7))) == [False] * 6 + [True]
-    assert 5.0 * 6 == SILENCE
+    assert SILENCE == 5.0 * 6
 
 
 @pytest.mark.parametrize("put", [3600.0, -3600.0, 20_000_000.0])
