@@ -190,7 +190,7 @@ class Plan:
 
 
 SMOKE = Plan(("autumn",), ("urgent", "medium"), 1)
-ALL = Plan(("spring", "autumn"), tuple(MINUTES), 12)
+ALL = Plan(("spring", "autumn"), tuple(MINUTES), 5)
 
 
 @pytest.mark.timeout(3600)
