@@ -30,6 +30,9 @@ def add_to(user: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
     verb("enable", enable, "Let a disabled person sign in again.", user).add_argument("email")
     lost = "Remove somebody's authenticator app, recovery codes and passkeys: they lost them."
     verb("forget-factors", forget_factors, lost, user).add_argument("email")
+    zoning = verb("zone", set_zone, "Tell somebody times in a time zone of theirs; without one, in the desk's.", user)
+    zoning.add_argument("email")
+    zoning.add_argument("zone", nargs="?", metavar="ZONE", help="like Europe/Berlin")
     password = verb("password", set_password, "Give somebody a new password.", user)
     password.add_argument("email")
     for parser in (adding, password):
@@ -75,6 +78,12 @@ def forget_factors(settings: Settings, given: argparse.Namespace) -> Answer:
     with database(settings) as db, db.transaction() as s:
         factors.forget_all(s, _person(s, given.email), by=None, now=now(s))
     return 0, f"{given.email} signs in with the password alone, and is signed out everywhere."
+
+
+def set_zone(settings: Settings, given: argparse.Namespace) -> Answer:
+    with database(settings) as db, db.transaction() as s:
+        accounts.set_zone(s, _person(s, given.email), given.zone, by=None, now=now(s))
+    return 0, f"{given.email} is told times in {given.zone or f'{settings.tz}, the zone of the desk'}."
 
 
 def set_password(settings: Settings, given: argparse.Namespace) -> Answer:

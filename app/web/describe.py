@@ -24,6 +24,7 @@ A refusal is a problem document (RFC 9457) whose `type` is stable; /api/docs/pro
 are refused. What is not yours to see does not exist: it is 404, never 403.
 
 Lists answer `items` and `next`, a cursor that is null at the end; give it back as `cursor`. Times are ISO 8601 with their zone.
+Words that tell times, and days that are asked for without a zone, go by your own (`PATCH /api/v1/auth/me`), or else the desk's.
 
 Send `Idempotency-Key` with a request that must not act twice: the same request with the same key is answered as before, for a
 day. What has a revision answers it as `ETag`; send it back as `If-Match`, and a change that would overwrite somebody's is

@@ -63,7 +63,19 @@ def test_the_last_administrator_is_not_disabled_from_the_shell_either(desk: Data
     assert "Make somebody else an administrator first" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("verb", ["disable", "enable", "password"])
+def test_somebody_is_put_in_a_time_zone_and_out_of_it_again(desk: Database, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["user", "add", "bob@desk.example", "--password-stdin"]) == 0
+    assert main(["user", "zone", "bob@desk.example", "Asia/Kathmandu"]) == 0
+    assert person(desk, "bob@desk.example").zone == "Asia/Kathmandu"
+    assert main(["user", "zone", "bob@desk.example", "Asia/Katmandoo"]) == 1
+    assert "is no time zone; did you mean Asia/Kat" in capsys.readouterr().err
+    assert person(desk, "bob@desk.example").zone == "Asia/Kathmandu"
+    assert main(["user", "zone", "bob@desk.example"]) == 0
+    assert "is told times in UTC, the zone of the desk." in capsys.readouterr().out
+    assert person(desk, "bob@desk.example").zone is None
+
+
+@pytest.mark.parametrize("verb", ["disable", "enable", "password", "zone"])
 def test_somebody_unknown_is_named(desk: Database, capsys: pytest.CaptureFixture[str], verb: str) -> None:
     assert main(["user", verb, "nobody@desk.example"]) == 1
     assert "nobody@desk.example" in capsys.readouterr().err
