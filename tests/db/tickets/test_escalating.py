@@ -29,6 +29,7 @@ from app.tickets import actions, change, deadlines, escalating, evidence
 from app.tickets.actions import Body
 from app.tickets.change import Change
 from app.tickets.models import Ticket
+from app.tickets.rules import Status
 from tests.cast import Cast, assemble
 from tests.db.tickets.scene import BY_API, opened
 
@@ -272,6 +273,31 @@ def test_what_is_answered_before_the_next_opening_is_never_told(s: Session, cast
     assert tell(s, at=opens) == []
 
 
+def test_a_warning_waits_while_its_clock_stands_still(s: Session, cast: Cast, now: datetime) -> None:
+    sla.ensure_defaults(s, now=now)
+    ticket = opened(s, cast, now - 60 * HOUR, accepted=True)
+    opens = (now + 3 * HOUR).replace(minute=0, second=0, microsecond=0)
+    calendar = hours.add(s, "Watch", zone="UTC", week=[[[f"{opens:%H:%M}", f"{opens:%H}:59"]]] * 7, now=now - 400 * 24 * HOUR)
+    climb(s, Rung(Metric.RESOLUTION, "75%", ("managers",), calendar=calendar.id))
+    assert tell(s) == []
+    actions.reply(s, ticket, by=cast.alice, body=Body("Which?"), source=BY_API, now=now, then=Status.WAITING_CUSTOMER)
+    assert tell(s, at=opens) == []
+    assert (escalation(s).next_at, escalation(s).ended) == (opens + HOUR, None), "it is looked at again in an hour"
+
+
+def test_a_warning_that_waited_until_the_breach_came_is_never_told(s: Session, cast: Cast, now: datetime) -> None:
+    sla.ensure_defaults(s, now=now)
+    opened(s, cast, now - 7 * HOUR, accepted=True)
+    opens = (now + 3 * HOUR).replace(minute=0, second=0, microsecond=0)
+    calendar = hours.add(s, "Watch", zone="UTC", week=[[[f"{opens:%H:%M}", f"{opens:%H}:59"]]] * 7, now=now - 400 * 24 * HOUR)
+    climb(s, Rung(FIRST, "75%", ("managers",), calendar=calendar.id))
+    assert tell(s) == []
+    assert escalation(s).next_at == opens
+    s.execute(update(Clock).where(Clock.metric == FIRST).values(breached_at=now + HOUR, due_at=now + HOUR, next_at=None))
+    assert tell(s, at=opens) == []
+    assert escalation(s).ended == "over"
+
+
 def test_the_evidence_has_the_time_of_each_step(s: Session, cast: Cast, now: datetime, missed: Ticket) -> None:
     [letter] = tell(s)
     letter.sent_at, letter.state = now + MINUTE, Sent.SENT
@@ -292,6 +318,7 @@ def test_lateness_is_what_lies_between_the_plan_and_the_notice(s: Session, now: 
     found = evidence.lateness(s.connection(), since=now - HOUR, until=now + HOUR)
     assert (found["count"], found["max_ms"], found["p50_ms"]) == (1, 3_600_000.0, 3_600_000.0)
     assert [b["count"] for b in found["buckets"]] == [int(b["at_most_ms"] >= 3_600_000) for b in found["buckets"]]
+    assert evidence.lateness(s.connection(), since=now - HOUR, until=now)["count"] == 0, "until then and no longer"
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,13 @@ def test_what_a_feed_says_no_more_goes_unless_it_has_passed() -> None:
     after = merged(before, [], later)
     assert [entry["name"] for entry in after["closed"]] == ["Today"]
     assert difference(before, after) == {"added": [], "dropped": [CHRISTMAS | {"feed": True}]}
+    assert without_old(after, datetime(2027, 12, 2, tzinfo=UTC))["closed"] == after["closed"], "for a year"
     assert without_old(after, datetime(2028, 1, 1, tzinfo=UTC))["closed"] == []
+
+
+def test_a_day_that_is_over_in_greenwich_may_go_on_elsewhere() -> None:
+    yesterday = {"date": "2026-11-30", "name": "Feast"}
+    assert merged(spec(), [yesterday, {"date": "2026-11-29", "name": "Over"}], NOW)["closed"] == [yesterday | {"feed": True}]
 
 
 def test_an_unchanged_feed_changes_nothing_as_days_go_by() -> None:

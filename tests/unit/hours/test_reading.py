@@ -73,6 +73,33 @@ def test_a_night_is_told_on_both_days() -> None:
     assert [(day["date"], day["busy"]) for day in found] == [("2026-06-01", [[1320, 1440]]), ("2026-06-02", [[0, 180]])]
 
 
+def test_a_minute_that_is_begun_is_busy_and_a_time_without_a_zone_is_the_calendars() -> None:
+    found = read("DTSTART:20260601T080030\r\nDTEND:20260601T093030\r\nSUMMARY:Training")
+    assert found == [{"date": "2026-06-01", "name": "Training", "busy": [[480, 571]]}]
+
+
+def test_a_day_that_is_closed_as_a_whole_is_closed_whatever_else_is_on() -> None:
+    whole, some = (
+        "DTSTART;VALUE=DATE:20260601\r\nSUMMARY:Feast",
+        "DTSTART:20260601T080000Z\r\nDTEND:20260601T093000Z\r\nSUMMARY:Mass",
+    )
+    for events in ((whole, some), (some, whole)):
+        [day] = read(*events)
+        assert (day["date"], "busy" in day) == ("2026-06-01", False)
+
+
+def test_one_event_that_is_moved_moves_alone() -> None:
+    every = "DTSTART;VALUE=DATE:20260501\r\nRRULE:FREQ=YEARLY;COUNT=2\r\nSUMMARY:Outing"
+    raw = ics(every, "RECURRENCE-ID;VALUE=DATE:20270501\r\nDTSTART;VALUE=DATE:20270503\r\nSUMMARY:Outing")
+    found = reading.feed(raw.replace(b"UID:1\r\n", b"UID:0\r\n"), zone="UTC", first=FIRST, last=LAST)
+    assert [day["date"] for day in found] == ["2026-05-01", "2027-05-03"]
+
+
+def test_an_event_that_can_not_be_leaves_the_others() -> None:
+    bad = "DTSTART;VALUE=DATE:20260501\r\nRRULE:FREQ=SOMETIMES\r\nSUMMARY:x"
+    assert [day["date"] for day in read(bad, "DTSTART;VALUE=DATE:20260601\r\nSUMMARY:y")][-1:] == ["2026-06-01"]
+
+
 def test_an_exception_and_what_is_cancelled_are_left_out() -> None:
     found = read(
         "DTSTART;VALUE=DATE:20260501\r\nRRULE:FREQ=YEARLY;COUNT=3\r\nEXDATE;VALUE=DATE:20270501\r\nSUMMARY:x",

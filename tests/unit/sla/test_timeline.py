@@ -289,6 +289,31 @@ def test_of_what_happens_at_one_instant_stopping_comes_after_pausing_and_that_af
         assert together(clocks, order, at(1), PLAN)[metric].state is state
 
 
+def test_a_machines_mail_owes_no_first_answer() -> None:
+    assert set(live((Moment.ARISEN, 0 * HOUR), under=plan(starts=Start.CREATED))) == {RESOLUTION}
+
+
+def test_an_end_that_was_a_mistake_leaves_what_was_answered_and_what_was_over_before() -> None:
+    asked = live((Moment.ACCEPTED, 0 * HOUR), (Moment.AGENT_ANSWERED, HOUR), (Moment.CUSTOMER_SPOKE, 2 * HOUR))
+    back = after(together(asked, (Moment.AGENT_ANSWERED, Moment.RESOLVED), at(3), PLAN), Moment.UNDONE, at(4), PLAN)
+    assert (back[NEXT].outcome, back[RESOLUTION].state) == (Outcome.MET, State.RUNNING)
+    steps = ((Moment.ACCEPTED, 0 * HOUR), (Moment.RESOLVED, HOUR), (Moment.REOPENED, 2 * HOUR), (Moment.ENDED, 3 * HOUR))
+    assert live(*steps, (Moment.UNDONE, 4 * HOUR))[FIRST].outcome is Outcome.CLOSED_UNANSWERED
+
+
+def test_a_question_that_was_moved_elsewhere_is_answered_there_and_the_rest_goes_on_here() -> None:
+    clocks = live((Moment.ACCEPTED, 0 * HOUR), (Moment.MOVED_AWAY, HOUR))
+    assert [clocks[metric].state for metric in (FIRST, RESOLUTION)] == [State.RUNNING, State.RUNNING]
+
+
+def test_what_came_from_elsewhere_lengthens_the_wait_and_what_went_there_shortens_it() -> None:
+    asked = live((Moment.ACCEPTED, 0 * HOUR), (Moment.AGENT_ANSWERED, HOUR), (Moment.CUSTOMER_SPOKE, 2 * HOUR))
+    since = [after(asked, Moment.ASKED_BEFORE, at(hours), PLAN)[NEXT].started_at for hours in (1.5, 2.5)]
+    assert since == [at(1.5), at(2)]
+    since = [after(asked, Moment.WAITS_SINCE, at(hours), PLAN)[NEXT].started_at for hours in (1.5, 2.5)]
+    assert since == [at(2), at(2.5)]
+
+
 def test_what_is_late_stays_late_through_a_pause() -> None:
     clocks = live((Moment.ACCEPTED, 0 * HOUR), (Moment.PAUSED, 9 * HOUR))
     assert (clocks[RESOLUTION].state, clocks[RESOLUTION].due_at) == (State.PAUSED, at(8))
