@@ -5,6 +5,7 @@ that nobody holds.
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -50,19 +51,19 @@ class Fired:
     explanation: list[str]
 
 
-def happened(s: Session, ticket: int, *moments: Moment, at: datetime, facts: Facts) -> None:
+def happened(s: Session, ticket: int, *moments: Moment, at: datetime, facts: Facts, older: Sequence[rules.Segment] = ()) -> None:
     """Let a ticket's clocks know, in the ticket's own transaction, all that happens at one instant. The ticket's row is locked.
 
     What happened earlier is judged by the promises of now, to a ticket of which these `facts` are true now.
     """
     if set(moments) != {Moment.FACTS_CHANGED}:
-        s.add(Happened(ticket=ticket, moments=list(moments), at=at))
+        s.add(Happened(ticket=ticket, moments=list(moments), at=at, older=rows.packed(older)))
     locked = queries.latest(s, ticket)
     plan = queries.plan(s, facts)
     if set(moments) == {Moment.FACTS_CHANGED} and all(_keeps(row, plan) for row in locked):
         return
     before = {clock.metric: clock for clock in queries.values(s, locked)}
-    if rows.settle(s, ticket, locked, before, rules.together(before, moments, at, plan)):
+    if rows.settle(s, ticket, locked, before, rules.together(before, moments, at, plan, older)):
         wake(s)
 
 

@@ -1,40 +1,30 @@
-"""The resolution of a ticket that others are merged into, where a policy counts it from the oldest of them.
+"""The resolution of a ticket that others are merged into, which a policy may count from the oldest of them.
 
-The tickets' rows are locked by the caller; their clocks are locked here, those of the ticket that stays first.
+The tickets' rows are locked by the caller; the clocks of the ticket that stays are locked first, then those of the other.
 """
 
 from datetime import datetime
 
 from app.db.session import Session
-from app.sla import queries, rows, rules
-from app.sla.rebuild import wake
-from app.sla.rules import Facts, Merging, Metric
+from app.sla import actions, queries, rules
+from app.sla.rules import Facts, Metric, Moment
 
 
 def merged(s: Session, ticket: int, source: int, *, at: datetime, facts: Facts) -> datetime | None:
-    """Where the policy says so, the resolution counts from the older of both tickets. Answers from when it counted, if so."""
-    plan = queries.plan(s, facts)
-    if plan.merging is not Merging.EARLIEST:
-        return None
-    locked = queries.latest(s, ticket)
-    before = {clock.metric: clock for clock in queries.values(s, locked)}
-    own = before.get(Metric.RESOLUTION)
-    older = next((c for c in queries.values(s, queries.latest(s, source)) if c.metric is Metric.RESOLUTION), None)
+    """Another ticket became part of this one. Answers from when its resolution counts by itself, if the other's may matter."""
+    own, older = (_resolution(s, number) for number in (ticket, source))
     if own is None or older is None or not own.open or older.started_at >= own.started_at:
         return None
-    moved = rules.begin_at(own, older.started_at, rules.until(older, own.started_at))
-    after = rules.after(before | {Metric.RESOLUTION: moved}, rules.Moment.FACTS_CHANGED, at, plan)
-    rows.settle(s, ticket, locked, before, after)
-    wake(s)
+    actions.happened(s, ticket, Moment.JOINED, at=at, facts=facts, older=rules.until(older, at))
     return own.started_at
 
 
-def unmerged(s: Session, ticket: int, *, began: datetime, at: datetime, facts: Facts) -> None:
-    """The resolution counts from where it `began` again."""
-    locked, plan = queries.latest(s, ticket), queries.plan(s, facts)
-    before = {clock.metric: clock for clock in queries.values(s, locked)}
-    own = before.get(Metric.RESOLUTION)
-    if own is not None and own.open and own.started_at < began:
-        moved = {Metric.RESOLUTION: rules.begin_at(own, began)}
-        rows.settle(s, ticket, locked, before, rules.after(before | moved, rules.Moment.FACTS_CHANGED, at, plan))
-        wake(s)
+def unmerged(s: Session, ticket: int, source: int, *, began: datetime, facts: Facts) -> None:
+    """The other is a ticket of its own again: what counted from it counts from where it `began`."""
+    if (older := _resolution(s, source)) is not None:
+        actions.happened(s, ticket, Moment.PARTED, at=began, facts=facts, older=rules.until(older, began))
+
+
+def _resolution(s: Session, ticket: int) -> rules.Clock | None:
+    found = queries.values(s, queries.latest(s, ticket))
+    return next((clock for clock in found if clock.metric is Metric.RESOLUTION), None)

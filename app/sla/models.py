@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ARRAY, ForeignKey, ForeignKeyConstraint, Index, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.priority import Priority
@@ -162,6 +163,7 @@ class Happened(Table):
     """What happened to a ticket at one instant and matters to its clocks, in the order in which they heard of it.
 
     From these a life is reckoned again under other promises. `at` is what they were told, and may lie before the one before.
+    Where a ticket was joined or parted, `older` is the life of its resolution: from when to when it did what (rows.packed).
     """
 
     __tablename__ = "sla_moment"
@@ -169,6 +171,7 @@ class Happened(Table):
     ticket: Mapped[int]
     moments: Mapped[list[str]] = mapped_column(ARRAY(Text))
     at: Mapped[datetime]
+    older: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
 
     __table_args__ = (Index("sla_moment_ticket_idx", "ticket", "id"),)
 

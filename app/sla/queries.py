@@ -18,7 +18,7 @@ from app.db.session import Session
 from app.hours import queries as hours
 from app.hours.models import CalendarVersion
 from app.hours.rules import Hours
-from app.sla import rules
+from app.sla import rows, rules
 from app.sla.models import Clock, Happened, Policy, Segment, Step, Target
 from app.sla.rules import Facts, Merging, Metric, Moment, Reopening, Start
 from app.sla.rules.policies import PRIORITY
@@ -211,9 +211,10 @@ def values(s: Session, rows: Sequence[Clock]) -> list[rules.Clock]:
 def lives(s: Session, tickets: Collection[int]) -> dict[int, list[rules.Instant]]:
     """What happened to these tickets and matters to their clocks, in the order in which they heard of it."""
     found: dict[int, list[rules.Instant]] = {}
-    told = select(Happened.ticket, Happened.moments, Happened.at).where(Happened.ticket.in_(tickets)).order_by(Happened.id)
-    for ticket, moments, at in s.execute(told):
-        found.setdefault(ticket, []).append(rules.Instant(at, tuple(Moment(moment) for moment in moments)))
+    columns = (Happened.ticket, Happened.moments, Happened.at, Happened.older)
+    for ticket, moments, at, older in s.execute(select(*columns).where(Happened.ticket.in_(tickets)).order_by(Happened.id)):
+        instant = rules.Instant(at, tuple(Moment(moment) for moment in moments), rows.unpacked(older))
+        found.setdefault(ticket, []).append(instant)
     return found
 
 

@@ -1,6 +1,7 @@
 """Clocks on their way into their rows."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete
@@ -11,6 +12,17 @@ from app.sla.models import Clock, Segment
 from app.sla.rules import Metric
 
 Clocks = Mapping[Metric, rules.Clock]
+
+
+def packed(stretches: Sequence[rules.Segment]) -> list[Any] | None:
+    """Stretches as JSON; None for none."""
+    return [[each.from_at.isoformat(), each.to_at.isoformat(), each.kind] for each in stretches] or None
+
+
+def unpacked(stored: Sequence[Sequence[str]] | None) -> tuple[rules.Segment, ...]:
+    """Stretches from JSON."""
+    read = datetime.fromisoformat
+    return tuple(rules.Segment(read(since), read(until), rules.Stretch(kind)) for since, until, kind in stored or ())
 
 
 def settle(s: Session, ticket: int, locked: Sequence[Clock], before: Clocks, after: Clocks) -> bool:

@@ -97,7 +97,7 @@ def unmerge(s: Session, number: int, *, by: Person, now: datetime) -> Merge:
     waiting.moved_away(s, end, now=now)
     if "resolution_from" in undone.detail:
         began = datetime.fromisoformat(undone.detail["resolution_from"])
-        joining.unmerged(s, end.number, began=began, at=now, facts=facts.of(end))
+        joining.unmerged(s, end.number, number, began=began, facts=facts.of(end))
     return undone
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from app.sla.rules.clock import Clock, fire
+from app.sla.rules.clock import Clock, Segment, fire
 from app.sla.rules.timeline import Plan, together
 from app.sla.rules.words import Metric, Moment, Outcome, State
 
@@ -14,10 +14,11 @@ Key = tuple[Metric, int]  # a metric and its cycle
 
 @dataclass(frozen=True)
 class Instant:
-    """What happened to a ticket at one instant."""
+    """What happened to a ticket at one instant. `older` is the life of the resolution of another that joined or parted then."""
 
     at: datetime
     moments: tuple[Moment, ...]
+    older: tuple[Segment, ...] = ()
 
 
 class Verdict(StrEnum):
@@ -63,7 +64,7 @@ def differences(today: Mapping[Key, Standing], then: Mapping[Key, Standing]) -> 
 def _clocks(life: Iterable[Instant], plan: Plan) -> Iterator[Clock]:
     latest: dict[Metric, Clock] = {}
     for instant in life:
-        following = together(latest, instant.moments, instant.at, plan)
+        following = together(latest, instant.moments, instant.at, plan, instant.older)
         for metric, clock in latest.items():
             if following[metric].cycle != clock.cycle:
                 yield following[metric].previous or clock

@@ -4,17 +4,18 @@
 A new cycle that begins as the last one ends carries that as its `previous`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from app.sla.rules import clock as rules
-from app.sla.rules.clock import Clock, Goal
+from app.sla.rules.clock import Clock, Goal, Segment
 from app.sla.rules.words import Merging, Metric, Moment, Outcome, Reopening, Start, State
 
 WAITING = "waiting_customer"  # the ticket's status in which a clock may stand still
 
 Clocks = Mapping[Metric, Clock]
+Stretches = Sequence[Segment]
 
 
 @dataclass(frozen=True)
@@ -31,21 +32,26 @@ class Plan:
 NO_PLAN = Plan(Start.ACCEPTED, {})
 
 
-def after(clocks: Clocks, moment: Moment, at: datetime, plan: Plan) -> dict[Metric, Clock]:
-    """The clocks after `moment`, under the promises of now. Nothing happens before what has already happened."""
+def after(clocks: Clocks, moment: Moment, at: datetime, plan: Plan, older: Stretches = ()) -> dict[Metric, Clock]:
+    """The clocks after `moment`, under the promises of now. Nothing happens before what has already happened.
+
+    `older` is the life of the resolution of another ticket that is joined or parts.
+    """
     told, at = at, max([at, *(clock.anchor_at for clock in clocks.values())])
     present = {metric: rules.retarget(clock, plan.goals.get(metric), at) for metric, clock in clocks.items()}
+    if moment in _OF_TWO:
+        return {**present, **_OF_TWO[moment](present, told, plan, older)}
     if moment in _SINCE:
         return {**present, **_SINCE[moment](present, told, at, plan)}
     return {**present, **_STEPS[moment](present, at, plan)}
 
 
-def together(clocks: Clocks, moments: Iterable[Moment], at: datetime, plan: Plan) -> dict[Metric, Clock]:
+def together(clocks: Clocks, moments: Iterable[Moment], at: datetime, plan: Plan, older: Stretches = ()) -> dict[Metric, Clock]:
     """The clocks after several moments of one instant, in whichever order they are named: what stops a clock comes after what
     pauses it, and that after what starts it.
     """
     for moment in sorted(moments, key=_ORDER.index):
-        clocks = after(clocks, moment, at, plan)
+        clocks = after(clocks, moment, at, plan, older)
     return dict(clocks)
 
 
@@ -96,6 +102,24 @@ def _asked_before(clocks: Clocks, since: datetime, at: datetime, plan: Plan) -> 
 def _waits_since(clocks: Clocks, since: datetime, _: datetime, __: Plan) -> Clocks:
     """Some of what was to be answered is elsewhere now; whoever still waits does since then."""
     return {m: rules.begin_at(c, max(since, c.started_at)) for m, c in clocks.items() if m is Metric.NEXT_RESPONSE}
+
+
+def _joined(clocks: Clocks, _: datetime, plan: Plan, older: Stretches) -> Clocks:
+    """Where the policy says so, the resolution counts from the older ticket, with what ran and stood still there until then."""
+    own = clocks.get(Metric.RESOLUTION)
+    if own is None or not older or plan.merging is not Merging.EARLIEST:
+        return {}
+    begun = own.started_at
+    led = tuple(replace(each, to_at=min(each.to_at, begun)) for each in older if each.from_at < begun)
+    return {Metric.RESOLUTION: rules.begin_at(own, led[0].from_at, led)} if led else {}
+
+
+def _parted(clocks: Clocks, since: datetime, _: Plan, older: Stretches) -> Clocks:
+    """What counted from that ticket doesn't any more."""
+    own = clocks.get(Metric.RESOLUTION)
+    if own is None or not older or own.started_at != older[0].from_at:
+        return {}
+    return {Metric.RESOLUTION: rules.begin_at(own, max(since, own.started_at))}
 
 
 def _agent_answered(clocks: Clocks, at: datetime, plan: Plan) -> Clocks:
@@ -206,6 +230,11 @@ _SINCE: dict[Moment, Callable[[Clocks, datetime, datetime, Plan], Clocks]] = {
     Moment.ASKED_BEFORE: _asked_before,
     Moment.WAITS_SINCE: _waits_since,
 }
+# Moments that are about another ticket as well.
+_OF_TWO: dict[Moment, Callable[[Clocks, datetime, Plan, Stretches], Clocks]] = {
+    Moment.JOINED: _joined,
+    Moment.PARTED: _parted,
+}
 _ORDER = (
     Moment.FACTS_CHANGED,
     Moment.TAKEN_BACK,
@@ -219,6 +248,8 @@ _ORDER = (
     Moment.CUSTOMER_ASKED,
     Moment.ASKED_BEFORE,
     Moment.WAITS_SINCE,
+    Moment.JOINED,
+    Moment.PARTED,
     Moment.AGENT_ANSWERED,
     Moment.RESUMED,
     Moment.PAUSED,

@@ -38,7 +38,8 @@ class Moment(StrEnum):
 
     `arisen`: created by a machine's mail. `taken_on`: accepted before a customer asked anything on it. `customer_spoke`: on
     a ticket that waits to be accepted; `customer_asked`: on any other. `asked_before`: a question came from another ticket;
-    `waits_since`: one went there, and whoever still waits does since then.
+    `waits_since`: one went there, and whoever still waits does since then. `joined`: an older ticket became part of it;
+    `parted`: that is one of its own again, and what counted from it counts from then on.
     """
 
     CREATED = "created"
@@ -49,6 +50,8 @@ class Moment(StrEnum):
     CUSTOMER_ASKED = "customer_asked"
     ASKED_BEFORE = "asked_before"
     WAITS_SINCE = "waits_since"
+    JOINED = "joined"
+    PARTED = "parted"
     AGENT_ANSWERED = "agent_answered"
     PAUSED = "paused"
     RESUMED = "resumed"

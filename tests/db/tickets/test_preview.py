@@ -10,17 +10,17 @@ from sqlalchemy import func, select
 from app.core.priority import Priority
 from app.db.session import Session
 from app.sla import actions as sla
-from app.sla import queries
+from app.sla import policies, queries, rules
 from app.sla.models import Clock, Happened
-from app.sla.rules import Metric, Offer, Start
-from app.sla.rules.preview import Difference, Standing, Verdict
-from app.tickets import actions, preview, trash
+from app.sla.rules import Merging, Metric, Offer, Start
+from app.sla.rules.preview import Difference, Standing, Verdict, standings
+from app.tickets import actions, merging, preview, trash
 from app.tickets.actions import Body
 from app.tickets.models import Ticket
 from app.tickets.preview import Preview
 from app.tickets.rules import Status
 from tests.cast import Cast
-from tests.db.tickets.scene import BY_API, BY_MAIL, opened
+from tests.db.tickets.scene import BY_API, BY_MAIL, clocks, opened
 
 HOUR = timedelta(hours=1)
 pytestmark = pytest.mark.db
@@ -73,6 +73,45 @@ def test_what_would_be_missed_and_what_would_be_due_when_is_told_ticket_by_ticke
     ]
     assert counted(found.today, Metric.FIRST_RESPONSE) == {"running": 2}
     assert counted(found.then, Metric.FIRST_RESPONSE) == {"running": 1, "missed": 1}
+
+
+def merged(s: Session, cast: Cast, now: datetime) -> tuple[Ticket, Ticket]:
+    """One that waited for its customer from its second hour on, became part of another that is five hours younger."""
+    one = opened(s, cast, now - 9 * HOUR, accepted=True)
+    actions.change_status(s, one, to=Status.WAITING_CUSTOMER, by=cast.alice, now=now - 8 * HOUR)
+    other = opened(s, cast, now - 4 * HOUR, accepted=True)
+    merging.merge(s, one.number, other.number, by=cast.alice, now=now - HOUR)
+    return one, other
+
+
+def counting(s: Session, merging: Merging) -> list[Offer]:
+    """What is promised today, with resolutions that count so after a merge."""
+    offers = preview.offers(s)
+    return [replace(o, plans={p: replace(plan, merging=merging) for p, plan in o.plans.items()}) for o in offers]
+
+
+def test_that_resolutions_count_from_the_oldest_ticket_can_be_tried(s: Session, cast: Cast, now: datetime) -> None:
+    _, other = merged(s, cast, now)
+    [ticket] = tried(s, counting(s, Merging.EARLIEST), now).differing
+    due = (Standing(Verdict.RUNNING, now - 4 * HOUR + hours * HOUR) for hours in (72, 71))
+    assert (ticket.number, ticket.differences) == (other.number, [Difference(Metric.RESOLUTION, 1, *due)])
+
+
+def test_where_they_do_their_life_reckoned_again_is_the_one_they_had(s: Session, cast: Cast, now: datetime) -> None:
+    policy = policies.held(s, queries.policies(s)[0].id)
+    policies.change(s, policy, {"merging": "earliest"}, by=(1, "Bob"), now=now)
+    one, other = merged(s, cast, now)
+
+    def reckoned() -> Standing:
+        [(_, known, life)] = preview.lives(s, [other])
+        return standings(life, rules.chosen(preview.offers(s), known), now)[Metric.RESOLUTION, 1]
+
+    assert reckoned().due_at == clocks(s, other)["resolution"].due_at == now + 67 * HOUR
+    [ticket] = tried(s, counting(s, Merging.UNCHANGED), now).differing
+    assert ticket.number == other.number
+    merging.unmerge(s, one.number, by=cast.alice, now=now)
+    assert reckoned().due_at == clocks(s, other)["resolution"].due_at == now + 68 * HOUR
+    assert queries.drifts(s, after=0, limit=10) == ([], None)
 
 
 def test_what_was_kept_would_have_been_missed_by_a_shorter_promise_and_the_other_way_round(
