@@ -8,12 +8,14 @@ from starlette.staticfiles import StaticFiles
 
 from app import __version__
 from app.web import failures
+from app.web.admin import backups as admin_backups
 from app.web.agent import keys, mail
 from app.web.agent import suggestions as says
 from app.web.agent import tickets as agent
 from app.web.api import (
     audit,
     auth,
+    backups,
     bulk,
     calendars,
     canned_replies,
@@ -104,6 +106,7 @@ API = (  # in the order in which paths are tried: what is asked most comes first
     sla,
     calendars,
     audit,
+    backups,
     reports,
     events,
     documents,
@@ -139,6 +142,7 @@ def create(desk: Desk, lifespan: Lifespan | None = None) -> FastAPI:
         says.router,
         keys.router,
         mail.router,
+        admin_backups.router,
         portal.router,
     ):
         app.include_router(router, include_in_schema=False)

@@ -13,7 +13,8 @@ from tests.conf.conftest import Render, Rendered
 from tests.unit.image.scripts import script
 
 INTERFACE = {
-    "nginx", "api", "sla-worker", "mail-poller", "outbox-sender", "postgres", "redis", "boot", "certificates", "listener",
+    "nginx", "api", "sla-worker", "mail-poller", "outbox-sender", "postgres", "redis", "boot", "certificates", "backups",
+    "listener",
 }  # fmt: skip
 KIND = re.compile(r"(program|fcgi-program|eventlistener):(.+)")
 STOP_LIMIT = 9.0 - 1.5  # what `docker stop` leaves, less what stopping itself takes
@@ -115,7 +116,7 @@ def test_nobody_but_the_shell_itself_runs_as_root(rendered: Render) -> None:
             assert drops[1] == name
         elif values.get("user") != "app":
             roots.add(name)
-    assert roots == {"certificates", "listener"}
+    assert roots == {"backups", "certificates", "listener"}
 
 
 def test_boot_runs_once_and_the_others_come_back(rendered: Render) -> None:
@@ -158,7 +159,7 @@ def test_every_worker_of_ours_is_in_every_list_of_them(rendered: Render) -> None
     workers = {
         module: name
         for module, name in modules.items()
-        if module.startswith("app.entry.") and name not in {"boot", "certificates"}
+        if module.startswith("app.entry.") and name not in {"boot", "certificates", "backups"}
     }
     assert set(workers.values()) == set(health.WORKERS.values())
     assert set(workers) == {f"app.entry.{name}" for name in dev.WORKERS}
