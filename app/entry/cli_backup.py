@@ -8,10 +8,13 @@ from typing import Any
 
 from app.config import Settings
 from app.core.errors import NotFound
-from app.db.session import now
+from app.db.session import Database, now
+from app.entry.asking import tell
 from app.entry.cli_mail import Answer, database
-from app.ops.backup import keys, making, rehearsal
+from app.ops.backup import keys, making, nights, rehearsal
 from app.ops.models import BackupState
+
+ASK_AGAIN = 3600  # seconds at most: clocks are put, and a night may have been missed
 
 
 def add_to(verbs: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
@@ -19,6 +22,7 @@ def add_to(verbs: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
     backup = verb("backup", make, "Make a backup of everything, and restore it for practice.", verbs)
     backup.add_argument("--to", type=Path, help="the file to write, instead of one in DATA_DIR/backups")
     backup.add_argument("--tls-fd", type=int, help=argparse.SUPPRESS)  # a tar of what only root may read
+    backup.add_argument("--by-night", action="store_true", help=argparse.SUPPRESS)  # what the program `backups` asks
     under = backup.add_subparsers(metavar="VERB")
     verifying = verb("verify", verify, "Open a backup, check every part of it, and restore it for practice.", under)
     verifying.add_argument("file", type=Path)
@@ -27,10 +31,26 @@ def add_to(verbs: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def make(settings: Settings, given: argparse.Namespace) -> Answer:
-    with database(settings) as db, os.fdopen(os.dup(given.tls_fd) if given.tls_fd else os.open(os.devnull, 0), "rb") as tls:
-        made = making.make(db, settings, to=given.to, tls=tls if given.tls_fd else None)
-    good = made["state"] != BackupState.FAILED and not made["problem"]
-    return int(not good), made if given.json else _words(made)
+    with database(settings) as db:
+        if given.by_night:
+            return 0, by_night(db, settings, given)
+        made = _made(db, settings, given)
+    return int(not _good(made)), made if given.json else _words(made)
+
+
+def by_night(db: Database, settings: Settings, given: argparse.Namespace) -> str:
+    """Make one if it is time, or somebody asked. In how many seconds to ask again."""
+    with db.transaction() as s:
+        due = nights.next_at(s, settings, now=now(s))
+        wanted = nights.was_asked(settings) or (due is not None and due <= now(s))
+    if wanted:
+        made = _made(db, settings, given)
+        tell(f"{'INFO' if _good(made) else 'ERROR'}: {' '.join(_words(made).split())}")
+        with db.transaction() as s:
+            due = nights.next_at(s, settings, now=now(s))
+    with db.transaction() as s:
+        seconds = (due - now(s)).total_seconds() if due else ASK_AGAIN
+    return str(round(min(max(seconds, 2), ASK_AGAIN)))
 
 
 def verify(settings: Settings, given: argparse.Namespace) -> Answer:
@@ -52,6 +72,17 @@ def key(settings: Settings, given: argparse.Namespace) -> Answer:
     with database(settings) as db, db.transaction() as s:
         keys.note_shown(s, identity, now=now(s))
     return 0, {"key": identity, "recipient": keys.recipient(identity)} if given.json else keys.printed(settings, identity)
+
+
+def _made(db: Database, settings: Settings, given: argparse.Namespace) -> dict[str, Any]:
+    if given.tls_fd is None:
+        return making.make(db, settings, to=given.to)
+    with os.fdopen(os.dup(given.tls_fd), "rb") as tls:
+        return making.make(db, settings, to=given.to, tls=tls)
+
+
+def _good(made: dict[str, Any]) -> bool:
+    return made["state"] != BackupState.FAILED and not made["problem"]
 
 
 def _words(made: dict[str, Any]) -> str:

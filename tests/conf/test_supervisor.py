@@ -159,7 +159,7 @@ def test_every_worker_of_ours_is_in_every_list_of_them(rendered: Render) -> None
     workers = {
         module: name
         for module, name in modules.items()
-        if module.startswith("app.entry.") and name not in {"boot", "certificates", "backups"}
+        if module.startswith("app.entry.") and name not in {"boot", "certificates"}
     }
     assert set(workers.values()) == set(health.WORKERS.values())
     assert set(workers) == {f"app.entry.{name}" for name in dev.WORKERS}

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from app.audit.models import Entry
 from app.core import clock
-from app.ops.backup import asking
+from app.ops.backup import nights
 from app.ops.models import Backup, BackupKey, BackupState
 from tests.web.conftest import Web
 
@@ -67,13 +67,13 @@ def test_a_new_desk_says_when_the_first_one_is_made(web: Web) -> None:
 
 
 def test_one_is_asked_for_by_page_and_by_program_and_that_is_recorded(web: Web) -> None:
-    mark = asking.mark(web.desk.settings)
+    mark = nights.mark(web.desk.settings)
     answer = web.browser(web.cast.root).submit("/admin/backups", "/admin/backups")
     assert answer.headers["location"] == "/admin/backups?asked=1"
     assert mark.exists()
     mark.unlink()
     answer = web.program(web.cast.root).post(API)
-    assert (answer.status_code, answer.json()) == (202, {"words": asking.WORDS})
+    assert (answer.status_code, answer.json()) == (202, {"words": nights.WORDS})
     assert mark.exists()
     with web.desk.db.transaction() as s:
         actors = s.scalars(select(Entry.actor).where(Entry.kind == "backup.asked")).all()
@@ -86,5 +86,5 @@ def test_it_is_nobody_elses_business(web: Web, made: list[str], name: str) -> No
     assert web.program(person).get(API).status_code == 403
     assert web.program(person).post(API).status_code == 403
     assert web.browser(person).get("/admin/backups").status_code == 403
-    assert not asking.mark(web.desk.settings).exists()
+    assert not nights.mark(web.desk.settings).exists()
     assert "/admin/backups" not in web.browser(person).get("/account/second-factor").text

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from app.ops.backup import asking, standing
+from app.ops.backup import nights, standing
 from app.web.door import Admin, AdminAsker, House, Now, Reader, Tx
 from app.web.forms import PageRoute, page
 from app.web.pages import see_other
@@ -27,12 +27,12 @@ def index(me: AdminAsker, c: Reader, now: Now, house: House, request: Request, a
         keep=house.settings.backup_keep,
         rows=standing.rows(c, limit=SHOWN),
         unkept=standing.KEEP_THE_KEY if how.last and not how.key_kept else None,
-        said=asking.WORDS if asked else None,
+        said=nights.WORDS if asked else None,
     )
 
 
 @router.post("")
 def ask(me: Admin, s: Tx, now: Now, house: House) -> Response:
     """Have one made now."""
-    asking.ask(s, house.settings, by=me.signature, now=now)
+    nights.ask(s, house.settings, by=me.signature, now=now)
     return see_other("/admin/backups?asked=1")

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from app.core import cursors
-from app.ops.backup import asking, standing
+from app.ops.backup import nights, standing
 from app.web.answers import Json
 from app.web.door import Admin, AdminAsker, House, Now, Reader, Route, Tx
 from app.web.lists import Cursor, Limit
@@ -25,5 +25,5 @@ def listed(me: AdminAsker, c: Reader, limit: Limit = 50, cursor: Cursor = None) 
 @router.post("", status_code=202, responses=answers(shapes.Asked, status=202))
 def ask(me: Admin, s: Tx, now: Now, house: House) -> Json:
     """Make a backup now. It is in the list as soon as it begins."""
-    asking.ask(s, house.settings, by=me.signature, now=now)
-    return Json({"words": asking.WORDS}, status_code=202)
+    nights.ask(s, house.settings, by=me.signature, now=now)
+    return Json({"words": nights.WORDS}, status_code=202)
