@@ -24,6 +24,7 @@ def index(me: AdminAsker, c: Reader, now: Now, house: House, request: Request, a
         standing=how,
         off=house.settings.backup_schedule == "off",
         schedule=house.settings.backup_schedule,
+        desk_zone=house.settings.tz,
         keep=house.settings.backup_keep,
         rows=standing.rows(c, limit=SHOWN),
         unkept=standing.KEEP_THE_KEY if how.last and not how.key_kept else None,
