@@ -122,7 +122,7 @@ def test_strangers_are_told_the_status_and_no_more(settings: Settings, database:
     assert set(found.told(whole=False)) == {"status", "timestamp", "version"}
     assert set(found.told(whole=True)["components"]) == {
         "database", "audit", "redis", "migrations", "disk", "tls", "api",
-        "sla_worker", "mail_poller", "outbox_sender", "mailboxes", "outbox", "sla",
+        "sla_worker", "mail_poller", "outbox_sender", "mailboxes", "outbox", "sla", "backup",
     }  # fmt: skip
 
 
