@@ -20,9 +20,13 @@ from app.ops.backup.archive import PIECE, Writer
 DATABASE, FILES, MAIL, SECRETS, TLS = "database", "files", "mail", "secrets", "tls"
 TABLES, BLOBS = "database.json", "blobs.json"
 DUMP_PIECE = 16 << 20  # bytes
-# Which rows name blobs, by the folder below DATA_DIR that the blobs lie in.
+# Which rows name blobs, by the folder below DATA_DIR that the blobs lie in; what none names is swept (intake/sweeping.py).
 NAMED: dict[str, LiteralString] = {
-    FILES: "SELECT DISTINCT blob FROM attachment",
+    FILES: """
+        SELECT blob FROM attachment
+        UNION SELECT file ->> 'blob' FROM planned_answer, jsonb_array_elements(files) file
+        UNION SELECT file ->> 'blob' FROM suggestion, jsonb_array_elements(files) file
+    """,
     MAIL: "SELECT DISTINCT blob FROM inbound_mail WHERE blob IS NOT NULL",
 }
 _ITSELF = """

@@ -13,18 +13,28 @@ import psycopg
 import pytest
 from sqlalchemy import select, text, update
 
+from app.accounts import queries as people
 from app.config import Settings
 from app.core import clock
 from app.core.errors import Invalid
 from app.db.session import Database
 from app.db.session import now as database_now
+from app.files import actions as files
 from app.files.disk import Blobs
 from app.files.models import Attachment
+from app.intake.models import InboundMail, Suggestion
+from app.intake.rules.signs import Sign
+from app.intake.rules.states import MailState
 from app.ops import health, warnings
 from app.ops.backup import archive, checking, fingerprints, keys, making, postgres, rehearsal, standing
 from app.ops.backup.archive import Newer
 from app.ops.models import Backup, BackupState, Warned
+from app.tickets import actions as tickets
+from app.tickets import planned
+from app.tickets.actions import Body, Source
+from app.tickets.models import Channel
 from tests.cast import assemble
+from tests.db.intake.conftest import a_mailbox
 from tests.db.ops.conftest import emptied, program
 
 pytestmark = pytest.mark.usefixtures("programs", "room")
@@ -76,6 +86,37 @@ def test_it_holds_the_database_files_secrets_and_certificates_and_is_proven(
     assert found["tls/tls.key"] == b"a key"
     assert made["contents"]["tables"] == len(of(database))
     assert made["contents"]["files"] == 1
+
+
+def test_files_that_no_message_has_yet_are_in_it(database: Database, settings: Settings, blob: str) -> None:
+    """Of an answer that waits for its time, and of a mail that waits for somebody's say."""
+    store = Blobs(settings.data_dir / "files")
+    later, perhaps = (files.keep(store, name="a.txt", content=content) for content in (b"of an answer", b"of a suggestion"))
+    with database.transaction() as s:
+        now, carol = database_now(s), people.by_email(s, "carol@acme.example")
+        alice = people.by_email(s, "alice@desk.example")
+        assert alice
+        assert carol
+        source = Source(Channel.PAGE)
+        ticket = tickets.open(s, requester=carol, by=carol, subject="x", body=Body("x"), source=source, now=now, gate=False)
+        soon = now + timedelta(days=1)
+        planned.plan(s, ticket, by=alice, text="Look.", files=[later], at=soon, channel=Channel.PAGE, now=now)
+        mailbox = a_mailbox(s, now)
+        mail = InboundMail(mailbox_id=mailbox.id, uidvalidity=1, uid=1, raw_sha256="0" * 64, size=1, raw=b"x", header_only=False)
+        mail.attempts, mail.state, mail.received_at, mail.taken_at = 0, MailState.QUARANTINED, now, now
+        s.add(mail)
+        s.flush()
+        one = Suggestion(inbound_mail_id=mail.id, ticket=ticket.number, person_id=carol.id, sign=Sign.OURS, auto=False)
+        one.body, one.files, one.made_at = {"text": "?"}, [vars(perhaps)], now
+        s.add(one)
+    made = making.make(database, settings)
+    assert (made["state"], made["problem"], made["contents"]["files"]) == (BackupState.SOUND, None, 3)
+    found = unpacked(settings, archives(settings)[0])
+    assert {content for name, content in found.items() if name.startswith("files/")} == {
+        PICTURE,
+        b"of an answer",
+        b"of a suggestion",
+    }
 
 
 def certificates() -> io.BytesIO:
