@@ -22,6 +22,7 @@ from app.db.session import now as database_now
 from app.intake.models import InboundMail, Mailbox, SenderKey, Suggestion
 from app.intake.rules.signs import Sign
 from app.intake.rules.states import MailboxState, MailState
+from app.ops.models import Backup, BackupState
 from app.outbox.house import house as letters
 from app.outbox.house import one_time_token
 from app.outbox.models import Cause, Letter, Suppression
@@ -366,6 +367,7 @@ def _ways_in(s: Session, found: Furniture, now: datetime) -> None:
     found.things["acknowledge token"] = _missed(s, found)
     token = found.things["setup token"] = ids.token()
     s.add(SetupLink(token_hash=ids.fingerprint(token), expires_at=now + timedelta(minutes=15)))
+    s.add(Backup(name="a.tar.age", state=BackupState.SOUND, recipient="age1", began_at=now, ended_at=now, rehearsed_at=now))
 
 
 def _missed(s: Session, found: Furniture) -> str:

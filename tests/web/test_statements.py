@@ -97,13 +97,15 @@ INSERT INTO webhook (url, secret, topics, own_network, after_seq, created_at, fa
     SELECT 'https://h' || g || '.example/', 'x', '{ticket.created}', false, 0, now(), 0, 1 FROM generate_series(1, :more) g;
 INSERT INTO webhook_delivery (webhook_id, event_id, topic, body, state, created_at, attempts)
     SELECT :webhooks, 'evt_' || g, 'ticket.created', '{}', 'delivered', now(), 1 FROM generate_series(1, :more) g;
+INSERT INTO backup (name, state, recipient, began_at)
+    SELECT 'b' || g, 'sound', 'x', now() - interval '9 d' FROM generate_series(1, :more) g;
 DROP TABLE asking
 """
 
 
 @pytest.fixture
 def counted(web: Web, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every statement that this database is sent, by SQLAlchemy and past it; but not that somebody was here, said once a minute."""
+    """Every statement that this database is sent, by SQLAlchemy and past it; not that somebody was here, noted once a minute."""
     sent: list[str] = []
     execute, ours = psycopg.Cursor.execute, web.desk.db.dsn.rpartition("/")[2]
 
