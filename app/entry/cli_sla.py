@@ -57,10 +57,11 @@ def verify(settings: Settings, given: argparse.Namespace) -> Answer:
     with database(settings) as db:
         found = list(rechecking.every(db))
         with db.reading() as c:
-            clocks = rechecking.open_clocks(c)
+            clocks, waiting = rechecking.open_clocks(c)
     if given.json:
-        return int(bool(found)), {"open_clocks": clocks, "differences": [asdict(drift) for drift in found]}
+        return int(bool(found)), {"open_clocks": clocks, "waiting": waiting, "differences": [asdict(drift) for drift in found]}
     total = f"{len(found)} difference{'' if len(found) == 1 else 's'} among {clocks} open clocks"
+    total += f"; {waiting} more wait to be reckoned by their changed calendar" if waiting else ""
     return int(bool(found)), "\n".join([*map(rechecking.words, found), total])
 
 

@@ -221,11 +221,11 @@ def lives(s: Session, tickets: Collection[int]) -> dict[int, list[rules.Instant]
 def drifts(s: Session, *, after: int, limit: int) -> tuple[list[Drift], int | None]:
     """The next open clocks by id, replayed: those that differ from their rows, and the last id seen, None at the end.
 
-    What is still waiting to be reckoned by a changed policy or calendar is left out. Whatever seems to differ is looked at again
-    under its lock, because a ticket's event may have come between reading the clock and its segments.
+    What still waits to be reckoned by a changed calendar is left out: the rules of its time zone may be others now. Whatever
+    seems to differ is looked at again under its lock, because a ticket's event may have come between reading the clock and its
+    segments.
     """
-    current = and_(Policy.id == Clock.policy_id, Policy.version == Clock.policy_version)
-    chunk = select(Clock).join(Policy, current).where(Clock.outcome.is_(None), Clock.id > after, ~_outdated())
+    chunk = select(Clock).where(Clock.outcome.is_(None), Clock.id > after, ~outdated())
     rows = s.scalars(chunk.order_by(Clock.id).limit(limit)).all()
     suspects = [row.id for row, clock in zip(rows, values(s, rows), strict=True) if rules.replay(clock) != clock]
     held = select(Clock).where(Clock.id.in_(suspects)).with_for_update(skip_locked=True)
@@ -234,7 +234,7 @@ def drifts(s: Session, *, after: int, limit: int) -> tuple[list[Drift], int | No
     return [drift for drift in found if drift.differing], rows[-1].id if len(rows) == limit else None
 
 
-def _outdated() -> ColumnElement[bool]:
+def outdated() -> ColumnElement[bool]:
     """Whether a clock was last reckoned before its calendar said something else."""
     this, newer = aliased(CalendarVersion), aliased(CalendarVersion)
     later = and_(newer.calendar_id == this.calendar_id, newer.id > this.id)

@@ -24,9 +24,11 @@ def every(db: Database) -> Iterator[Drift]:
         yield from found
 
 
-def open_clocks(c: Connection) -> int:
-    """How many clocks are open."""
-    return c.scalar(select(func.count()).select_from(Clock).where(Clock.outcome.is_(None))) or 0
+def open_clocks(c: Connection) -> tuple[int, int]:
+    """How many open clocks can be replayed, and how many more wait to be reckoned by their changed calendar."""
+    opened = select(func.count()).select_from(Clock).where(Clock.outcome.is_(None))
+    waiting = c.scalar(opened.where(queries.outdated())) or 0
+    return (c.scalar(opened) or 0) - waiting, waiting
 
 
 def keep(s: Session, found: Collection[Drift]) -> None:

@@ -12,9 +12,10 @@ from app.db.session import Database
 from app.db.session import now as database_now
 from app.entry.cli import main
 from app.entry.sla_worker import Recheck
+from app.hours import actions as hours
 from app.ops import health
-from app.sla import actions, policies
-from app.sla.models import Clock, Target
+from app.sla import actions, calendars, policies, queries
+from app.sla.models import Calendar, Clock, Target
 from app.sla.rules import BREACH, Metric, Moment
 from app.sla.rules.ladder import Rung
 from tests.db.sla.known import of
@@ -74,6 +75,31 @@ def test_a_clock_that_differs_is_named_and_left_as_it_is(running: Database, caps
     assert (told["open_clocks"], [each["ticket"] for each in told["differences"]]) == (6, [2])
     with running.transaction() as s:
         assert s.scalar(select(Clock.consumed).where(Clock.ticket == 2, Clock.metric == "resolution")) == 5 * HOUR
+
+
+def test_a_clock_that_differs_is_named_under_a_promise_that_changed_too(
+    running: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil(running)
+    with running.transaction() as s:
+        policy = policies.held(s, queries.policies(s)[0].id)
+        policies.change(s, policy, {"targets": {"resolution": {"high": 7200}}}, by=(7, "Bob"), now=database_now(s))
+    assert main(["sla", "verify"]) == 1
+    assert "ticket 2, resolution 1" in capsys.readouterr().out
+
+
+def test_clocks_that_wait_to_be_reckoned_by_a_changed_calendar_are_counted_apart(
+    running: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running.transaction() as s:
+        calendar = hours.held(s, s.scalars(select(Calendar.id)).one())
+        spec = {"zone": "UTC", "week": [[["09:00", "17:00"]]] * 7}
+        calendars.change(s, calendar, spec, by=(7, "Bob"), now=database_now(s))
+    assert main(["sla", "verify"]) == 0
+    said = "0 differences among 0 open clocks; 6 more wait to be reckoned by their changed calendar"
+    assert capsys.readouterr().out.strip() == said
+    assert main(["sla", "verify", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"open_clocks": 0, "waiting": 6, "differences": []}
 
 
 def test_what_the_re_check_found_is_in_health_until_it_is_right_again(running: Database) -> None:
