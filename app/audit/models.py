@@ -101,6 +101,7 @@ class Event(StrEnum):
     DESK_WARNED = "desk.warned"
     DESK_WARNING_CLEARED = "desk.warning_cleared"
     SETTINGS_CHANGED = "settings.changed"
+    DESK_RESTORED = "desk.restored"
     BACKUP_ASKED = "backup.asked"
     BACKUP_KEY_SHOWN = "backup.key_shown"
     DESK_SET_UP = "desk.set_up"

@@ -17,9 +17,10 @@ from app.config import Settings
 from app.core import clock, ids
 from app.core import log as logs
 from app.db.redis import Counters
-from app.db.session import Database
+from app.db.session import Database, DatabaseGone
 from app.db.session import now as database_now
 from app.ops import changes, demo, migrate, roles, seed
+from app.ops.backup import swapping
 
 log = logging.getLogger("boot")
 PATIENCE = 60.0  # seconds for what is outside; the embedded ones have as long as they need to recover
@@ -124,8 +125,10 @@ def tell(settings: Settings, status: str, title: str, words: str) -> None:
 
 def _database_answers(settings: Settings) -> bool:
     try:
+        if swapping.finish(settings):
+            log.info("the desk is now the restored one; the one before is kept until: atum restore --forget")
         psycopg.connect(settings.database_dsn, connect_timeout=3).close()
-    except psycopg.OperationalError:
+    except (psycopg.OperationalError, DatabaseGone):
         return False
     return True
 

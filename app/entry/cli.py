@@ -12,7 +12,7 @@ from app.config import BadSettings, Settings
 from app.core.errors import DeskError
 from app.db.redis import Counters
 from app.db.session import now
-from app.entry import cli_audit, cli_backup, cli_dkim, cli_mail, cli_mailbox, cli_sla, cli_user, cli_webhook, dev
+from app.entry import cli_audit, cli_backup, cli_dkim, cli_mail, cli_mailbox, cli_restore, cli_sla, cli_user, cli_webhook, dev
 from app.entry.cli_mail import Answer, database
 from app.ops import demo, migrate
 from app.ops.health import Watch
@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     verb("check", check_settings, "Check the settings and tell every problem.", noun("config", "The settings."))
     cli_audit.add_to(noun("audit", "The audit."), verb)
     cli_backup.add_to(verbs, verb)
+    cli_restore.add_to(verb)
 
     migrations = noun("migrate", "The database's revision.")
     verb("status", migrate_status, "Say which migrations are still to come.", migrations)

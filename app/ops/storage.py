@@ -105,6 +105,14 @@ def prepare(places: list[Place], owner_of: Callable[[str], Owner]) -> None:
         _try(place, owner_of, _give)
 
 
+def remove(path: Path) -> None:
+    """Take away a folder with all that is in it, whoever's it is; nothing where there is none."""
+    if path.is_symlink() or path.exists():
+        _empty(path)
+        if path.is_dir():
+            path.rmdir()
+
+
 def probe(data: Path) -> None:
     """Raises Unusable where nothing can be written, be it read-only or full."""
     try:

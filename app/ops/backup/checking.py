@@ -12,6 +12,7 @@ from app.ops.backup import archive, fingerprints, packing
 from app.ops.backup.archive import Damaged, Member, Newer
 from app.ops.backup.fingerprints import Contents
 
+BLOBS = (packing.FILES, packing.MAIL)
 Take = Callable[[Member], None]
 
 
@@ -23,7 +24,7 @@ class Checked:
     contents: Contents = field(default_factory=dict)
     blobs: dict[str, Any] = field(default_factory=dict)
     pieces: int = 0
-    found: dict[str, int] = field(default_factory=lambda: dict.fromkeys((packing.FILES, packing.MAIL), 0))
+    found: dict[str, int] = field(default_factory=lambda: dict.fromkeys(BLOBS, 0))
 
     def told(self) -> dict[str, Any]:
         """For people and programs."""
