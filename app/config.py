@@ -6,7 +6,7 @@ counts as not given. `load` looks at everything before it complains, so that all
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,11 @@ class Settings:
     upload_max: str
     backup_schedule: str
     backup_keep: int
+    backup_to: str | None
+    backup_s3_endpoint: str | None
+    backup_s3_key: str | None
+    backup_s3_secret: str | None
+    backup_s3_region: str | None
     tz: str
     log_level: str
     log_format: str
@@ -149,6 +154,7 @@ class _Setting:
 _HOST = parse.matching(r"[A-Za-z0-9.\-_:]{1,253}", "a host name or address")
 _ADDRESS = parse.matching(r"[^@\s<>,;\"]{1,64}@[A-Za-z0-9.\-]{1,253}", "an e-mail address")
 _RATE = parse.matching(r"[1-9]\d{0,5}r/[sm]", "a rate")
+_PLACE = parse.matching(r"/[^\0]+|s3://[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9](/[A-Za-z0-9._/\-]*)?", "a folder or s3://bucket/prefix")
 _PORT = parse.whole(1, 65535)
 
 _SETTINGS: dict[str, _Setting] = {
@@ -188,6 +194,11 @@ _SETTINGS: dict[str, _Setting] = {
     "UPLOAD_MAX": _Setting("50M", parse.matching(r"[1-9]\d{0,3}[KMG]", "a size"), "50M"),
     "BACKUP_SCHEDULE": _Setting("02:00", parse.matching(r"([01]\d|2[0-3]):[0-5]\d|off", "a time of day, or off"), "02:00"),
     "BACKUP_KEEP": _Setting("7", parse.whole(1, 1000), "7"),
+    "BACKUP_TO": _Setting(None, _PLACE, "/backups, or s3://bucket/desk"),
+    "BACKUP_S3_ENDPOINT": _Setting(None, parse.url("https", "http"), "https://s3.eu-central-1.amazonaws.com"),
+    "BACKUP_S3_KEY": _Setting(None, parse.text, "the access key's id"),
+    "BACKUP_S3_SECRET": _Setting(None, parse.text, "the access key's secret"),
+    "BACKUP_S3_REGION": _Setting(None, parse.matching(r"[a-z0-9\-]{1,40}", "a region"), "eu-central-1"),
     "TZ": _Setting("UTC", parse.zone, "Europe/Berlin"),
     "LOG_LEVEL": _Setting("info", parse.one_of("debug", "info", "warning", "error"), "info"),
     "LOG_FORMAT": _Setting("json", parse.one_of("json", "text"), "json"),
@@ -321,11 +332,23 @@ def _contradictions(values: Mapping[str, Any]) -> list[Problem]:
         problems += want("ADMIN_PASSWORD", "ADMIN_EMAIL is set, so the administrator needs a password")
     if bool(values.get("tls_cert")) != bool(values.get("tls_key")):
         problems.append(Problem("TLS_CERT", "TLS_CERT and TLS_KEY go together; only one is set", "/data/tls/tls.crt"))
+    problems += _place(values, want)
     if values.get("atum_tls") == "acme":
         problems.append(Problem("ATUM_TLS", "acme is not built in this version yet", "files"))
     if values.get("smtp_in") and values.get("smtp_in_domains") == ():
         problems.append(Problem("SMTP_IN_DOMAINS", "SMTP_IN is on, and nothing says whose mail to take", "example.com"))
     return problems
+
+
+def _place(values: Mapping[str, Any], want: Callable[[str, str], list[Problem]]) -> list[Problem]:
+    """What is wrong with where backups are copied to."""
+    place = values.get("backup_to")
+    if place and place.startswith("s3://"):
+        because = "BACKUP_TO is a bucket, so the server that keeps it has to be known and let the desk in"
+        return [each for name in ("ENDPOINT", "KEY", "SECRET") for each in want(f"BACKUP_S3_{name}", because)]
+    if place and Path(place).is_relative_to(values.get("data_dir", "/data")):
+        return [Problem("BACKUP_TO", "it lies on the volume that is backed up; name a folder elsewhere", "/backups")]
+    return []
 
 
 def _not_built(name: str) -> Problem:

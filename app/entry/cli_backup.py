@@ -11,7 +11,7 @@ from app.core.errors import NotFound
 from app.db.session import Database, now
 from app.entry.asking import tell
 from app.entry.cli_mail import Answer, database
-from app.ops.backup import keys, making, nights, rehearsal
+from app.ops.backup import keys, making, nights, places, rehearsal
 from app.ops.models import BackupState
 
 ASK_AGAIN = 3600  # seconds at most: clocks are put, and a night may have been missed
@@ -27,6 +27,8 @@ def add_to(verbs: Any, verb: Callable[..., argparse.ArgumentParser]) -> None:
     verifying = verb("verify", verify, "Open a backup, check every part of it, and restore it for practice.", under)
     verifying.add_argument("file", type=Path)
     verifying.add_argument("--key", type=Path, help="a file with the key, where it is another desk's")
+    fetching = verb("fetch", fetch, "Copy a backup from BACKUP_TO to DATA_DIR/backups.", under)
+    fetching.add_argument("name", nargs="?", help="which one; the newest where none is named")
     verb("key", key, "Print the key that the backups open with; keep it somewhere else.", under)
 
 
@@ -65,6 +67,20 @@ def verify(settings: Settings, given: argparse.Namespace) -> Answer:
         f"{told['files']} files and {told['mail']} large mails are as they were at "
         f"{told['taken_at']} (version {told['version']})."
     )
+
+
+def fetch(settings: Settings, given: argparse.Namespace) -> Answer:
+    place = places.of(settings)
+    if place is None:
+        raise NotFound("BACKUP_TO is not set, so there is nowhere to fetch a backup from.")
+    there = sorted((name for name in place.names() if making.NAME.fullmatch(name)), reverse=True)
+    name = given.name or next(iter(there), None)
+    if name not in there:
+        raise NotFound(f"There is no such backup in {settings.backup_to}. There are: {', '.join(there) or 'none'}.")
+    to = settings.data_dir / "backups" / name
+    to.parent.mkdir(mode=0o700, exist_ok=True)
+    place.fetch(name, to)
+    return 0, {"file": str(to)} if given.json else f"{to}\nRestore it with: atum restore {to}"
 
 
 def key(settings: Settings, given: argparse.Namespace) -> Answer:

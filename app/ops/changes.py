@@ -14,7 +14,7 @@ from app.db import locks
 from app.db.session import Session
 from app.ops.models import SettingsSeen
 
-SECRET = ("admin_password", "imap_password", "smtp_password", "database_url", "redis_url")
+SECRET = ("admin_password", "imap_password", "smtp_password", "database_url", "redis_url", "backup_s3_secret")
 
 
 def note(s: Session, settings: Settings, *, now: datetime) -> None:

@@ -53,6 +53,7 @@ class Backup(Table):
     size: Mapped[int | None]
     contents: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     problem: Mapped[str | None]
+    copied_to: Mapped[str | None]
 
 
 class BackupKey(Table):

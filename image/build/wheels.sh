@@ -19,9 +19,9 @@ find . -type d \( -name tests -o -name test \) -prune -exec rm -rf {} +
 find . -type f \( -name '*.pyx' -o -name '*.pxd' -o -name '*.pxi' -o -name '*.h' -o -name '*.c' -o -name '*.pyi' \) -delete
 # What debuggers read is four fifths of some compiled parts. Libraries that wheels carry along were moved there by hand: left alone.
 find . -type f -name '*.so' -not -path '*.libs/*' -exec strip --strip-unneeded {} +
-rm -rf lxml/includes lxml/isoschematron sqlalchemy/testing /opt/venv/bin/activate* /opt/venv/bin/Activate.ps1
+rm -rf lxml/includes lxml/isoschematron sqlalchemy/testing Crypto/SelfTest /opt/venv/bin/activate* /opt/venv/bin/Activate.ps1
 
 /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
 # A missing piece shows here, not on somebody's server.
 /opt/venv/bin/python -c 'import aiosmtpd.smtp, alembic, argon2, cryptography.x509, dkim, fastapi, imapclient, inscriptis, jinja2, nh3, psycopg, pysequoia
-import pyrage, redis, selectolax.lexbor, spf, sqlalchemy.orm, supervisor.supervisord, uvicorn, uvloop'
+import minio, pyrage, redis, selectolax.lexbor, spf, sqlalchemy.orm, supervisor.supervisord, uvicorn, uvloop'

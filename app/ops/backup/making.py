@@ -16,7 +16,7 @@ from app.config import Settings
 from app.core.errors import Conflict, DeskError, Invalid
 from app.db.session import Database
 from app.db.session import now as database_now
-from app.ops.backup import archive, keys, packing, rehearsal
+from app.ops.backup import archive, keys, packing, places, rehearsal
 from app.ops.models import Backup, BackupState
 
 NAME = re.compile(r"atum-\d{8}T\d{6}Z\.tar\.age")
@@ -46,6 +46,8 @@ def make(db: Database, settings: Settings, *, to: Path | None = None, tls: Binar
             outcome = _made(settings, row, target or folder / row.name, identity, tls)
         except (DeskError, OSError) as wrong:
             outcome = {"state": BackupState.FAILED, "problem": _words(wrong)}
+        if target is None and outcome["state"] is not BackupState.FAILED:
+            outcome |= _elsewhere(settings, folder / row.name, outcome["problem"])
         finished = _finish(db, row.id, outcome)
         if target is None:
             prune(db, folder, keep=settings.backup_keep)
@@ -75,6 +77,21 @@ def _made(settings: Settings, row: Backup, path: Path, identity: str, tls: Binar
     except (DeskError, OSError) as wrong:
         return known | {"state": BackupState.FAILED, "problem": f"It could not be restored for practice. {_words(wrong)}"}
     return known | {"state": BackupState.SOUND, "rehearsed_at": func.clock_timestamp()}
+
+
+def _elsewhere(settings: Settings, archive: Path, problem: str | None) -> dict[str, Any]:
+    """Copy it to where it is wanted as well, and let go of old ones there."""
+    try:
+        place = places.of(settings)
+        if place is None:
+            return {}
+        place.put(archive)
+        names = sorted((name for name in place.names() if NAME.fullmatch(name)), reverse=True)
+        for name in names[settings.backup_keep :]:
+            place.remove(name)
+    except places.PlaceFailed as wrong:
+        return {"problem": " ".join(filter(None, (problem, f"It could not be copied. {wrong.message}")))}
+    return {"copied_to": settings.backup_to}
 
 
 def _write(settings: Settings, path: Path, recipient: str, began: datetime, tls: BinaryIO | None) -> packing.Packed:

@@ -21,6 +21,7 @@ class Backup(Answer):
     """One backup. `sound`: it was restored for practice at `rehearsed_at`, and every table and file was what it had been.
 
     `unproven` is one that is whole and could not be restored for practice. `problem` says what is wrong. `size` is in bytes.
+    `copied_to` is where it is kept as well.
     """
 
     id: int
@@ -32,6 +33,7 @@ class Backup(Answer):
     size: int | None
     contents: Counts | None
     problem: str | None
+    copied_to: str | None
 
 
 class Backups(Answer):
