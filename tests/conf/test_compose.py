@@ -18,11 +18,11 @@ def listed(key: str) -> list[str]:
 
 
 def test_every_setting_can_be_given_to_compose() -> None:
-    assert set(re.findall(r"^      ([A-Z_]+):", COMPOSE, re.MULTILINE)) == set(NAMES) - OF_A_CHECKOUT
+    assert set(re.findall(r"^      ([A-Z0-9_]+):", COMPOSE, re.MULTILINE)) == set(NAMES) - OF_A_CHECKOUT
 
 
 def test_a_setting_that_nobody_gave_stays_absent() -> None:
-    given = re.findall(r"^      ([A-Z_]+):[ ]+\S", COMPOSE, re.MULTILINE)
+    given = re.findall(r"^      ([A-Z0-9_]+):[ ]+\S", COMPOSE, re.MULTILINE)
     assert given == ["ATUM_URL"]
 
 

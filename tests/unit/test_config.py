@@ -126,10 +126,10 @@ def test_resolving_hands_on_values_and_no_file_names(tmp_path: Path) -> None:
 
 def test_defaults_env_tells_every_setting_with_its_default_and_why() -> None:
     lines = Path("conf/defaults.env").read_text().splitlines()
-    told = dict(line.split("=", 1) for line in lines if re.match(r"[A-Z_]+=", line))
+    told = dict(line.split("=", 1) for line in lines if re.match(r"[A-Z0-9_]+=", line))
     assert told == {name: default or "" for name, default in config.DEFAULTS.items()}
     for number, line in enumerate(lines):
-        if re.match(r"[A-Z_]+=", line):
+        if re.match(r"[A-Z0-9_]+=", line):
             assert lines[number - 1].startswith("# "), line
 
 
