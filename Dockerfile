@@ -40,6 +40,7 @@ ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     LANG=C.UTF-8 \
+    PROMETHEUS_MULTIPROC_DIR=/run/atum/app/metrics \
     SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 
 # 25 is listened on where SMTP_IN is on.

@@ -79,6 +79,7 @@ class Scope(StrEnum):
     DESK_WRITE = "desk:write"
     REPORTS_READ = "reports:read"
     AUDIT_READ = "audit:read"
+    METRICS_READ = "metrics:read"
     ACCOUNT_READ = "account:read"
 
 

@@ -73,7 +73,7 @@ def run_time(settings: Settings) -> list[Place]:
         *(Place(path, "root", 0o755) for path in (run, run / "conf", run / "acme")),
         Place(run / "tls", "root:nginx", 0o750),
         Place(run / "tls-smtp", "root:app", 0o750),
-        *(Place(path, "app", 0o755) for path in (app_run, app_run / "heartbeat", app_run / "maintenance")),
+        *(Place(path, "app", 0o755) for path in (app_run, app_run / "heartbeat", app_run / "maintenance", app_run / "metrics")),
         Place(Path("/run/nginx"), "nginx", 0o755),
         Place(Path("/run/postgresql"), "postgres", 0o755),
         Place(Path("/run/redis"), "redis", 0o750),

@@ -2,12 +2,13 @@
 
 from app.db.session import Session
 from app.sla import actions as sla
+from app.sla.actions import Fired
 from app.tickets import facts
 
 
-def process_due(s: Session) -> int:
-    """Deal with the clocks that are due and answer how many there were to tell of; call again until it answers 0.
+def process_due(s: Session) -> list[Fired]:
+    """Deal with the clocks that are due and answer what there was to tell of; call again until that is nothing.
 
     Tickets are read and never locked here: whoever changes one holds its row and then wants its clocks.
     """
-    return len(sla.fire_due(s, facts.of_many))
+    return sla.fire_due(s, facts.of_many)

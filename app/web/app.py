@@ -32,6 +32,7 @@ from app.web.api import (
     mailboxes,
     mails,
     merging,
+    metrics,
     organizations,
     passkeys,
     planned,
@@ -108,6 +109,7 @@ API = (  # in the order in which paths are tried: what is asked most comes first
     audit,
     backups,
     reports,
+    metrics,
     events,
     documents,
 )

@@ -39,6 +39,7 @@ AREAS = {
     "desk": "What the desk is set up with: service levels, replies, macros, views, tags, fields.",
     "reports": "How it goes, in figures.",
     "audit": "Everything that ever happened.",
+    "metrics": "Figures for Prometheus.",
     "account": "Signing in, and what belongs to one's own account.",
     "health": "Whether the desk is well.",
     "api": "This description.",

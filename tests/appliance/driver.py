@@ -223,6 +223,12 @@ class Appliance:
         except (httpx.TransportError, LookupError, json.JSONDecodeError):
             return 0, {}
 
+    def figures(self) -> str:
+        """What a Prometheus is told from outside."""
+        wanted = {"name": "prometheus", "scopes": ["metrics:read"]}
+        token = self.signed_in().ask("POST", "/api/v1/tokens", json=wanted).json()["token"]
+        return self.client().ask("GET", "/api/v1/metrics", headers={"Authorization": f"Bearer {token}"}).text
+
     def parts(self) -> dict[str, Any]:
         """The health of each part, as told inside."""
         ran = self.run("atum", "health", "--json", user="root")

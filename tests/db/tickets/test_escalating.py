@@ -61,7 +61,7 @@ def tell(s: Session, *, at: datetime | None = None, zone: Any = UTC) -> list[Let
     if at is not None:
         s.info["now"] = at
         s.execute(update(Escalation).where(Escalation.next_at <= at).values(next_at=text("now()")))
-    while deadlines.process_due(s) + escalating.tell_due(s, HOUSE, zone):
+    while deadlines.process_due(s) or escalating.tell_due(s, HOUSE, zone):
         pass
     s.flush()
     return [letter for letter in s.scalars(select(Letter).order_by(Letter.id)) if letter.id not in before and alarms(letter)]

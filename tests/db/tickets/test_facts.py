@@ -148,7 +148,7 @@ def test_the_worker_asks_what_is_true_of_a_ticket_before_it_calls_its_clock_late
     resolution = clocks(s, ticket)["resolution"]
     resolution.next_at = now
     s.flush()
-    assert deadlines.process_due(s) == 1
+    assert len(deadlines.process_due(s)) == 1
     assert (resolution.policy_id, resolution.breached_at) == (policy.id, now - HOUR)
 
 
