@@ -8,12 +8,13 @@ from zoneinfo import ZoneInfo, available_timezones
 
 _UTC = re.compile(r"\b\d{4}-\d{2}-\d{2} \d{2}:\d{2} UTC\b", re.ASCII)
 _OLD = ("Brazil", "Canada", "Chile", "Etc", "Mexico", "US")  # places go by their continent or ocean
+_NO_PLACES = {"Factory", "localtime", "posixrules"}
 
 
 @cache
 def known() -> frozenset[str]:
-    """The names that this machine knows."""
-    return frozenset(available_timezones())
+    """The names that this machine knows of places; whatever it takes itself for (tzfile(5)) is none."""
+    return frozenset(available_timezones()) - _NO_PLACES
 
 
 @cache

@@ -97,3 +97,7 @@ def test_what_is_offered_are_places_that_are_known() -> None:
     offered = zones.offered()
     assert {"UTC", "Asia/Kathmandu", "Australia/Lord_Howe"} < set(offered) <= zones.known()
     assert {"US/Pacific", "Etc/GMT+5", "Factory"}.isdisjoint(offered)
+
+
+def test_what_this_machine_takes_itself_for_is_no_zone() -> None:
+    assert not {"localtime", "Factory", "posixrules"} & zones.known()
