@@ -42,6 +42,7 @@ def make(settings: Settings, given: argparse.Namespace) -> Answer:
 
 def by_night(db: Database, settings: Settings, given: argparse.Namespace) -> str:
     """Make one if it is time, or somebody asked. In how many seconds to ask again."""
+    making.clear(db, settings)
     with db.transaction() as s:
         due = nights.next_at(s, settings, now=now(s))
         wanted = nights.was_asked(settings) or (due is not None and due <= now(s))

@@ -91,7 +91,7 @@ def writing(sink: BinaryIO, recipient: str, manifest: dict[str, Any], *, made: f
         try:
             with (
                 os.fdopen(target, "wb", PIECE) as plain,
-                tarfile.open(fileobj=plain, mode="w|", format=tarfile.PAX_FORMAT, bufsize=PIECE) as tar,
+                tarfile.open(fileobj=plain, mode="w|", format=tarfile.PAX_FORMAT, bufsize=PIECE, copybufsize=PIECE) as tar,
             ):
                 writer = Writer(tar, made)
                 writer.add(MANIFEST, json.dumps({"format": FORMAT} | manifest, indent=1).encode())

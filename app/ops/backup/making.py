@@ -5,7 +5,7 @@ import logging
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -54,6 +54,13 @@ def make(db: Database, settings: Settings, *, to: Path | None = None, tls: Binar
     level = logging.ERROR if finished["problem"] else logging.INFO
     log.log(level, "backup: %s", finished["state"], extra={"backup": finished["name"], "reason": finished["problem"]})
     return finished
+
+
+def clear(db: Database, settings: Settings) -> None:
+    """Say of a backup that was interrupted that it was, unless one is being made."""
+    folder = settings.data_dir / "backups"
+    with suppress(Busy), _alone(folder):
+        _sweep(db, folder)
 
 
 def prune(db: Database, folder: Path, *, keep: int) -> list[str]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from app import config
 from app.config import Settings
@@ -80,9 +80,11 @@ def test_the_command_of_the_night_makes_what_is_due_or_asked_for_and_says_when_t
         return int(said.out), said.err
 
     with database.transaction() as s:
-        s.add(row(clock.now(), BackupState.SOUND))
+        s.add_all([row(clock.now(), BackupState.SOUND), row(clock.now(), BackupState.RUNNING)])
     seconds, said = night()
     assert (2 <= seconds <= 3600, said) == (True, "")
+    with database.reading() as c:
+        assert set(c.scalars(select(Backup.state))) == {BackupState.SOUND, BackupState.FAILED}
     nights.mark(ready).touch()
     assert "INFO: atum-" in night()[1]
     with database.transaction() as s:
