@@ -79,10 +79,11 @@ class Blobs:
     def _sync(self, name: str) -> None:
         path = self.path(name)
         for folder in (path.parent, path.parent.parent, self.root):  # each holds the name of the one before, which may be new
-            _sync_folder(folder)
+            sync_folder(folder)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder outlive a power cut."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

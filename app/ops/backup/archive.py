@@ -91,8 +91,9 @@ def writing(sink: BinaryIO, recipient: str, manifest: dict[str, Any], *, made: f
         try:
             with (
                 os.fdopen(target, "wb", PIECE) as plain,
-                tarfile.open(fileobj=plain, mode="w|", format=tarfile.PAX_FORMAT, bufsize=PIECE, copybufsize=PIECE) as tar,
+                tarfile.open(fileobj=plain, mode="w|", format=tarfile.PAX_FORMAT, bufsize=PIECE) as tar,
             ):
+                tar.copybufsize = PIECE  # type: ignore[attr-defined]
                 writer = Writer(tar, made)
                 writer.add(MANIFEST, json.dumps({"format": FORMAT} | manifest, indent=1).encode())
                 yield writer

@@ -14,6 +14,7 @@ from app.audit import actions as audit
 from app.audit.models import Event
 from app.config import Settings
 from app.db.session import Session
+from app.files.disk import sync_folder
 from app.ops.backup.archive import WrongKey
 from app.ops.models import BackupKey
 
@@ -70,8 +71,4 @@ def _make(place: Path) -> None:
             os.link(part.name, place)
         except FileExistsError:
             return
-    folder = os.open(place.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(place.parent)

@@ -16,6 +16,7 @@ from app.config import Settings
 from app.core.errors import Conflict, DeskError, Invalid
 from app.db.session import Database
 from app.db.session import now as database_now
+from app.files.disk import sync_folder
 from app.ops.backup import archive, keys, packing, places, rehearsal
 from app.ops.models import Backup, BackupState
 
@@ -115,7 +116,7 @@ def _write(settings: Settings, path: Path, recipient: str, began: datetime, tls:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    _sync(path.parent)
+    sync_folder(path.parent)
     return packed
 
 
@@ -201,11 +202,3 @@ def _words(wrong: Exception) -> str:
     if isinstance(wrong, OSError) and wrong.strerror:
         return f"{wrong.filename}: {wrong.strerror}." if wrong.filename else f"{wrong.strerror}."
     return str(wrong)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -16,6 +16,7 @@ from typing import Any
 import psycopg
 
 from app.config import Settings, load
+from app.files.disk import sync_folder
 from app.ops import storage
 from app.ops.backup import databases
 
@@ -27,7 +28,7 @@ FOLDERS = {"secrets": "app"}  # and whose they are
 def make_room(data: Path, owner_of: Callable[[str], storage.Owner] = storage.system_owner) -> None:
     """Empty folders for what is laid ready. Nothing is decided any more that an earlier restore decided."""
     (data / JOURNAL).unlink(missing_ok=True)
-    _sync(data)
+    sync_folder(data)
     for name, user in FOLDERS.items():
         storage.remove(data / (name + NEXT))
         (data / (name + NEXT)).mkdir(mode=0o700)
@@ -43,7 +44,7 @@ def decide(data: Path, told: dict[str, Any]) -> None:
         os.fsync(file.fileno())
     part.chmod(0o644)
     part.replace(data / JOURNAL)
-    _sync(data)
+    sync_folder(data)
 
 
 def decided(data: Path) -> dict[str, Any] | None:
@@ -70,7 +71,7 @@ def folders(data: Path) -> list[str]:
             own.rename(before)
         ready.rename(own)
         taken.append(name)
-    _sync(data)
+    sync_folder(data)
     return taken
 
 
@@ -92,14 +93,6 @@ def forget(data: Path) -> None:
     """Let go of the folders of the desk before."""
     for name in FOLDERS:
         storage.remove(data / (name + BEFORE))
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def main(settings: Settings | None = None) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from app import config
 from app.ops.backup import swapping
 
 ME = (os.geteuid(), os.getegid())
@@ -49,6 +50,16 @@ def test_what_was_decided_is_taken_and_the_one_before_is_kept_until_it_is_forgot
     swapping.forget(data)
     assert key(data) == "new"
     assert not (data / "secrets.before-restore").exists()
+
+
+def test_a_start_says_that_it_finishes_a_restore(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = config.load({"DATA_DIR": str(data)}, secrets=data / "none")
+    assert (swapping.main(settings), capsys.readouterr().out) == (0, "")
+    prepared(data)
+    swapping.decide(data, {"archive": "a.tar.age", "taken_at": "then"})
+    assert swapping.main(settings) == 0
+    assert "the restore of a.tar.age is being finished" in capsys.readouterr().out
+    assert key(data) == "new"
 
 
 def test_the_next_restore_begins_undecided_and_keeps_only_the_desk_right_before_it(data: Path) -> None:
