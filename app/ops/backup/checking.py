@@ -1,6 +1,7 @@
 """Whether an archive is what it says it is: opened, read to its end, each part held against what says how it should be."""
 
 import json
+import re
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from app.ops.backup.archive import Damaged, Member, Newer
 from app.ops.backup.fingerprints import Contents
 
 BLOBS = (packing.FILES, packing.MAIL)
+_BLOB = re.compile(r"[0-9a-f]{64}")
 Take = Callable[[Member], None]
 
 
@@ -50,9 +52,12 @@ def check(path: Path, identity: str, take: Take = nobody) -> Checked:
         elif member.name == packing.BLOBS:
             checked.blobs = _parsed(member, dict)
         elif kind in checked.found:
+            blob = rest.rpartition("/")[2]
+            if not _BLOB.fullmatch(blob) or member.name != packing.where(kind, blob):
+                raise Damaged
             take(member)
             checked.found[kind] += 1
-            if member.digest() != rest.rpartition("/")[2]:
+            if member.digest() != blob:
                 damaged[member.name] = member.digest()
         elif kind in (packing.DATABASE, packing.SECRETS, packing.TLS):
             checked.pieces += kind == packing.DATABASE

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 import psycopg
 from psycopg import sql
+from sqlalchemy import func, update
 
 from app.audit import actions as audit
 from app.audit.models import Event
@@ -21,6 +22,7 @@ from app.ops import migrate
 from app.ops.backup import checking, databases, packing, postgres, rehearsal
 from app.ops.backup.archive import Member, Refused
 from app.ops.backup.checking import Checked
+from app.ops.models import Backup, BackupState
 
 _OURS = "SELECT schemaname, tablename FROM pg_tables WHERE tableowner = current_user AND schemaname <> 'pg_catalog'"
 NEXT = ".next"  # after the name of a folder that is about to become the desk's own
@@ -97,6 +99,14 @@ def _bring_up_to_date(dsn: str, checked: Checked, archive: Path) -> None:
     db = Database(dsn, pool=1, patience=3600, name="restore")
     try:
         with db.transaction() as s:
+            # The backup was still being made when its own row was saved. It is proven now, by this.
+            proven = {
+                "state": BackupState.SOUND,
+                "ended_at": func.now(),
+                "rehearsed_at": func.now(),
+                "size": archive.stat().st_size,
+            }
+            s.execute(update(Backup).where(Backup.state == BackupState.RUNNING).values(**proven))
             at, version = checked.manifest.get("taken_at"), checked.manifest.get("version")
             audit.record(s, Event.DESK_RESTORED, now=database_now(s), archive=archive.name, taken_at=at, version=version)
     finally:

@@ -9,12 +9,14 @@ import psycopg
 import pytest
 
 from app import config
+from app.audit import verifying
 from app.config import Settings
 from app.db.session import Database, DatabaseGone
 from app.db.session import now as database_now
 from app.entry import boot
 from app.files.disk import Blobs
 from app.files.models import Attachment
+from app.ops import health, migrate, notary
 from app.ops.backup import archive, databases, fingerprints, keys, making, rehearsal, restoring, swapping
 from tests.cast import assemble
 
@@ -84,7 +86,7 @@ def test_it_becomes_the_desk_that_was_saved_with_everything_and_the_one_before_i
 
     found = of(box.database_dsn)
     changed = {name for name in found if found[name] != checked.contents[name]}
-    assert changed == {"audit_event", "audit_head"}
+    assert changed == {"audit_event", "audit_head", "backup"}
     assert found["audit_event"].rows == checked.contents["audit_event"].rows + 1
     assert Blobs(box.data_dir / "files").get(blob) == WORDS
     assert config.secret_key(box).hex() == "ab" * 32
@@ -96,11 +98,18 @@ def test_it_becomes_the_desk_that_was_saved_with_everything_and_the_one_before_i
     with psycopg.connect(box.database_dsn) as c:
         told = c.execute("SELECT data ->> 'archive' FROM audit_event WHERE kind = 'desk.restored'").fetchall()
         assert told == [(backup.name,)]
+        assert c.execute("SELECT name, state FROM backup").fetchall() == [(backup.name, "sound")]
         assert c.execute("SELECT count(*) FROM pg_stats WHERE schemaname = 'public'").fetchone() != (0,)
         role = c.execute("SELECT rolname FROM pg_roles WHERE rolname = session_user || '_app'").fetchone()
         if role:  # the desk goes on working as the role that can't change the audit
             assert c.execute("SELECT has_table_privilege(%s, 'audit_event', 'DELETE')", role).fetchone() == (False,)
             assert c.execute("SELECT has_table_privilege(%s, 'ticket', 'UPDATE')", role).fetchone() == (True,)
+
+    desk = Database(box.database_dsn)
+    with desk.reading() as c:
+        assert verifying.database(c, notary.seal(box).public, kept=[]).verdict.whole
+        assert health.backup(c, box).status == health.OK
+    desk.close()
 
 
 @pytest.mark.parametrize("renames", [0, 1])
@@ -133,7 +142,7 @@ def test_what_was_not_decided_is_never_taken(settings: Settings, box: Settings, 
     assert of(box.database_dsn) == before
 
 
-@pytest.mark.parametrize("harm", ["key", "truncated", "flipped", "newer", "room"])
+@pytest.mark.parametrize("harm", ["key", "truncated", "flipped", "newer", "strange", "room"])
 def test_it_is_refused_before_anything_is_touched(
     settings: Settings, box: Settings, backup: Path, harm: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,11 +155,11 @@ def test_it_is_refused_before_anything_is_touched(
         backup.write_bytes(data[: len(data) * 2 // 3])
     elif harm == "flipped":
         backup.write_bytes(data[:50_000] + bytes([data[50_000] ^ 1]) + data[50_001:])
-    elif harm == "newer":
+    elif harm in ("newer", "strange"):
         with backup.open("wb") as file:
-            manifest = {"version": "9", "revision": "9999"}
+            manifest = {"version": "9", "revision": "9999" if harm == "newer" else migrate.head()}
             with archive.writing(file, keys.recipient(identity), manifest, made=0) as writer:
-                writer.add("database/00001", b"x")
+                writer.add("files/elsewhere", b"x")
     else:
         monkeypatch.setattr(rehearsal, "free", lambda _: 0)
     with pytest.raises(refusals.get(harm, archive.Damaged), match="Nothing was changed"):
