@@ -3,6 +3,7 @@
 import argparse
 import os
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +66,8 @@ def verify(settings: Settings, given: argparse.Namespace) -> Answer:
         return 0, told
     return 0, (
         f"The backup is good. It was restored for practice: {told['tables']} tables with {told['rows']} rows, "
-        f"{told['files']} files and {told['mail']} large mails are as they were at "
-        f"{told['taken_at']} (version {told['version']})."
+        f"{told['files']} files and {told['mail']} large mails are as they were on "
+        f"{datetime.fromisoformat(told['taken_at']):%Y-%m-%d at %H:%M} UTC (version {told['version']})."
     )
 
 

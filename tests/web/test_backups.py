@@ -52,6 +52,7 @@ def test_the_page_says_which_are_proven_what_failed_and_whose_key_nobody_has(web
     browser = web.browser(web.cast.root)
     said = browser.page("/admin/backups").text
     assert "65 tables, 1234 rows, 7 files, 2 large mails" in said
+    assert "what it had been. One is made each night" in " ".join(said.split())
     assert "counts equal" in said
     assert "pg_dump failed: <no>" in said
     assert "90 s" in said

@@ -69,6 +69,7 @@ def test_a_key_that_came_along_is_offered_and_once_confirmed_its_mail_is_told_to
     opened = bob.page(f"/mail/{id}")
     assert in_groups(FINGERPRINT) in opened.text
     assert "Carol <carol@acme.example>" in opened.text
+    assert "The signature names it" in opened.text
     assert BUTTON in opened.text
     assert seal(web, id) == (None, None)
     assert bob.fill(opened, f"/mail/{id}/keys").headers["location"] == f"/mail/{id}"
@@ -91,6 +92,7 @@ def test_no_key_is_confirmed_that_the_mail_does_not_bring(web: Web, mailbox: Mai
     answer = bob.fill(bob.page(f"/mail/{id}"), f"/mail/{id}/keys", fingerprint="AB" * 20)
     assert answer.status_code == 404
     assert "This mail brings no such key." in answer.text
+    assert "The signature names it" not in answer.text
     assert recorded(web) == []
 
 
