@@ -145,6 +145,22 @@ def test_two_policies_of_one_name_are_refused_and_a_deleted_ones_name_is_free(s:
         policies.held(s, gold.id)
 
 
+def test_a_calendar_that_was_removed_measures_nothing_new(s: Session, now: datetime) -> None:
+    calendar = calendars.add(s, "Gone", zone="UTC", week=calendars.ROUND_THE_CLOCK, now=now)
+    calendars.remove(s, calendar, by=MANAGER, now=now)
+    target = {"resolution": {"high": {"seconds": 7200, "calendar_id": calendar.id}}}
+    with pytest.raises(Invalid, match=f"There is no calendar {calendar.id}"):
+        changed(s, standard_of(s), now, targets=target)
+
+
+def test_there_are_a_hundred_at_most(s: Session, now: datetime) -> None:
+    for number in range(policies.MOST - 1):
+        s.add(Policy(name=f"{number}", position=number + 2, match={}, starts="accepted", version=1, active=True, changed_at=now))
+    s.flush()
+    with pytest.raises(Invalid, match="There are 100 policies already"):
+        made(s, now)
+
+
 def test_they_are_tried_in_the_order_that_was_said(s: Session, now: datetime) -> None:
     gold, standard = made(s, now, match={}), standard_of(s)
     assert queries.plan(s, of(Priority.LOW)).goals == {}

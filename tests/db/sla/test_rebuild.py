@@ -108,6 +108,21 @@ def test_a_ticket_made_under_the_old_promises_behind_its_back_is_found_before_it
     assert versions(desk) == {2: 4}
 
 
+def test_one_whose_number_was_passed_before_it_was_there_is_found_too(desk: Database) -> None:
+    """A number is taken when a clock is made, and the clock is there when its transaction is over."""
+    with desk.transaction() as slow:
+        actions.happened(slow, 1, Moment.ACCEPTED, at=database_now(slow), facts=URGENT)
+        accept(desk, 2)
+        promise(desk, 7200)
+        while step(desk):
+            pass
+        assert versions(desk) == {2: 2}
+    while step(desk):
+        pass
+    assert versions(desk) == {2: 4}
+    assert ended(desk)
+
+
 def test_of_several_workers_one_does_it_and_the_others_do_not_wait(desk: Database) -> None:
     accept(desk, 1)
     promise(desk, 7200)
