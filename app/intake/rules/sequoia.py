@@ -175,23 +175,31 @@ def _described(cert: Cert) -> Key:
     )
 
 
-def _packets(cert: Cert) -> list[Packet]:
-    return list(PacketPile.from_bytes(bytes(cert)))
+def _packets(cert: Cert) -> list[tuple[Tag | None, Packet]]:
+    """Those of a key, each with what kind it is; None for a kind that the library keeps without knowing it."""
+    return [(_tag(packet), packet) for packet in PacketPile.from_bytes(bytes(cert))]
+
+
+def _tag(packet: Packet) -> Tag | None:
+    try:
+        return packet.tag
+    except _WRONG:
+        return None
 
 
 def _names(cert: Cert) -> set[str]:
     """The fingerprints and IDs of its parts."""
-    keys = (packet for packet in _packets(cert) if packet.tag in (Tag.PublicKey, Tag.PublicSubkey))
+    keys = (packet for tag, packet in _packets(cert) if tag in (Tag.PublicKey, Tag.PublicSubkey))
     return {name for packet in islice(keys, MOST_PARTS) for name in (packet.fingerprint, packet.key_id) if name}
 
 
 def _bound(cert: Cert, issuers: Sequence[str]) -> Iterator[Packet]:
     """The part of the key that is one of the issuers, and the signatures that bind it."""
     inside = False
-    for packet in _packets(cert):
-        if packet.tag in _ENDS_PART:
+    for tag, packet in _packets(cert):
+        if tag in _ENDS_PART:
             inside = packet.fingerprint in issuers or packet.key_id in issuers
-        if inside:
+        if inside and tag:
             yield packet
 
 

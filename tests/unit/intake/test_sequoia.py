@@ -237,6 +237,14 @@ class TestHostileOnes:
     def test_nothing_but_what_was_signed_is_good(self, content: bytes) -> None:
         assert seen(beside(WHOLE, b"Content-Type: text/plain\r\n\r\n" + content), confirmed(public())).told(CAROL) == CHANGED
 
+    @pytest.mark.parametrize("tag", range(64))
+    def test_a_key_with_a_packet_of_any_kind_in_it_raises_nothing(self, tag: int) -> None:
+        packets = [bytes(each) for each in pgp.packets(public())]
+        for at in range(1, len(packets) + 1):
+            harmed = b"".join([*packets[:at], bytes([0xC0 | tag, 1, 0x78]), *packets[at:]])
+            sequoia.brought(multipart(attached(harmed)))
+            sequoia.checked(beside(WHOLE), [replace(confirmed(public()), content=harmed)], now=datetime.now(UTC))
+
     def test_ten_thousand_signatures_take_no_time(self) -> None:
         began = time.process_time()
         one = base64.b64decode("".join(WHOLE.split("\n\n")[1].split("\n=")[0].split()))

@@ -33,7 +33,7 @@ HARMLESS_NAMES = {  # how much and in which order, plain words, one's own secret
     "new", "again", "otp", "grant_type", "next", "then", "accept", "kind", "files", "files[]", "csrf", "status", "send_at",
     "put_in_copy", "part",
     "host", "port", "folder", "processed_folder", "client_id", "client_secret", "tenant", "trusts[]", "mailbox_id",  # managers
-    "forwarders[]",
+    "forwarders[]", "fingerprint",
     # of policies, calendars and webhooks, which managers make who see everything
     "match", "reopen_window", "threshold", "recipients[]", "calendar_id", "repeat_minutes", "most", "order[]", "id", "url",
     "week[][][]", "hours[][]", "date", "every", "country", "years", "subdivision", "language",
