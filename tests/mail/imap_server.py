@@ -12,7 +12,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -84,6 +84,7 @@ class Server:
     asked: list[str] = field(default_factory=list)
     logins: int = 0
     tag: str = ""
+    lines: list[socket.socket] = field(default_factory=list)
 
     def add(self, *raws: bytes, flags: str = "", at: datetime | None = None) -> list[int]:
         """New mails; their UIDs."""
@@ -106,6 +107,13 @@ class Server:
         """Cut the line once, after so many more bytes of fetched mail."""
         self.cut_after = after
 
+    def wake(self) -> None:
+        """Say nothing no longer: whoever waits for an answer is cut off, and answered when it comes again."""
+        self.mute = self.silent = False
+        for line in self.lines:
+            with suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+
     def flagged(self, flag: str) -> set[int]:
         return {uid for uid, stored in self.mails.items() if flag in stored.flags}
 
@@ -125,6 +133,7 @@ class Talk(socketserver.StreamRequestHandler):
     told = 0  # mails that this client was last told of
 
     def handle(self) -> None:
+        self.script.lines.append(self.connection)
         try:
             if self.script.mute:
                 self.rfile.read()

@@ -104,12 +104,14 @@ def test_a_server_that_accepts_and_says_nothing_keeps_no_other_mailbox_waiting(
     until(poller, lambda: desk.count(Ticket) == 1)
     assert time.monotonic() - began < wire.PATIENCE
     assert box(desk, USER).last_ok_at is None
+    peer.wake()
 
 
 def test_a_hung_server_keeps_no_other_mailbox_waiting(desk: Desk, added: Server, peer: Server, poller: Any) -> None:
     peer.silent = True
     added.add(letter(1))
     until(poller, lambda: desk.count(Ticket) == 1)
+    peer.wake()
 
 
 def test_the_password_is_stored_sealed(desk: Desk, added: Server, settings: Settings) -> None:
