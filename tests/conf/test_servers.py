@@ -84,7 +84,7 @@ def test_every_workers_pool_fits_into_postgresqls_connections(rendered: Render) 
 def test_nobody_comes_in_but_by_the_operating_systems_word(rendered: Render) -> None:
     rules = [line.split() for line in rendered()["postgres/pg_hba.conf"].splitlines() if line and not line.startswith("#")]
     assert rules == [
-        ["local", "atum", "atum", "peer", "map=desk"],
+        ["local", "atum,atum_next,atum_before_restore,postgres", "atum", "peer", "map=desk"],
         ["local", "all", "postgres", "peer", "map=desk"],
         ["local", "all", "all", "reject"],
     ]
