@@ -14,7 +14,7 @@ from app.db.bell import Bell
 from app.db.session import Database
 from app.db.session import now as database_now
 from app.entry.loop import Worker, worker
-from app.ops import metrics
+from app.ops import lateness
 from app.ops.notary import Notary
 from app.ops.timekeeper import Timekeeper
 from app.outbox.house import House, house
@@ -67,7 +67,7 @@ class Watch:
         self._timekeeper = Timekeeper(self._db)
         self._zone = ZoneInfo(me.settings.tz)
         self._zones_known = False
-        metrics.begin()
+        lateness.begin()
 
     def round(self) -> float:
         """Answers no rest: the waiting is done here, where a notification ends it."""
@@ -141,7 +141,7 @@ class Watch:
         for _ in range(SWEEPS):
             with self._db.transaction() as s:
                 found = deadlines.process_due(s)
-            metrics.noticed(found)
+            lateness.noticed(found)
             total += len(found)
             if not found:
                 break

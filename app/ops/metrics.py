@@ -1,16 +1,11 @@
-"""The desk's figures for Prometheus: what its processes count as they go, and how its parts are when somebody asks.
-
-Counts lie in files that all processes share, in the folder that PROMETHEUS_MULTIPROC_DIR names (the image sets it), and begin
-at 0 with each start of the desk. A metric without labels would begin its file where it is defined, before the processes part: so
-each has one.
-"""
+"""The desk's figures for Prometheus: what its processes count as they go, and how its parts are when somebody asks."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
@@ -19,9 +14,7 @@ from app import __version__
 from app.config import Settings
 from app.intake.rules.states import MailboxState
 from app.ops.health import DEGRADED, DOWN, OK, Report
-from app.sla.actions import Fired
-from app.sla.rules import Kind
-from app.tickets.evidence import BUCKETS
+from app.ops.lateness import LATENESS
 
 PART_STATES = (OK, DEGRADED, DOWN)
 MAILBOX_STATES = (*(state.value for state in MailboxState), "paused")
@@ -33,25 +26,6 @@ _FIGURES = {  # what a part knows of itself: what it is called here, and in word
     ("outbox", "unknown"): ("atum_outbox_unknown", "Letters of which nobody knows whether they left."),
     ("api", "workers"): ("atum_api_workers", "Processes of the API that are alive."),
 }
-
-LATENESS = Histogram(
-    "atum_sla_lateness_seconds",
-    "How long after its time a deadline (breach) or a warning was noticed.",
-    ["kind"],
-    buckets=[milliseconds / 1000 for milliseconds in BUCKETS],
-)
-
-
-def begin() -> None:
-    """Have a process that is to notice deadlines say 0 before it has noticed any."""
-    for kind in (Kind.WARNING, Kind.BREACH):
-        LATENESS.labels(kind.value)
-
-
-def noticed(fired: Iterable[Fired]) -> None:
-    """Count what a worker has just noticed, once that is committed."""
-    for one in fired:
-        LATENESS.labels(one.kind.value).observe((one.detected_at - one.at).total_seconds())
 
 
 def folder(settings: Settings) -> Path:

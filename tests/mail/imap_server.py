@@ -12,7 +12,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -107,13 +107,6 @@ class Server:
         """Cut the line once, after so many more bytes of fetched mail."""
         self.cut_after = after
 
-    def wake(self) -> None:
-        """Say nothing no longer: whoever waits for an answer is cut off, and answered when it comes again."""
-        self.mute = self.silent = False
-        for line in self.lines:
-            with suppress(OSError):
-                line.shutdown(socket.SHUT_RDWR)
-
     def flagged(self, flag: str) -> set[int]:
         return {uid for uid, stored in self.mails.items() if flag in stored.flags}
 
@@ -160,8 +153,7 @@ class Talk(socketserver.StreamRequestHandler):
         raise Cut
 
     def answer(self, tag: str, command: str) -> None:
-        verb, _, rest = command.removeprefix("UID ").partition(" ")
-        self.script.tag = tag
+        self.script.tag, (verb, _, rest) = tag, command.removeprefix("UID ").partition(" ")
         name = "FETCH BODY" if verb == "FETCH" and "BODY" in rest else verb.upper()
         self.script.moment(f"{name} came")
         reply = getattr(self, f"do_{verb.lower()}", lambda _: "BAD what?")(rest)
@@ -374,7 +366,7 @@ class _Threads(socketserver.ThreadingTCPServer):
 
     def get_request(self) -> tuple[socket.socket, object]:
         client, address = super().get_request()
-        return (self.tls.wrap_socket(client, server_side=True) if self.tls else client), address
+        return self.tls.wrap_socket(client, server_side=True) if self.tls else client, address
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that went away is no error here."""

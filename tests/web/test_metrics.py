@@ -10,7 +10,7 @@ from sqlalchemy import func, update
 from app.db.session import now as database_now
 from app.intake.models import Mailbox
 from app.intake.rules.states import MailboxState
-from app.ops import metrics
+from app.ops import lateness, metrics
 from app.sla.models import Clock
 from app.tickets import deadlines
 from tests.web.conftest import Web
@@ -53,7 +53,7 @@ def test_how_late_deadlines_are_noticed_is_a_histogram(web: Web) -> None:
         fired = deadlines.process_due(s)
     assert fired
     before = read(web).get("atum_sla_lateness_seconds_count", {})
-    metrics.noticed(fired)
+    lateness.noticed(fired)
     kinds = Counter(one.kind.value for one in fired)
     found = read(web)
     counts = found["atum_sla_lateness_seconds_count"]
