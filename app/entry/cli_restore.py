@@ -76,7 +76,10 @@ def _readable(file: Path | None) -> Path:
     if not file.is_file():
         raise NotFound(f"There is no file {file} inside the container. Copy it there: docker compose cp FILE desk:/data/backups/")
     if not os.access(file, os.R_OK):
-        raise Invalid(f"The desk (uid {os.geteuid()}) may not read {file}. Let it: chmod a+r {file}")
+        raise Invalid(
+            f"The desk (uid {os.geteuid()}) may not read {file}. "
+            "Copy it to where it may: docker compose cp FILE desk:/data/backups/"
+        )
     return file
 
 
