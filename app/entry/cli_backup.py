@@ -3,7 +3,6 @@
 import argparse
 import os
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +60,14 @@ def verify(settings: Settings, given: argparse.Namespace) -> Answer:
     if not given.file.is_file():
         raise NotFound(f"There is no file {given.file} inside the container.")
     identity = keys.read(given.key) if given.key else keys.identity(settings)
-    told = rehearsal.rehearse(given.file, identity, folder=settings.rehearsals).told()
+    found = rehearsal.rehearse(given.file, identity, folder=settings.rehearsals)
+    told = found.told()
     if given.json:
         return 0, told
     return 0, (
         f"The backup is good. It was restored for practice: {told['tables']} tables with {told['rows']} rows, "
         f"{told['files']} files and {told['mail']} large mails are as they were on "
-        f"{datetime.fromisoformat(told['taken_at']):%Y-%m-%d at %H:%M} UTC (version {told['version']})."
+        f"{found.when} (version {told['version']})."
     )
 
 

@@ -64,9 +64,7 @@ def run(settings: Settings, given: argparse.Namespace) -> Answer:
     told = found.told()
     return (
         0,
-        told
-        if given.json
-        else f"The desk is as it was at {told['taken_at']}. The one before is kept until: atum restore --forget",
+        told if given.json else f"The desk is as it was on {found.when}. The one before is kept until: atum restore --forget",
     )
 
 
@@ -103,7 +101,7 @@ def _meant(settings: Settings, found: checking.Checked, given: argparse.Namespac
     """Whether everything that is here is really to be replaced. Raises NotMeant."""
     told = found.told()
     asking.tell(
-        f"The backup is whole: {told['url']} as it was at {told['taken_at']}, {told['tables']} tables with {told['rows']} rows, "
+        f"The backup is whole: {told['url']} as it was on {found.when}, {told['tables']} tables with {told['rows']} rows, "
         f"{told['files']} files and {told['mail']} large mails (version {told['version']})."
     )
     if given.yes:

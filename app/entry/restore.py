@@ -58,7 +58,7 @@ def restore(settings: Settings, other: TextIO, tls: int) -> None:
             swapping.folders(settings.data_dir)
             return
         lay_certificates(settings.data_dir / "tls", tls)
-        swapping.decide(settings.data_dir, {"archive": sys.argv[1], "taken_at": clock.now().isoformat()})
+        swapping.decide(settings.data_dir, clock.now())
         swapping.folders(settings.data_dir)
         supervisor(settings, "start", "workers:boot")
         while "RUNNING" in supervisor(settings, "status", "workers:boot"):

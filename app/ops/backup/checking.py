@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,11 @@ class Checked:
     blobs: dict[str, Any] = field(default_factory=dict)
     pieces: int = 0
     found: dict[str, int] = field(default_factory=lambda: dict.fromkeys(BLOBS, 0))
+
+    @property
+    def when(self) -> str:
+        """The moment that it is of, for people."""
+        return f"{datetime.fromisoformat(self.manifest['taken_at']):%Y-%m-%d %H:%M} UTC"
 
     def told(self) -> dict[str, Any]:
         """For people and programs."""

@@ -10,8 +10,8 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import psycopg
 
@@ -35,11 +35,11 @@ def make_room(data: Path, owner_of: Callable[[str], storage.Owner] = storage.sys
         os.chown(data / (name + NEXT), *owner_of(user))
 
 
-def decide(data: Path, told: dict[str, Any]) -> None:
+def decide(data: Path, now: datetime) -> None:
     """From here on the restored desk is the desk."""
     part = data / f"{JOURNAL}.part"
     with part.open("w") as file:
-        json.dump(told, file)
+        json.dump({"decided_at": now.isoformat(timespec="seconds")}, file)
         file.flush()
         os.fsync(file.fileno())
     part.chmod(0o644)
@@ -47,13 +47,12 @@ def decide(data: Path, told: dict[str, Any]) -> None:
     sync_folder(data)
 
 
-def decided(data: Path) -> dict[str, Any] | None:
-    """What the last restore decided, if one did."""
+def decided(data: Path) -> str | None:
+    """When the last restore decided, if one did."""
     try:
-        found: dict[str, Any] = json.loads((data / JOURNAL).read_text())
+        return str(json.loads((data / JOURNAL).read_text())["decided_at"])
     except FileNotFoundError:
         return None
-    return found
 
 
 def folders(data: Path) -> list[str]:
@@ -99,8 +98,7 @@ def main(settings: Settings | None = None) -> int:
     """The step of a start."""
     data = (settings or load()).data_dir
     if data.is_dir() and (taken := folders(data)):
-        told = decided(data) or {}
-        print(f"the restore of {told.get('archive')} is being finished: {', '.join(taken)} are those of {told.get('taken_at')}")
+        print(f"the restore that was decided on {decided(data)} is being finished: {', '.join(taken)} are the backup's now")
     return 0
 
 

@@ -11,6 +11,7 @@ import pytest
 from app import config
 from app.audit import verifying
 from app.config import Settings
+from app.core import clock
 from app.db.session import Database, DatabaseGone
 from app.db.session import now as database_now
 from app.entry import boot
@@ -79,7 +80,7 @@ def test_it_becomes_the_desk_that_was_saved_with_everything_and_the_one_before_i
     tls = io.BytesIO()
     checked = restoring.prepare(backup, identity, box, tls=tls)
     assert of(box.database_dsn) == before
-    swapping.decide(box.data_dir, {"archive": backup.name})
+    swapping.decide(box.data_dir, clock.now())
     assert swapping.folders(box.data_dir) == ["secrets"]
     assert swapping.finish(box)
     assert not swapping.finish(box)
@@ -117,7 +118,7 @@ def test_cut_short_between_its_renamings_the_next_start_finishes_it(
     settings: Settings, box: Settings, backup: Path, monkeypatch: pytest.MonkeyPatch, renames: int
 ) -> None:
     checked = restoring.prepare(backup, keys.identity(settings), box)
-    swapping.decide(box.data_dir, {})
+    swapping.decide(box.data_dir, clock.now())
     real, left = databases._rename, [renames]
 
     def rename(c: psycopg.Connection, old: str, new: str) -> None:

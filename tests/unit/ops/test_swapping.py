@@ -3,12 +3,15 @@
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from app import config
 from app.ops.backup import swapping
+
+NOW = datetime(2026, 12, 1, 2, tzinfo=UTC)
 
 ME = (os.geteuid(), os.getegid())
 
@@ -42,11 +45,11 @@ def test_what_was_laid_ready_and_not_decided_is_let_go_of_by_the_next_start(data
 
 def test_what_was_decided_is_taken_and_the_one_before_is_kept_until_it_is_forgotten(data: Path) -> None:
     prepared(data)
-    swapping.decide(data, {"archive": "a"})
+    swapping.decide(data, NOW)
     assert swapping.folders(data) == ["secrets"]
     assert (key(data), key(data, "secrets.before-restore")) == ("new", "old")
     assert swapping.folders(data) == []
-    assert swapping.decided(data) == {"archive": "a"}
+    assert swapping.decided(data) == "2026-12-01T02:00:00+00:00"
     swapping.forget(data)
     assert key(data) == "new"
     assert not (data / "secrets.before-restore").exists()
@@ -56,9 +59,9 @@ def test_a_start_says_that_it_finishes_a_restore(data: Path, capsys: pytest.Capt
     settings = config.load({"DATA_DIR": str(data)}, secrets=data / "none")
     assert (swapping.main(settings), capsys.readouterr().out) == (0, "")
     prepared(data)
-    swapping.decide(data, {"archive": "a.tar.age", "taken_at": "then"})
+    swapping.decide(data, NOW)
     assert swapping.main(settings) == 0
-    assert "the restore of a.tar.age is being finished" in capsys.readouterr().out
+    assert "decided on 2026-12-01T02:00:00+00:00 is being finished: secrets" in capsys.readouterr().out
     assert key(data) == "new"
 
 
@@ -66,7 +69,7 @@ def test_the_next_restore_begins_undecided_and_keeps_only_the_desk_right_before_
     for _ in range(2):
         prepared(data)
         assert swapping.decided(data) is None
-        swapping.decide(data, {})
+        swapping.decide(data, NOW)
         swapping.folders(data)
     assert (key(data), key(data, "secrets.before-restore")) == ("new", "new")
 
@@ -79,7 +82,7 @@ def test_cut_short_before_any_renaming_the_next_start_ends_with_one_of_the_two(
         cut_after(power, renames)
         with suppress(PowerCut):
             prepared(data)
-            swapping.decide(data, {})
+            swapping.decide(data, NOW)
             swapping.folders(data)
     decided = swapping.decided(data) is not None
     swapping.folders(data)
