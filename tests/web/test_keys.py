@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.audit.models import Entry
 from app.db.session import now as database_now
-from app.intake.models import InboundMail, Mailbox
+from app.intake.models import InboundMail, Mailbox, SenderKey
 from app.intake.rules.keys import in_groups
 from app.intake.rules.seal import SealState
 from app.web.agent import reading
@@ -109,6 +110,15 @@ def test_a_key_that_is_worth_nothing_is_not_offered(web: Web, mailbox: Mailbox, 
     shown = web.browser(web.cast.bob).page(f"/mail/{id}").text
     assert words in shown
     assert BUTTON not in shown
+
+
+@pytest.mark.parametrize(("year", "words"), [(2090, "runs out on 5 Mar 2090, 09:00"), (2020, "ran out on 5 Mar 2020, 09:00")])
+def test_the_page_says_when_a_key_runs_out_be_it_to_come_or_over(web: Web, year: int, words: str) -> None:
+    bob = web.browser(web.cast.bob)
+    bob.fill(bob.page("/mail/keys"), "/mail/keys", address=CAROL, key=pgp.armored(pgp.public()))
+    with web.desk.db.transaction() as s:
+        s.execute(update(SenderKey).values(expires_at=datetime(year, 3, 5, 9, tzinfo=UTC)))
+    assert words in bob.page("/mail/keys").text
 
 
 def test_a_key_is_brought_on_its_page_and_withdrawn_there(web: Web) -> None:
