@@ -18,7 +18,6 @@ from typing import TextIO
 from app import config
 from app.config import BadSettings, Settings
 from app.core import clock
-from app.entry import certificates
 from app.entry.cli_restore import CHECKED, GO, PREPARED
 from app.ops.backup import swapping
 
@@ -63,7 +62,7 @@ def restore(settings: Settings, other: TextIO, tls: int) -> None:
         supervisor(settings, "start", "workers:boot")
         while "RUNNING" in supervisor(settings, "status", "workers:boot"):
             time.sleep(0.2)
-        certificates.refresh(settings)
+        subprocess.run([sys.executable, "-m", "app.ops.certificates", "again"], stdout=subprocess.DEVNULL, check=False)
 
 
 def lay_certificates(folder: Path, tls: int) -> None:

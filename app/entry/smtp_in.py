@@ -11,10 +11,9 @@ import sys
 
 from app.config import Settings
 from app.db.session import Database
-from app.entry.certificates import Mark, mark
 from app.entry.loop import Worker, worker
 from app.intake.smtp import STOPPING, Door
-from app.ops.certificates import for_smtp
+from app.ops.installed import Mark, for_smtp, mark
 
 LOOK_EVERY = 1.0  # seconds
 LAST_WORDS = 0.5  # seconds

@@ -4,10 +4,12 @@ A pair that can't be served is never installed: what was there stays, and the re
 nginx gets copies in RUN_DIR/tls because only root may read the originals, and the SMTP door, where there is one, its own.
 """
 
+import fcntl
 import grp
 import json
 import os
 import socket
+import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -17,9 +19,12 @@ from cryptography import x509
 
 from app.config import Settings, load
 from app.core import clock
+from app.ops.installed import for_nginx, for_smtp, mark
 from app.ops.pairs import UNREADABLE, Refused, covers, make_self_signed, names_of, problem_of, read
 
 RENEW_BEFORE = timedelta(days=30)
+LOOK_AGAIN = timedelta(hours=6)  # expiry comes nearer without any file changing
+AS = Path(__file__).parents[2] / "image" / "as"
 
 
 @dataclass(frozen=True)
@@ -51,12 +56,6 @@ def sources(settings: Settings) -> tuple[Path, Path]:
     return folder / "self-signed.crt", folder / "self-signed.key"
 
 
-def for_smtp(settings: Settings) -> tuple[Path, Path]:
-    """The SMTP door's copies: certificate, key."""
-    folder = settings.run_dir / "tls-smtp"
-    return folder / "tls.crt", folder / "tls.key"
-
-
 def names_for(settings: Settings) -> list[str]:
     """What a certificate of our own is good for: the public name, and every name the container has for itself."""
     return list(dict.fromkeys([settings.host, "localhost", "127.0.0.1", "::1", socket.gethostname()]))
@@ -73,9 +72,9 @@ def _install(settings: Settings, now: datetime) -> State:
     if settings.atum_tls == "self-signed":
         _renew_self_signed(settings, cert_path, key_path, now)
     pair = read(cert_path, key_path)
-    folder = settings.run_dir / "tls"
-    _put(folder / "tls.key", pair.key, 0o640, group="nginx")
-    _put(folder / "tls.crt", pair.chain, 0o644, group="nginx")
+    chain, key = for_nginx(settings)
+    _put(key, pair.key, 0o640, group="nginx")
+    _put(chain, pair.chain, 0o644, group="nginx")
     if settings.smtp_in:
         chain, key = for_smtp(settings)
         _put(key, pair.key, 0o640, group="app")
@@ -121,7 +120,7 @@ def _state(settings: Settings, leaf: x509.Certificate, problem: str | None) -> S
 
 def _kept_state(settings: Settings, problem: str) -> State:
     """What is still shown while the new pair is refused."""
-    installed = settings.run_dir / "tls" / "tls.crt"
+    installed, _ = for_nginx(settings)
     if not installed.exists():
         return State(settings.atum_tls, problem=problem)
     return _state(settings, x509.load_pem_x509_certificate(installed.read_bytes()), problem)
@@ -131,10 +130,28 @@ def _note(settings: Settings, state: State) -> None:
     _put(settings.run_dir / "tls.json", json.dumps(asdict(state)).encode(), 0o644)
 
 
-def main() -> int:
-    """Install, and say what is wrong. Answers the exit code: 64 to replace the pair, 66 to make it readable."""
+def _told(settings: Settings) -> str | None:
+    """The problem that was told last."""
     try:
-        state = install(load(), clock.now())
+        found: str | None = json.loads((settings.run_dir / "tls.json").read_text())["problem"]
+    except (OSError, ValueError, KeyError):
+        return None
+    return found
+
+
+def _reload(settings: Settings) -> None:
+    """Have nginx take up what is installed, as nginx's own user."""
+    conf = str(settings.run_dir / "conf" / "nginx" / "nginx.conf")
+    command = [str(AS), "nginx", "nginx", "-e", "stderr", "-c", conf, "-s", "reload"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    failed = f"ERROR: nginx did not take up the new certificate: {done.stderr}"
+    print(failed if done.returncode else "INFO: nginx shows the new certificate", file=sys.stderr)
+
+
+def first(settings: Settings) -> int:
+    """Before nginx starts. Answers the exit code: 64 to replace the pair, 66 to make it readable."""
+    try:
+        state = install(settings, clock.now())
     except Refused as bad:
         print(f"CRITICAL: {bad}", file=sys.stderr)
         return bad.code
@@ -143,5 +160,22 @@ def main() -> int:
     return 0
 
 
+def again(settings: Settings) -> int:
+    """While nginx runs: one reload if what it shows changed, what is wrong told once. Prints the seconds until the next look."""
+    with (settings.run_dir / "tls.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        before, known = mark(*for_nginx(settings)), _told(settings)
+        try:
+            problem = install(settings, clock.now()).problem
+        except Refused as bad:
+            problem = str(bad)
+        if problem and problem != known:
+            print(f"ERROR: {problem}", file=sys.stderr)
+        if mark(*for_nginx(settings)) != before:
+            _reload(settings)
+    print(int(LOOK_AGAIN.total_seconds()))
+    return 0
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit((again if sys.argv[1:] == ["again"] else first)(load()))

@@ -156,11 +156,7 @@ def test_no_value_has_a_comment_or_a_percent_sign_of_its_own(rendered: Render) -
 
 def test_every_worker_of_ours_is_in_every_list_of_them(rendered: Render) -> None:
     modules = {values["command"].rpartition(" ")[2]: name for name, values in programs(rendered()).items()}
-    workers = {
-        module: name
-        for module, name in modules.items()
-        if module.startswith("app.entry.") and name not in {"boot", "certificates"}
-    }
+    workers = {module: name for module, name in modules.items() if module.startswith("app.entry.") and name != "boot"}
     assert set(workers.values()) == set(health.WORKERS.values())
     assert set(workers) == {f"app.entry.{name}" for name in dev.WORKERS}
     assert set(workers) < set(script("supervisord").SHARED)

@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from app.config import Settings, load
-from app.entry.certificates import mark
 from app.entry.smtp_in import Certificate
 from app.ops import certificates
 from app.ops.certificates import install
+from app.ops.installed import for_smtp, mark
 from app.ops.pairs import Refused, covers, make_self_signed, read
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -66,7 +66,7 @@ def test_the_smtp_door_gets_a_copy_of_its_own_where_it_is_on(settings: Settings,
     assert list((tmp_path / "run/tls-smtp").iterdir()) == []
     on = settings_for(tmp_path, SMTP_IN="on", SMTP_IN_DOMAINS="example.com")
     install(on, NOW)
-    chain, key = certificates.for_smtp(on)
+    chain, key = for_smtp(on)
     assert key.stat().st_mode & 0o777 == 0o640
     assert chain.read_bytes() == (tmp_path / "run/tls/tls.crt").read_bytes()
     door = Certificate(on)
@@ -223,18 +223,6 @@ def test_with_tls_off_there_is_nothing_to_install(tmp_path: Path) -> None:
 )
 def test_a_star_stands_for_exactly_one_label(names: list[str], host: str, good: bool) -> None:
     assert covers(names, host) is good
-
-
-def test_a_link_that_leads_elsewhere_is_a_new_file(tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        (tmp_path / name).write_text("same")
-    link = tmp_path / "link"
-    link.symlink_to("one")
-    before = mark(link)
-    link.unlink()
-    link.symlink_to("two")
-    assert mark(link) != before
-    assert mark(tmp_path / "nobody") == (None,)
 
 
 def as_pem(
