@@ -17,7 +17,7 @@ from docker.models.containers import Container
 
 from tests.appliance.client import Client
 from tests.appliance.peers import Mail
-from tests.appliance.ports import port_of
+from tests.appliance.ports import Way, port_of
 
 ROOT = Path(__file__).resolve().parents[2]
 ADMIN, PASSWORD = "root@desk.example", "correct horse battery"
@@ -68,7 +68,8 @@ class Ran:
 class Appliance:
     """A desk that a test may do anything to.
 
-    `settings` are environment variables; `more` is YAML for its service, `services` is YAML for others beside it.
+    `settings` are environment variables; `more` is YAML for its service, `services` is YAML for others beside it, and `way` is
+    how its ports are come by.
     """
 
     def __init__(
@@ -81,10 +82,11 @@ class Appliance:
         more: str = "",
         services: str = "",
         image: str = "",
+        way: Way = port_of,
     ) -> None:
         self.project = f"atum-test-{uuid.uuid4().hex[:8]}"
         self.settings = {"ADMIN_EMAIL": ADMIN, "ADMIN_PASSWORD": PASSWORD, **(MAIL if mail else {}), **(settings or {})}
-        self.folder, self.more = folder, more
+        self.folder, self.more, self.way = folder, more, way
         self.image = image or os.environ.get("ATUM_TEST_IMAGE", "atum-desk:latest")
         self.services = services + (MAIL_SERVICE if mail else "")
         self.ports = ["127.0.0.1::80", "127.0.0.1::443"] if ports else []
@@ -128,7 +130,7 @@ class Appliance:
     @cached_property
     def mail(self) -> Mail:
         """The mail server beside it."""
-        return Mail(lambda: self._of("mail"))
+        return Mail(lambda: self._of("mail"), self.way)
 
     @property
     def network(self) -> str:
@@ -196,7 +198,7 @@ class Appliance:
 
     def port(self, inside: int) -> int:
         """Where a port of the desk is on this machine."""
-        return port_of(self.container, inside)
+        return self.way(self.container, inside)
 
     def client(self, **different: Any) -> Client:
         """A visitor who trusts no certificate authority but believes this desk."""

@@ -10,7 +10,7 @@ from email.utils import formatdate, make_msgid
 
 from docker.models.containers import Container
 
-from tests.appliance.ports import port_of
+from tests.appliance.ports import Way, port_of
 
 CAROL, DAVE, SUPPORT = "carol@acme.example", "dave@acme.example", "support@desk.example"
 PASSWORD = "demo"
@@ -19,8 +19,8 @@ PASSWORD = "demo"
 class Mail:
     """Sends by SMTP and reads by IMAP, as people do."""
 
-    def __init__(self, container: Callable[[], Container]) -> None:
-        self._container = container
+    def __init__(self, container: Callable[[], Container], way: Way = port_of) -> None:
+        self._container, self._way = container, way
 
     @property
     def container(self) -> Container:
@@ -37,7 +37,7 @@ class Mail:
 
     def send(self, messages: list[EmailMessage]) -> None:
         """Send several over one connection."""
-        with smtplib.SMTP("127.0.0.1", port_of(self.container, 25), "test", timeout=10) as smtp:
+        with smtplib.SMTP("127.0.0.1", self._way(self.container, 25), "test", timeout=10) as smtp:
             for message in messages:
                 smtp.send_message(message)
 
@@ -70,7 +70,7 @@ class Mail:
     @contextlib.contextmanager
     def imap(self, address: str) -> Iterator[imaplib.IMAP4]:
         """Signed in to a mailbox."""
-        imap = imaplib.IMAP4("127.0.0.1", port_of(self.container, 143), timeout=10)
+        imap = imaplib.IMAP4("127.0.0.1", self._way(self.container, 143), timeout=10)
         try:
             imap.login(address, PASSWORD)
             imap.select("INBOX", readonly=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.appliance.driver import Appliance, eventually
+from tests.appliance.test_story import does_its_job
 
 # Stand-ins that need no other image than ours: the same servers, made to listen as those of the official images do.
 SERVERS = """
@@ -31,7 +32,7 @@ SETTINGS = {"DATABASE_URL": "postgresql://atum@postgres/postgres", "REDIS_URL": 
 
 @pytest.fixture(scope="module")
 def external(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appliance]:
-    desk = Appliance(tmp_path_factory.mktemp("external"), mail=False, settings=SETTINGS, services=SERVERS)
+    desk = Appliance(tmp_path_factory.mktemp("external"), settings=SETTINGS, services=SERVERS)
     try:
         yield desk.up()
     finally:
@@ -42,6 +43,7 @@ def test_it_works_and_the_embedded_ones_are_absent(external: Appliance) -> None:
     assert external.health()[1]["status"] == "healthy"
     assert not {"postgres", "redis"} & set(external.programs())
     assert external.run("ls", "-A", "/data/postgres", user="postgres").output == ""
+    does_its_job(external)
 
 
 @pytest.mark.parametrize(("server", "worse"), [("redis", "degraded"), ("postgres", "unhealthy")])

@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from tests.appliance.conftest import Make
 from tests.appliance.driver import PASSWORD, Appliance
 
 CAPABILITIES = {"CHOWN", "SETUID", "SETGID", "KILL", "NET_BIND_SERVICE"}
@@ -128,8 +127,3 @@ def test_passwords_are_in_no_log_and_in_no_environment_but_the_apps(desk: Applia
         environment = desk.run("/opt/atum/image/as", program, "cat", f"/proc/{desk.programs()[program]}/environ")
         assert environment.code == 0, environment.output
         assert PASSWORD not in environment.output
-
-
-def test_it_boots_without_any_network(make: Make) -> None:
-    desk = make(mail=False, ports=False, more="network_mode: none").up()
-    assert desk.container.attrs["State"]["Health"]["Status"] == "healthy"

@@ -5,7 +5,6 @@ import re
 import docker
 import pytest
 
-from tests.appliance.conftest import Make
 from tests.appliance.driver import Appliance
 
 SCAN = """
@@ -76,9 +75,3 @@ def test_databases_and_supervisord_have_sockets_that_only_some_may_use(desk: App
 def test_the_api_is_not_reachable_past_nginx(desk: Appliance) -> None:
     with pytest.raises(LookupError):
         desk.port(8000)
-
-
-def test_it_boots_with_ipv6_switched_off(make: Make) -> None:
-    desk = make(mail=False, more="sysctls:\n  net.ipv6.conf.all.disable_ipv6: 1\n  net.ipv6.conf.default.disable_ipv6: 1")
-    desk.up()
-    assert desk.health()[0] == 200

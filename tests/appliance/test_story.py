@@ -39,6 +39,22 @@ def arrived(desk: Appliance, address: str, words: str, within: float = 15) -> Em
     return found[-1]
 
 
+def does_its_job(desk: Appliance) -> int:
+    """A customer asks by mail, an administrator answers, the customer answers: one ticket, one thread. Its number."""
+    staff = desk.signed_in()
+    question = desk.mail.write("My printer burns", "It is on fire. Please help!")
+    number = ticket_about(staff, "My printer burns")["number"]
+    staff.post(f"/tickets/{number}/acceptance")
+    staff.post(f"/tickets/{number}/messages", {"body": "Pull the plug, then call us."})
+    answer = arrived(desk, CAROL, "Re: My printer burns")
+    assert str(answer["In-Reply-To"]) == question["Message-ID"]
+    assert "Pull the plug, then call us." in text_of(answer)
+    desk.mail.answer(answer, "Thank you, it is out.")
+    eventually(lambda: len(staff.get(f"/tickets/{number}/messages")["items"]) == 3, within=30)
+    assert [one["subject"] for one in staff.tickets() if "My printer burns" in one["subject"]] == ["My printer burns"]
+    return int(number)
+
+
 def test_a_mail_becomes_a_ticket_and_its_answer_arrives_in_the_same_thread(desk: Appliance, alice: Client) -> None:
     question = desk.mail.write("My printer burns", "It is on fire. Please help!")
     number = ticket_about(alice, "My printer burns")["number"]
