@@ -32,6 +32,13 @@ class Counters:
         except redis.RedisError:
             return False
 
+    def told(self) -> dict[str, Any] | None:
+        """What Redis says of itself; nothing where it does not answer."""
+        try:
+            return self._redis.info()
+        except redis.RedisError:
+            return None
+
     def add(self, key: str, *, lasting: int) -> int:
         """Count one more under `key`, which is forgotten `lasting` seconds after its first count; answers the count."""
         if time.monotonic() >= self._silent_until:

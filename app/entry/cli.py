@@ -12,7 +12,19 @@ from app.config import BadSettings, Settings
 from app.core.errors import DeskError
 from app.db.redis import Counters
 from app.db.session import now
-from app.entry import cli_audit, cli_backup, cli_dkim, cli_mail, cli_mailbox, cli_restore, cli_sla, cli_user, cli_webhook, dev
+from app.entry import (
+    cli_audit,
+    cli_backup,
+    cli_dkim,
+    cli_doctor,
+    cli_mail,
+    cli_mailbox,
+    cli_restore,
+    cli_sla,
+    cli_user,
+    cli_webhook,
+    dev,
+)
 from app.entry.cli_mail import Answer, database
 from app.ops import demo, migrate
 from app.ops.health import Watch
@@ -27,8 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command and answer its exit code. Errors are one sentence with the next step."""
     given = _parser().parse_args(arguments)
     try:
-        settings = config.load()
-        code, answer = given.run(settings, given)
+        code, answer = _run(given)
     except BadSettings as wrong:
         return _complain(wrong.problems, given)
     except DeskError as refused:
@@ -42,6 +53,19 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     _show(answer, as_json=getattr(given, "json", False))
     return int(code)
+
+
+def _run(given: argparse.Namespace) -> Answer:
+    """Do it; or what is left to do with settings that the desk does not start with, where the command knows such a thing."""
+    try:
+        settings = config.load()
+    except BadSettings as wrong:
+        if not hasattr(given, "refused"):
+            raise
+        answer: Answer = given.refused(wrong, given)
+        return answer
+    done: Answer = given.run(settings, given)
+    return done
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     verb("dev", run_dev, "Run the desk from a checkout: Hypercorn, TLS, HTTP/2.")
     verb("check", check_settings, "Check the settings and tell every problem.", noun("config", "The settings."))
     cli_audit.add_to(noun("audit", "The audit."), verb)
+    cli_doctor.add_to(verb)
     cli_backup.add_to(verbs, verb)
     cli_restore.add_to(verb)
 

@@ -74,6 +74,17 @@ class Line:
         finally:
             watch.cancel()
 
+    def tried(self) -> dict[str, str]:
+        """Greet, encrypt and sign in as for a letter, and part again; what the server said it can do. Raises Trouble."""
+        watch = Timer(self._together, self._cut)
+        watch.daemon = True
+        watch.start()
+        try:
+            return dict(self._open().esmtp_features)
+        finally:
+            watch.cancel()
+            self.close()
+
     def _converse(self, senders: tuple[str, ...], recipient: str, content: bytes) -> Outcome:
         try:
             smtp = self._ready()
