@@ -11,36 +11,30 @@ import os
 import socket
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from cryptography import x509
-
 from app.config import Settings, load
 from app.core import clock
-from app.ops.installed import for_nginx, for_smtp, mark
-from app.ops.pairs import UNREADABLE, Refused, covers, make_self_signed, names_of, problem_of, read
+from app.ops import judging
+from app.ops.installed import State, for_nginx, for_smtp
+from app.ops.installed import state as told
+from app.ops.pairs import UNREADABLE, Pair, Refused, covers, make_self_signed, names_of, read
 
 RENEW_BEFORE = timedelta(days=30)
-LOOK_AGAIN = timedelta(hours=6)  # expiry comes nearer without any file changing
+LOOK_AGAIN = timedelta(hours=6)
 AS = Path(__file__).parents[2] / "image" / "as"
 
-
-@dataclass(frozen=True)
-class State:
-    """What RUN_DIR/tls.json says. `problem` is for people: what is wrong, and what to do."""
-
-    mode: str
-    not_after: str | None = None  # ISO 8601
-    names: tuple[str, ...] = ()
-    problem: str | None = None
+# Asks nginx what it thinks of what is installed: its words, or None if it would take it.
+Ask = Callable[[], str | None]
 
 
-def install(settings: Settings, now: datetime) -> State:
+def install(settings: Settings, now: datetime, *, ask: Ask = lambda: None) -> State:
     """Bring the pair in force to where nginx reads it, and write tls.json. Raises Refused, with nothing changed but tls.json."""
     try:
-        state = _install(settings, now)
+        state = _install(settings, now, ask)
     except Refused as bad:
         _note(settings, _kept_state(settings, str(bad)))
         raise
@@ -65,21 +59,36 @@ def group_id(name: str) -> int:
     return grp.getgrnam(name).gr_gid
 
 
-def _install(settings: Settings, now: datetime) -> State:
+def _install(settings: Settings, now: datetime, ask: Ask) -> State:
     if settings.atum_tls == "off":
         return State("off")
     cert_path, key_path = sources(settings)
     if settings.atum_tls == "self-signed":
         _renew_self_signed(settings, cert_path, key_path, now)
     pair = read(cert_path, key_path)
-    chain, key = for_nginx(settings)
-    _put(key, pair.key, 0o640, group="nginx")
-    _put(chain, pair.chain, 0o644, group="nginx")
+    _show(settings, pair, ask)
     if settings.smtp_in:
         chain, key = for_smtp(settings)
         _put(key, pair.key, 0o640, group="app")
         _put(chain, pair.chain, 0o644, group="app")
-    return _state(settings, pair.leaf, problem_of(pair, settings.host, now))
+    return _state(settings, pair, judging.judge(pair, settings.host, now))
+
+
+def _show(settings: Settings, pair: Pair, ask: Ask) -> None:
+    """Put it where nginx reads it. If nginx doesn't want it, what was there comes back."""
+    chain, key = for_nginx(settings)
+    before = _shown(settings)
+    _put(key, pair.key, 0o640, group="nginx")
+    _put(chain, pair.chain, 0o644, group="nginx")
+    if before != _shown(settings) and (words := ask()):
+        _put(key, before[1], 0o640, group="nginx")
+        _put(chain, before[0], 0o644, group="nginx")
+        raise Refused(f"nginx would not show {pair.cert_path}: {words}")
+
+
+def _shown(settings: Settings) -> tuple[bytes, ...]:
+    """What nginx has to show."""
+    return tuple(path.read_bytes() if path.exists() else b"" for path in for_nginx(settings))
 
 
 def _renew_self_signed(settings: Settings, cert_path: Path, key_path: Path, now: datetime) -> None:
@@ -114,38 +123,38 @@ def _put(path: Path, content: bytes, mode: int, *, group: str | None = None) -> 
     new.replace(path)
 
 
-def _state(settings: Settings, leaf: x509.Certificate, problem: str | None) -> State:
-    return State(settings.atum_tls, leaf.not_valid_after_utc.isoformat(), names_of(leaf), problem)
+def _state(settings: Settings, pair: Pair, verdict: judging.Verdict) -> State:
+    leaf = pair.leaf
+    return State(
+        mode=settings.atum_tls,
+        shown=settings.atum_tls,
+        not_before=leaf.not_valid_before_utc.isoformat(),
+        not_after=leaf.not_valid_after_utc.isoformat(),
+        names=names_of(leaf),
+        issuer=leaf.issuer.rfc4514_string(),
+        serial=f"{leaf.serial_number:x}",
+        trusted=verdict.trusted,
+        problem=verdict.problem,
+        hint=verdict.hint,
+    )
 
 
 def _kept_state(settings: Settings, problem: str) -> State:
     """What is still shown while the new pair is refused."""
-    installed, _ = for_nginx(settings)
-    if not installed.exists():
-        return State(settings.atum_tls, problem=problem)
-    return _state(settings, x509.load_pem_x509_certificate(installed.read_bytes()), problem)
+    known = told(settings)
+    return replace(known, problem=problem, hint=None) if known else State(settings.atum_tls, problem=problem)
 
 
 def _note(settings: Settings, state: State) -> None:
     _put(settings.run_dir / "tls.json", json.dumps(asdict(state)).encode(), 0o644)
 
 
-def _told(settings: Settings) -> str | None:
-    """The problem that was told last."""
-    try:
-        found: str | None = json.loads((settings.run_dir / "tls.json").read_text())["problem"]
-    except (OSError, ValueError, KeyError):
-        return None
-    return found
-
-
-def _reload(settings: Settings) -> None:
-    """Have nginx take up what is installed, as nginx's own user."""
+def _nginx(settings: Settings, *words: str) -> str | None:
+    """Run nginx as its own user, with its own configuration; what it said where it failed."""
     conf = str(settings.run_dir / "conf" / "nginx" / "nginx.conf")
-    command = [str(AS), "nginx", "nginx", "-e", "stderr", "-c", conf, "-s", "reload"]
+    command = [str(AS), "nginx", "nginx", "-e", "stderr", "-c", conf, *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    failed = f"ERROR: nginx did not take up the new certificate: {done.stderr}"
-    print(failed if done.returncode else "INFO: nginx shows the new certificate", file=sys.stderr)
+    return " ".join(done.stderr.split()) if done.returncode else None
 
 
 def first(settings: Settings) -> int:
@@ -155,8 +164,7 @@ def first(settings: Settings) -> int:
     except Refused as bad:
         print(f"CRITICAL: {bad}", file=sys.stderr)
         return bad.code
-    if state.problem:
-        print(f"ERROR: {state.problem}", file=sys.stderr)
+    _say(state, None)
     return 0
 
 
@@ -164,17 +172,37 @@ def again(settings: Settings) -> int:
     """While nginx runs: one reload if what it shows changed, what is wrong told once. Prints the seconds until the next look."""
     with (settings.run_dir / "tls.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        before, known = mark(*for_nginx(settings)), _told(settings)
+        before, known = _shown(settings), told(settings)
         try:
-            problem = install(settings, clock.now()).problem
+            state = install(settings, clock.now(), ask=lambda: _nginx(settings, "-t"))
         except Refused as bad:
-            problem = str(bad)
-        if problem and problem != known:
-            print(f"ERROR: {problem}", file=sys.stderr)
-        if mark(*for_nginx(settings)) != before:
-            _reload(settings)
-    print(int(LOOK_AGAIN.total_seconds()))
+            state = _kept_state(settings, str(bad))
+        _say(state, known)
+        if _shown(settings) != before:
+            wrong = _nginx(settings, "-s", "reload")
+            failed = f"ERROR: nginx did not take up the new certificate: {wrong}"
+            print(failed if wrong else "INFO: nginx shows the new certificate", file=sys.stderr)
+    print(_seconds_to_next(state, clock.now()))
     return 0
+
+
+def _seconds_to_next(state: State, now: datetime) -> int:
+    """Until there is something else to do or to say, but never long: somebody may have moved the clock."""
+    ends = [now + LOOK_AGAIN]
+    if state.not_before and state.not_after:
+        life = datetime.fromisoformat(state.not_before), datetime.fromisoformat(state.not_after)
+        ends += [at for at in [judging.look_again(*life, now)] if at]
+    return max(int((min(ends) - now).total_seconds()) + 1, 5)
+
+
+def _say(state: State, known: State | None) -> None:
+    """What is wrong, unless it has been said."""
+    for level, words, before in (
+        ("ERROR", state.problem, known and known.problem),
+        ("WARNING", state.hint, known and known.hint),
+    ):
+        if words and words != before:
+            print(f"{level}: {words}", file=sys.stderr)
 
 
 if __name__ == "__main__":

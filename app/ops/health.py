@@ -1,6 +1,5 @@
 """Whether the desk does its whole job, part by part, in words."""
 
-import json
 import shutil
 import threading
 import time
@@ -19,7 +18,7 @@ from app.db.redis import Counters
 from app.db.session import Database
 from app.intake import ends
 from app.intake import queries as intake
-from app.ops import roles, warnings
+from app.ops import installed, roles, warnings
 from app.ops.backup import standing as backups
 from app.outbox import queries as outbox
 from app.sla import rechecking, timekeeping
@@ -30,7 +29,6 @@ WORKERS = {"sla_worker": "sla-worker", "mail_poller": "mail-poller", "outbox_sen
 IF_ON = {"smtp_in": "smtp-in"}
 REQUIRED = frozenset({"database", "migrations", "api", *WORKERS, *IF_ON})
 DISK_LEAST = 0.05
-TLS_SOON = 14  # days
 FRESH = 1.0  # seconds
 CHECKPOINT_MOST = timedelta(days=1)
 
@@ -145,20 +143,16 @@ def disk(folder: Path) -> Part:
 
 
 def certificate(settings: Settings) -> Part:
-    """What `certificates` found last."""
+    """What `certificates` found last. A day that is far away is told, and degrades nothing."""
     if settings.atum_tls == "off":
         return Part(OK, "TLS ends at the proxy in front (ATUM_TLS=off).")
-    try:
-        state = json.loads((settings.run_dir / "tls.json").read_text())
-        days = (datetime.fromisoformat(state["not_after"]) - clock.now()).days
-    except (OSError, ValueError, KeyError, TypeError):
-        return Part(DEGRADED, "The state of the certificate is not known.")
-    figures = {"mode": state.get("mode"), "days_left": days, "names": state.get("names")}
-    if state.get("problem"):
-        return Part(DEGRADED, state["problem"], figures)
-    if days < TLS_SOON and state.get("mode") != "self-signed":
-        return Part(DEGRADED, f"The certificate runs out in {days} days.", figures)
-    return Part(OK, None, figures)
+    state = installed.state(settings)
+    if state is None or state.not_after is None:
+        return Part(DEGRADED, (state and state.problem) or "The state of the certificate is not known.")
+    ends = datetime.fromisoformat(state.not_after)
+    figures = {"mode": state.mode, "days_left": (ends - clock.now()).days, "names": state.names, "issuer": state.issuer}
+    problem = state.problem or (f"The certificate expired on {ends:%Y-%m-%d}." if ends <= clock.now() else None)
+    return Part(DEGRADED if problem else OK, problem or state.hint, figures)
 
 
 def api(settings: Settings) -> Part:

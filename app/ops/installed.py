@@ -1,10 +1,37 @@
-"""Where the certificate in force lies for those who show it, and what tells that it was replaced. Needs no cryptography."""
+"""The certificate in force for those who show it or tell of it: where it lies, what is known of it. Needs no cryptography."""
 
+import json
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from app.config import Settings
 
 Mark = tuple[tuple[int, int, int] | None, ...]
+
+
+@dataclass(frozen=True)
+class State:
+    """What RUN_DIR/tls.json says. Times are ISO 8601; `problem` and `hint` are for people: what is wrong, and what to do."""
+
+    mode: str
+    shown: str | None = None
+    not_before: str | None = None
+    not_after: str | None = None
+    names: tuple[str, ...] = ()
+    issuer: str | None = None
+    serial: str | None = None
+    trusted: bool = False
+    problem: str | None = None
+    hint: str | None = None
+
+
+def state(settings: Settings) -> State | None:
+    """What is known of the certificate in force; None before anything is."""
+    try:
+        found = json.loads((settings.run_dir / "tls.json").read_text())
+        return State(**{each.name: found[each.name] for each in fields(State) if each.name in found})
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def for_nginx(settings: Settings) -> tuple[Path, Path]:

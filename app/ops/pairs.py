@@ -1,10 +1,11 @@
-"""A certificate chain and its private key: read, judged, or made here.
+"""A certificate chain and its private key: read, or made here.
 
-A pair that can't be served is Refused, with the file and what mends it; one that browsers won't like has a problem.
+A pair that can't be served is Refused, with the file and what mends it; judging.py tells of one that browsers won't like.
 """
 
 import ipaddress
 import pwd
+import re
 import ssl
 import stat
 from collections.abc import Iterable
@@ -18,7 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 BAD_PAIR, UNREADABLE = 64, 66
-LIFE, WARN_BEFORE = timedelta(days=365), timedelta(days=14)
+LIFE = timedelta(days=365)
+_KEY = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----", re.DOTALL)
 
 
 class Refused(Exception):
@@ -31,51 +33,61 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Pair:
-    """A certificate chain and its private key as PEM, and where they came from."""
+    """A certificate with those that vouch for it, the private key as PEM, and where they came from."""
 
     cert_path: Path
     key_path: Path
-    chain: bytes
+    certificates: tuple[x509.Certificate, ...]
     key: bytes
 
     @property
     def leaf(self) -> x509.Certificate:
-        return x509.load_pem_x509_certificate(self.chain)
+        return self.certificates[0]
+
+    @property
+    def chain(self) -> bytes:
+        """As PEM, with nothing else that may have stood in the file."""
+        return b"".join(each.public_bytes(serialization.Encoding.PEM) for each in self.certificates)
 
 
 def read(cert_path: Path, key_path: Path) -> Pair:
-    """Raises Refused where a file can't be read, isn't what it should be, or the two don't belong together."""
-    pair = Pair(cert_path, key_path, _bytes(cert_path), _bytes(key_path))
-    try:
-        public = pair.leaf.public_key()
-    except ValueError:
-        raise Refused(f"{cert_path} holds no certificate in PEM form (-----BEGIN CERTIFICATE-----). Replace it.") from None
-    try:
-        key = serialization.load_pem_private_key(pair.key, password=None)
-    except TypeError:
-        raise Refused(f"{key_path} is protected by a passphrase. Take it off: openssl pkey -in OLD -out NEW") from None
-    except ValueError:
-        raise Refused(f"{key_path} holds no private key in PEM form (-----BEGIN PRIVATE KEY-----). Replace it.") from None
-    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-        raise Refused(f"{key_path} is neither an RSA nor an elliptic-curve key; browsers take no other. Replace the pair.")
-    if key.public_key() != public:
+    """Raises Refused where a file can't be read, isn't what it should be, or the two don't belong together.
+
+    Both may lie in one file.
+    """
+    certificates = _certificates(cert_path)
+    pem, key = _key(key_path)
+    if key.public_key() != certificates[0].public_key():
+        if any(key.public_key() == each.public_key() for each in certificates):
+            raise Refused(f"{cert_path} does not begin with the desk's own certificate. Put it first, then who signed it.")
         raise Refused(f"{key_path} is not the key of {cert_path}. Replace one, so that the two belong together.")
+    pair = Pair(cert_path, key_path, certificates, pem)
     _as_openssl_sees_it(pair)
     return pair
 
 
-def problem_of(pair: Pair, host: str, now: datetime) -> str | None:
-    """What is wrong with a pair that can be served all the same; None for nothing."""
-    leaf = pair.leaf
-    if leaf.not_valid_after_utc <= now:
-        return f"{pair.cert_path} expired on {leaf.not_valid_after_utc:%Y-%m-%d}; browsers refuse it. Renew it."
-    if leaf.not_valid_before_utc > now:
-        return f"{pair.cert_path} is valid only from {leaf.not_valid_before_utc:%Y-%m-%d %H:%M} UTC. Is the clock right?"
-    if not covers(names_of(leaf), host):
-        return f"{pair.cert_path} is for {', '.join(names_of(leaf)) or 'no name at all'}, not for {host} (ATUM_URL)."
-    if leaf.not_valid_after_utc <= now + WARN_BEFORE:
-        return f"{pair.cert_path} expires on {leaf.not_valid_after_utc:%Y-%m-%d}. Renew it."
-    return None
+def _certificates(path: Path) -> tuple[x509.Certificate, ...]:
+    try:
+        found = tuple(x509.load_pem_x509_certificates(_bytes(path)))
+        for each in found:
+            each.public_key()
+    except ValueError:
+        raise Refused(f"{path} holds no certificate in PEM form (-----BEGIN CERTIFICATE-----). Replace it.") from None
+    return found
+
+
+def _key(path: Path) -> tuple[bytes, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey]:
+    block = _KEY.search(_bytes(path))
+    pem = block[0] + b"\n" if block else b""
+    try:
+        key = serialization.load_pem_private_key(pem, password=None)
+    except TypeError:
+        raise Refused(f"{path} is protected by a passphrase. Take it off: openssl pkey -in OLD -out NEW") from None
+    except ValueError:
+        raise Refused(f"{path} holds no private key in PEM form (-----BEGIN PRIVATE KEY-----). Replace it.") from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise Refused(f"{path} is neither an RSA nor an elliptic-curve key; browsers take no other. Replace the pair.")
+    return pem, key
 
 
 def covers(names: Iterable[str], host: str) -> bool:

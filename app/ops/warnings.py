@@ -1,4 +1,4 @@
-"""What is amiss with mail and backups, as a state: recorded when it begins and when it ends, whoever looks and however often.
+"""What is amiss with mail, backups and the certificate, as a state: recorded when it begins and when it ends, whoever looks.
 
 The event that records it is what webhooks tell. A banner and health say the same as long as it is so.
 """
@@ -19,6 +19,7 @@ from app.intake import ends
 from app.intake import queries as intake
 from app.intake.mailboxes import TELL_AFTER
 from app.intake.rules.states import MailboxState
+from app.ops import installed
 from app.ops.backup import standing as backups
 from app.ops.models import Warned
 from app.outbox import queries as outbox
@@ -77,6 +78,7 @@ def amiss(c: Connection | Session, settings: Settings, *, now: datetime) -> list
         ("letters-waiting", late(c, settings, now=now)),
         ("backup-failed", backup.failed),
         ("backup-late", backup.late),
+        ("certificate", shown.problem if (shown := installed.state(settings)) else None),
     ):
         if words:
             found.append(Amiss(name, words))

@@ -101,13 +101,6 @@ def brought(make: Make, cert: Path, key: Path) -> Appliance:
     return make(mail=False, settings=settings, more=mounts)
 
 
-def test_a_pair_of_ones_own_is_shown(make: Make, tmp_path: Path) -> None:
-    cert, key = make_pair(tmp_path / "good")
-    desk = brought(make, cert, key).up()
-    with shake(desk) as s:
-        assert s.getpeercert(binary_form=True) == ssl.PEM_cert_to_DER_cert(cert.read_text())
-
-
 def test_an_unreadable_key_ends_the_start_with_the_file_and_the_mend(make: Make, tmp_path: Path) -> None:
     cert, key = make_pair(tmp_path / "unreadable")
     os.chown(key, 12345, 12345)

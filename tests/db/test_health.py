@@ -9,14 +9,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from app import config
 from app.config import Settings
 from app.core import clock
 from app.db.redis import Counters
 from app.db.session import Database
-from app.ops import health, migrate
+from app.ops import health, migrate, warnings
 from app.ops.health import DEGRADED, DOWN, OK, Part, Watch
+from app.ops.models import Warned
 
 PROGRAMS = ("api_00", "sla-worker", "mail-poller", "outbox-sender")
 
@@ -114,6 +116,30 @@ def test_an_expired_certificate_is_told_in_words(settings: Settings, database: D
     found = report(settings, database)
     assert found.status == "degraded"
     assert found.parts["tls"].reason == "tls.crt expired yesterday."
+
+
+def test_a_certificate_that_needs_somebody_is_warned_of_as_long_as_it_does(settings: Settings, database: Database) -> None:
+    told = settings.run_dir / "tls.json"
+    for problem in ("tls.key is not the key of tls.crt.", None):
+        told.write_text(json.dumps({"mode": "files", "not_after": "2100-01-01T00:00:00+00:00", "problem": problem}))
+        with database.transaction() as s:
+            warnings.look(s, settings)
+            found = s.scalars(select(Warned).where(Warned.name == "certificate")).all()
+            assert [row.words for row in found] == [problem] * bool(problem)
+
+
+@pytest.mark.usefixtures("marks")
+def test_a_certificate_that_runs_out_some_day_is_told_and_degrades_nothing(settings: Settings, database: Database) -> None:
+    state = {"mode": "files", "not_after": (clock.now() + timedelta(days=20)).isoformat(), "hint": "tls.crt expires in March."}
+    (settings.run_dir / "tls.json").write_text(json.dumps(state))
+    found = report(settings, database)
+    assert (found.status, found.parts["tls"].reason) == ("healthy", "tls.crt expires in March.")
+
+
+@pytest.mark.usefixtures("marks")
+def test_one_that_expired_since_it_was_looked_at_is_told(settings: Settings, database: Database) -> None:
+    (settings.run_dir / "tls.json").write_text(json.dumps({"mode": "files", "not_after": "2026-01-02T00:00:00+00:00"}))
+    assert report(settings, database).parts["tls"].reason == "The certificate expired on 2026-01-02."
 
 
 @pytest.mark.usefixtures("marks")

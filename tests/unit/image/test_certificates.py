@@ -13,7 +13,7 @@ from app.config import Settings, load
 from app.entry.smtp_in import Certificate
 from app.ops import certificates
 from app.ops.certificates import install
-from app.ops.installed import for_smtp, mark
+from app.ops.installed import for_nginx, for_smtp, mark
 from app.ops.pairs import Refused, covers, make_self_signed, read
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -55,8 +55,10 @@ def test_a_good_pair_is_installed_with_a_key_that_others_cannot_read(settings: S
     bring(settings, [HOST])
     install(settings, NOW)
     assert (settings.run_dir / "tls/tls.key").stat().st_mode & 0o777 == 0o640
-    assert told(settings) == {
-        "mode": "files", "not_after": (NOW + timedelta(days=365)).isoformat(), "names": [HOST], "problem": None,
+    found = told(settings)
+    assert {name: found[name] for name in ("mode", "not_after", "names", "issuer", "trusted", "problem")} == {
+        "mode": "files", "not_after": (NOW + timedelta(days=365)).isoformat(), "names": [HOST], "issuer": f"CN={HOST}",
+        "trusted": False, "problem": None,
     }  # fmt: skip
 
 
@@ -111,6 +113,17 @@ def test_a_bad_new_pair_leaves_the_old_one_and_tells(settings: Settings) -> None
     assert (settings.run_dir / "tls/tls.crt").read_bytes() == shown
     assert told(settings)["names"] == [HOST]
     assert "tls.crt holds no certificate" in str(told(settings)["problem"])
+
+
+def test_a_pair_that_nginx_would_not_show_is_taken_back(settings: Settings) -> None:
+    bring(settings, [HOST])
+    install(settings, NOW)
+    shown = [path.read_bytes() for path in for_nginx(settings)]
+    bring(settings, [HOST], NOW + timedelta(minutes=1))
+    with pytest.raises(Refused, match=r"nginx would not show .*tls\.crt: it dislikes the key"):
+        install(settings, NOW, ask=lambda: "it dislikes the key")
+    assert [path.read_bytes() for path in for_nginx(settings)] == shown
+    assert (settings.run_dir / "tls/tls.key").stat().st_mode & 0o777 == 0o640
 
 
 def test_a_missing_file_is_named_and_ends_the_container_with_66(settings: Settings) -> None:
