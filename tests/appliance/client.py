@@ -1,6 +1,7 @@
 """A program that uses the desk's API, at a speed the desk allows."""
 
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,6 +13,7 @@ class Client:
 
     def __init__(self, url: str, *, timeout: float = 15.0, headers: dict[str, str] | None = None) -> None:
         self.http = httpx.Client(base_url=url, verify=False, timeout=timeout, headers=headers or {})
+        self._renew: Callable[[], object] = lambda: None
 
     def __enter__(self) -> Self:
         return self
@@ -20,13 +22,17 @@ class Client:
         self.http.close()
 
     def sign_in(self, email: str, password: str) -> Self:
-        """Carry a token from here on."""
-        answer = self.ask("POST", "/api/v1/auth/login", data={"username": email, "password": password})
-        self.http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        """Carry a token from here on, and a new one when half of its life is over: tests may take longer than one lives."""
+        self._renew = lambda: None
+        token = self.ask("POST", "/api/v1/auth/login", data={"username": email, "password": password}).json()
+        self.http.headers["Authorization"] = f"Bearer {token['access_token']}"
+        old = time.monotonic() + token["expires_in"] / 2
+        self._renew = lambda: time.monotonic() < old or self.sign_in(email, password)
         return self
 
     def ask(self, method: str, path: str, *, expect: int = 0, **more: Any) -> httpx.Response:
         """One request; any answer but `expect` (or anything over 399) is an error."""
+        self._renew()
         while (answer := self.http.request(method, path, **more)).status_code == 429:
             time.sleep(min(int(answer.headers.get("Retry-After", "1")), 3))
         assert answer.status_code == expect or (not expect and answer.status_code < 400), (

@@ -1,6 +1,9 @@
-"""A26: 64 KB of evil text at every pattern that incoming mail meets, each in less than 100 ms of computing."""
+"""A26: 64 KB of evil text at every pattern that incoming mail meets, each in less than 100 ms of computing.
 
-import time
+A machine that shares its processor takes longer over anything: there it is the growth that tells, four times the text in no more
+than eight times the time.
+"""
+
 from collections.abc import Callable
 
 import pytest
@@ -8,6 +11,7 @@ import pytest
 from app.core import text
 from app.intake.rules import addresses, automatic, body, calendar, charset, enriched, files, headers, inside, parts, read, rtf
 from app.intake.rules.headers import Headers
+from tests.cpu import least
 
 SIZE = 65_536
 BITS = (
@@ -57,12 +61,11 @@ def test_64_kb_of_anything_takes_less_than_100_ms(reader: Callable[[str], object
     for bit in BITS:
         evil = (bit * (SIZE // len(bit.encode()) + 1))[:SIZE]
         for given in (evil, "x" + evil[:-2] + "x"):
-            if all((spent := _spent(reader, given)) > 0.1 for _ in range(6)):
+            spent = _spent(reader, given)
+            if spent > 0.1 and (spent > 1 or spent > 8 * _spent(reader, given[: SIZE // 4 - 1] + given[-1])):
                 slow[bit] = spent
     assert slow == {}
 
 
 def _spent(reader: Callable[[str], object], given: str) -> float:
-    began = time.process_time()
-    reader(given)
-    return time.process_time() - began
+    return least(lambda: reader(given))
