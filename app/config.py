@@ -84,6 +84,7 @@ class Settings:
     backup_s3_key: str | None
     backup_s3_secret: str | None
     backup_s3_region: str | None
+    upgrade_backup: bool
     tz: str
     log_level: str
     log_format: str
@@ -199,6 +200,7 @@ _SETTINGS: dict[str, _Setting] = {
     "BACKUP_S3_KEY": _Setting(None, parse.text, "the access key's id"),
     "BACKUP_S3_SECRET": _Setting(None, parse.text, "the access key's secret"),
     "BACKUP_S3_REGION": _Setting(None, parse.matching(r"[a-z0-9\-]{1,40}", "a region"), "eu-central-1"),
+    "UPGRADE_BACKUP": _Setting("on", parse.switch, "on"),
     "TZ": _Setting("UTC", parse.zone, "Europe/Berlin"),
     "LOG_LEVEL": _Setting("info", parse.one_of("debug", "info", "warning", "error"), "info"),
     "LOG_FORMAT": _Setting("json", parse.one_of("json", "text"), "json"),

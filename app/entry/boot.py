@@ -19,7 +19,7 @@ from app.core import log as logs
 from app.db.redis import Counters
 from app.db.session import Database, DatabaseGone
 from app.db.session import now as database_now
-from app.ops import changes, demo, migrate, roles, seed
+from app.ops import changes, demo, migrate, roles, seed, upgrades
 from app.ops.backup import swapping
 
 log = logging.getLogger("boot")
@@ -80,14 +80,21 @@ def wait_for(answers: Callable[[], object], *, embedded: bool, what: str, settin
 
 
 def bring_up_to_date(settings: Settings) -> None:
-    """Migrate. Raises GaveUp with 65 for newer data and 75 for a migration that fails."""
+    """Migrate. Raises GaveUp with 65 for newer data and 75 where there was no migrating, with the way back."""
+
+    def step(words: str) -> None:
+        tell(settings, "starting", "The desk is starting", words)
+
+    upgrade = upgrades.Upgrade(settings, step)
     try:
-        steps = migrate.up(settings.database_dsn)
+        steps = upgrade.run()
     except migrate.NewerData as newer:
-        raise GaveUp(65, f"{newer} Nothing was changed. Start the newer version again.") from None
+        raise GaveUp(65, upgrades.refusal(settings, newer)) from None
+    except upgrades.Stopped as stopped:
+        raise GaveUp(75, stopped.message) from None
     except Exception as wrong:
         log.exception("a migration failed")
-        raise GaveUp(75, f"A migration failed and was rolled back: {wrong}. The data is as it was before this start.") from None
+        raise GaveUp(75, upgrade.failed(wrong)) from None
     if steps:
         log.info("migrated the database", extra={"revisions": steps})
 
@@ -127,6 +134,7 @@ def _database_answers(settings: Settings) -> bool:
     try:
         if swapping.finish(settings):
             log.info("the desk is now the restored one; the one before is kept until: atum restore --forget")
+        upgrades.finish(settings)
         psycopg.connect(settings.database_dsn, connect_timeout=3).close()
     except (psycopg.OperationalError, DatabaseGone):
         return False

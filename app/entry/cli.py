@@ -19,6 +19,7 @@ from app.entry import (
     cli_doctor,
     cli_mail,
     cli_mailbox,
+    cli_migrate,
     cli_restore,
     cli_sla,
     cli_user,
@@ -26,7 +27,7 @@ from app.entry import (
     dev,
 )
 from app.entry.cli_mail import Answer, database
-from app.ops import demo, migrate
+from app.ops import demo
 from app.ops.health import Watch
 from app.outbox.keys import KeysBroken
 
@@ -93,10 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_backup.add_to(verbs, verb)
     cli_restore.add_to(verb)
 
-    migrations = noun("migrate", "The database's revision.")
-    verb("status", migrate_status, "Say which migrations are still to come.", migrations)
-    verb("up", migrate_up, "Migrate to this version.", migrations)
-
+    cli_migrate.add_to(noun("migrate", "The database's revision, and the way back from an upgrade."), verb)
     cli_sla.add_to(noun("sla", "Service levels."), verb)
     cli_user.add_to(noun("user", "People."), verb)
     cli_mailbox.add_to(noun("mailbox", "Mailboxes."), verb)
@@ -140,19 +138,6 @@ def fill_demo(settings: Settings, given: argparse.Namespace) -> Answer:
 
 def run_dev(settings: Settings, given: argparse.Namespace) -> Answer:
     return dev.serve(settings), ""
-
-
-def migrate_status(settings: Settings, given: argparse.Namespace) -> Answer:
-    with database(settings) as db:
-        steps = migrate.pending(db.engine)
-    if given.json:
-        return int(bool(steps)), {"pending": steps}
-    return int(bool(steps)), f"Still to come: {', '.join(steps)}" if steps else "The database is at this version."
-
-
-def migrate_up(settings: Settings, given: argparse.Namespace) -> Answer:
-    steps = migrate.up(settings.database_dsn)
-    return 0, {"done": steps} if given.json else f"Done: {', '.join(steps) or 'nothing was to be done'}."
 
 
 def _complain(problems: list[config.Problem], given: argparse.Namespace) -> int:

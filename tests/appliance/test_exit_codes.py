@@ -117,7 +117,9 @@ def test_a_program_that_can_not_start_ends_it_with_70_and_its_last_words(make: M
     assert "no-such-directive" in last
 
 
-def test_a_migration_that_fails_ends_it_with_75_its_name_and_nothing_half_done(make: Make, tmp_path: Path) -> None:
+def test_a_migration_that_fails_ends_it_with_75_its_name_and_the_way_back_and_is_not_tried_again(
+    make: Make, tmp_path: Path
+) -> None:
     last = max(path.stem for path in (ROOT / "app/migrations/versions").glob("[0-9]*.py")).partition("_")[0]
     broken = tmp_path / "9999_broken.py"
     broken.write_text(BROKEN_MIGRATION.format(last=last))
@@ -125,10 +127,15 @@ def test_a_migration_that_fails_ends_it_with_75_its_name_and_nothing_half_done(m
     desk.more = f'volumes: ["{broken}:/opt/atum/app/migrations/versions/9999_broken.py:ro"]'
     desk.up(wait=False)
     assert desk.exit_code(60) == 75
-    assert "9999" in desk.logs()
+    for words in ("Migration 9999 failed", "no_such_function", f"/data/backups/before-{last}-", "desk migrate retry"):
+        assert words in desk.logs(), words
+    desk.start(wait=False)
+    assert desk.exit_code(60) == 75
+    assert desk.logs().count("a migration failed") == 1
     desk.more = ""
     desk.up()
     assert desk.sql("SELECT to_regclass('half_done') IS NULL") == [["t"]]
+    assert f"before-{last}" in desk.atum("migrate", "status")
 
 
 def test_a_database_that_stays_away_for_a_minute_ends_it_with_69(without_its_database: Appliance) -> None:

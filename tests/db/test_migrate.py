@@ -1,14 +1,13 @@
 """Bringing the database to this version."""
 
 import json
-import shutil
 import threading
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, text
 
 from app import config
 from app.config import Settings
@@ -17,15 +16,6 @@ from app.db.session import Database
 from app.entry import boot
 from app.migrations.tables import metadata
 from app.ops import migrate
-
-BROKEN = '''"""One that breaks half-way."""
-from alembic import op
-revision = "0999"
-down_revision = "{newest}"
-def upgrade() -> None:
-    op.execute("CREATE TABLE half (id int)")
-    op.execute("SELECT 1 / 0")
-'''
 
 
 @pytest.fixture
@@ -68,20 +58,6 @@ def test_two_that_start_at_once_migrate_once(database: Database, owner: Engine) 
     for thread in threads:
         thread.join()
     assert sorted(map(len, done)) == [0, len(list((migrate.SCRIPTS / "versions").glob("*.py")))]
-
-
-def test_a_migration_that_breaks_leaves_nothing_behind_and_says_so(
-    database: Database, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scripts = shutil.copytree(migrate.SCRIPTS, tmp_path / "migrations", ignore=shutil.ignore_patterns("__pycache__"))
-    newest = max(path.name for path in (scripts / "versions").glob("*.py"))[:4]
-    (scripts / "versions" / "0999_broken.py").write_text(BROKEN.format(newest=newest))
-    monkeypatch.setattr(migrate, "SCRIPTS", scripts)
-    with pytest.raises(boot.GaveUp, match="division by zero") as gave_up:
-        boot.bring_up_to_date(settings)
-    assert gave_up.value.code == 75
-    assert "half" not in inspect(database.engine).get_table_names()
-    assert migrate.pending(database.engine) == ["0999"]
 
 
 def test_booting_leaves_the_mark_and_a_page_for_later(

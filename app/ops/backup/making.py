@@ -4,12 +4,13 @@ import fcntl
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import psycopg
 from sqlalchemy import func, select, update
 
 from app.config import Settings
@@ -23,6 +24,8 @@ from app.ops.models import Backup, BackupState
 NAME = re.compile(r"atum-\d{8}T\d{6}Z\.tar\.age")
 PART = ".part"
 CAREFUL = 16 << 20  # bytes between two looks at what room is left
+
+Pack = Callable[[archive.Writer, psycopg.Connection, str], packing.Packed]
 
 log = logging.getLogger(__name__)
 
@@ -39,14 +42,14 @@ def make(db: Database, settings: Settings, *, to: Path | None = None, tls: Binar
     """Make one, here or at `to`; what came of it, as its row says. `tls` is a tar of the certificates. Raises Busy, Invalid."""
     folder = settings.data_dir / "backups"
     target = _allowed(to, settings) if to else None
-    with _alone(folder):
+    with alone(folder):
         _sweep(db, folder)
         identity = keys.identity(settings)
         row = _begin(db, target or folder, keys.recipient(identity))
         try:
             outcome = _made(settings, row, target or folder / row.name, identity, tls)
         except (DeskError, OSError) as wrong:
-            outcome = {"state": BackupState.FAILED, "problem": _words(wrong)}
+            outcome = {"state": BackupState.FAILED, "problem": words(wrong)}
         if target is None and outcome["state"] is not BackupState.FAILED:
             outcome |= _elsewhere(settings, folder / row.name, outcome["problem"])
         finished = _finish(db, row.id, outcome)
@@ -60,7 +63,7 @@ def make(db: Database, settings: Settings, *, to: Path | None = None, tls: Binar
 def clear(db: Database, settings: Settings) -> None:
     """Say of a backup that was interrupted that it was, unless one is being made."""
     folder = settings.data_dir / "backups"
-    with suppress(Busy), _alone(folder):
+    with suppress(Busy), alone(folder):
         _sweep(db, folder)
 
 
@@ -83,7 +86,7 @@ def _made(settings: Settings, row: Backup, path: Path, identity: str, tls: Binar
     except rehearsal.NoRoom as wrong:
         return known | {"state": BackupState.UNPROVEN, "problem": str(wrong)}
     except (DeskError, OSError) as wrong:
-        return known | {"state": BackupState.FAILED, "problem": f"It could not be restored for practice. {_words(wrong)}"}
+        return known | {"state": BackupState.FAILED, "problem": f"It could not be restored for practice. {words(wrong)}"}
     return known | {"state": BackupState.SOUND, "rehearsed_at": func.clock_timestamp()}
 
 
@@ -103,14 +106,21 @@ def _elsewhere(settings: Settings, archive: Path, problem: str | None) -> dict[s
 
 
 def _write(settings: Settings, path: Path, recipient: str, began: datetime, tls: BinaryIO | None) -> packing.Packed:
-    """Under another name until it is whole and on the disk. Raises OSError, DeskError."""
+    def pack(writer: archive.Writer, c: psycopg.Connection, name: str) -> packing.Packed:
+        return packing.pack(writer, c, name, settings, tls)
+
+    return write(settings, path, recipient, began, pack)
+
+
+def write(settings: Settings, path: Path, recipient: str, began: datetime, pack: Pack, **more: Any) -> packing.Packed:
+    """Under another name until it is whole and on the disk. `more` is told in the manifest. Raises OSError, DeskError."""
     part = path.with_name(path.name + PART)
     try:
         with part.open("wb") as file, packing.snapshot(settings.database_dsn) as (c, name):
             os.fchmod(file.fileno(), 0o600)
-            manifest = packing.manifest(c, settings, recipient)
+            manifest = packing.manifest(c, settings, recipient) | more
             with archive.writing(_Careful(file, part.parent), recipient, manifest, made=began.timestamp()) as writer:  # type: ignore[arg-type]
-                packed = packing.pack(writer, c, name, settings, tls)
+                packed = pack(writer, c, name)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
@@ -140,7 +150,7 @@ class _Careful:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """One at a time, and nothing is left locked by whoever is killed. Raises Busy."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -194,7 +204,7 @@ def _allowed(to: Path, settings: Settings) -> Path:
     return path
 
 
-def _words(wrong: Exception) -> str:
+def words(wrong: Exception) -> str:
     if isinstance(wrong, DeskError):
         return wrong.message
     if isinstance(wrong, Full):

@@ -91,21 +91,37 @@ def manifest(c: psycopg.Connection, settings: Settings, recipient: str) -> dict[
 def pack(writer: Writer, c: psycopg.Connection, name: str, settings: Settings, tls: BinaryIO | None) -> Packed:
     """Everything, in this order: the database, its files, its mail, its secrets, its certificates."""
     packed = Packed()
-    with postgres.dumping(settings.database_dsn, name) as dump:
-        for number, piece in enumerate(_pieces(dump), 1):
-            writer.add(f"{DATABASE}/{number:05}", piece)
-    contents = fingerprints.of(c)
-    packed.tables, packed.rows = len(contents), sum(one.rows for one in contents.values())
-    writer.add(TABLES, json.dumps(fingerprints.told(contents), indent=1).encode())
+    _database(writer, c, name, settings, packed)
     packed.files = _blobs(writer, c, FILES, settings, packed)
     packed.mail = _blobs(writer, c, MAIL, settings, packed)
-    writer.add(BLOBS, json.dumps(asdict(packed), indent=1).encode())
+    _told(writer, packed)
     for secret in sorted((settings.data_dir / SECRETS).iterdir()):
         if secret.is_file() and not secret.name.startswith("."):
             writer.add(f"{SECRETS}/{secret.name}", secret.read_bytes())
     if tls is not None:
         _certificates(writer, tls)
     return packed
+
+
+def pack_database(writer: Writer, c: psycopg.Connection, name: str, settings: Settings) -> Packed:
+    """The database alone, of whatever revision it is."""
+    packed = Packed()
+    _database(writer, c, name, settings, packed)
+    _told(writer, packed)
+    return packed
+
+
+def _database(writer: Writer, c: psycopg.Connection, name: str, settings: Settings, packed: Packed) -> None:
+    with postgres.dumping(settings.database_dsn, name) as dump:
+        for number, piece in enumerate(_pieces(dump), 1):
+            writer.add(f"{DATABASE}/{number:05}", piece)
+    contents = fingerprints.of(c)
+    packed.tables, packed.rows = len(contents), sum(one.rows for one in contents.values())
+    writer.add(TABLES, json.dumps(fingerprints.told(contents), indent=1).encode())
+
+
+def _told(writer: Writer, packed: Packed) -> None:
+    writer.add(BLOBS, json.dumps(asdict(packed), indent=1).encode())
 
 
 def where(kind: str, blob: str) -> str:

@@ -81,6 +81,8 @@ def prepare(archive: Path, identity: str, settings: Settings, *, tls: BinaryIO |
         checked = checking.check(archive, identity, take)
     rehearsal.compare(checked, dsn)
     _bring_up_to_date(dsn, checked, archive)
+    if checked.manifest.get("only") == packing.DATABASE:
+        _have_files(dsn, settings)
     return checked
 
 
@@ -111,9 +113,25 @@ def _bring_up_to_date(dsn: str, checked: Checked, archive: Path) -> None:
             audit.record(s, Event.DESK_RESTORED, now=database_now(s), archive=archive.name, taken_at=at, version=version)
     finally:
         db.close()
+    analyze(dsn)
+
+
+def analyze(dsn: str) -> None:
     with psycopg.connect(dsn, autocommit=True) as c:  # without it a list is read row by row until the night
         for schema, table in c.execute(_OURS).fetchall():
             c.execute(sql.SQL("ANALYZE {}.{}").format(sql.Identifier(schema), sql.Identifier(table)))
+
+
+def _have_files(dsn: str, settings: Settings) -> None:
+    """Raises Refused where files are missing here that this database names."""
+    with psycopg.connect(dsn) as c:
+        for kind, query in packing.NAMED.items():
+            for (blob,) in c.execute(query):
+                if not _path(settings, kind, blob).exists():
+                    raise Refused(
+                        f"This backup is of before an upgrade and holds the database alone, and of its files {blob} is not here. "
+                        "Nothing was changed. Use a backup of the night, which holds everything."
+                    )
 
 
 def _keep(settings: Settings, kind: str, rest: str, member: Member) -> None:
