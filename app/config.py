@@ -16,6 +16,7 @@ from app.core import parse
 from app.core.parse import Network, Parse
 
 SECRETS = Path("/run/secrets")
+LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 _PLACEHOLDERS = {"changeme", "change-me", "password", "secret", "example", "replace-me", "xxx"}
 
 
@@ -48,7 +49,8 @@ class Settings:
     tls_cert: Path | None
     tls_key: Path | None
     acme_email: str | None
-    acme_directory: str | None
+    acme_directory: str
+    acme_ca_file: Path | None
     trusted_proxies: tuple[Network, ...]
     api_rate: str
     api_burst: int
@@ -164,7 +166,8 @@ _SETTINGS: dict[str, _Setting] = {
     "TLS_CERT": _Setting(None, Path, "/data/tls/tls.crt"),
     "TLS_KEY": _Setting(None, Path, "/data/tls/tls.key"),
     "ACME_EMAIL": _Setting(None, _ADDRESS, "admin@example.com"),
-    "ACME_DIRECTORY": _Setting(None, parse.url("https"), "https://acme.example.com/directory"),
+    "ACME_DIRECTORY": _Setting(LETS_ENCRYPT, parse.url("https"), "https://acme.example.com/directory"),
+    "ACME_CA_FILE": _Setting(None, Path, "/data/tls/authority.pem"),
     "TRUSTED_PROXIES": _Setting(None, parse.networks, "10.0.0.0/8, 192.168.1.5"),
     "API_RATE": _Setting("10r/s", _RATE, "10r/s"),
     "API_BURST": _Setting("20", parse.whole(0, 100_000), "20"),
@@ -209,8 +212,6 @@ _SETTINGS: dict[str, _Setting] = {
     "RUN_DIR": _Setting("/run/atum", Path, "/run/atum"),
 }
 
-_NOT_BUILT = ("ACME_EMAIL", "ACME_DIRECTORY")
-
 NAMES = tuple(_SETTINGS)
 DEFAULTS = {name: setting.default for name, setting in _SETTINGS.items()}
 
@@ -225,7 +226,7 @@ def load(environ: Mapping[str, str] | None = None, *, secrets: Path = SECRETS) -
             values[name.lower()] = _absent(setting) if raw is None else setting.parse(raw)
         except ValueError as wrong:
             problems.append(Problem(name, str(wrong), setting.example))
-    problems += _contradictions(values) + [_not_built(name) for name in _NOT_BUILT if name in given]
+    problems += _contradictions(values)
     if problems:
         raise BadSettings(problems)
     return Settings(**values)
@@ -335,8 +336,9 @@ def _contradictions(values: Mapping[str, Any]) -> list[Problem]:
     if bool(values.get("tls_cert")) != bool(values.get("tls_key")):
         problems.append(Problem("TLS_CERT", "TLS_CERT and TLS_KEY go together; only one is set", "/data/tls/tls.crt"))
     problems += _place(values, want)
-    if values.get("atum_tls") == "acme":
-        problems.append(Problem("ATUM_TLS", "acme is not built in this version yet", "files"))
+    if values.get("atum_tls") == "acme" and not _is_provable(urlsplit(values.get("atum_url", "")).hostname):
+        because = "ATUM_TLS is acme, and an authority proves a name in the public DNS, neither an address nor localhost"
+        problems.append(Problem("ATUM_URL", because, "https://desk.example.com"))
     if values.get("smtp_in") and values.get("smtp_in_domains") == ():
         problems.append(Problem("SMTP_IN_DOMAINS", "SMTP_IN is on, and nothing says whose mail to take", "example.com"))
     return problems
@@ -353,8 +355,8 @@ def _place(values: Mapping[str, Any], want: Callable[[str, str], list[Problem]])
     return []
 
 
-def _not_built(name: str) -> Problem:
-    return Problem(name, "what it is for is not built in this version yet", f"leave {name} out")
+def _is_provable(host: str | None) -> bool:
+    return not host or not (host == "localhost" or host.replace(".", "").isdigit())
 
 
 def _weak(name: str, password: str) -> list[Problem]:

@@ -1,13 +1,12 @@
-"""The certificate that nginx shows: made here (`self-signed`) or brought (`files`), checked, and installed for nginx to read.
+"""The certificate that nginx shows: made here (`self-signed`), asked for (`acme`) or brought (`files`); checked, and installed.
 
 A pair that can't be served is never installed: what was there stays, and the reason is told with the file and what mends it.
 nginx gets copies in RUN_DIR/tls because only root may read the originals, and the SMTP door, where there is one, its own.
 """
 
 import fcntl
-import grp
 import json
-import os
+import random
 import socket
 import subprocess
 import sys
@@ -18,11 +17,13 @@ from pathlib import Path
 
 from app.config import Settings, load
 from app.core import clock
-from app.ops import judging
+from app.ops import judging, renewal
 from app.ops.installed import State, for_nginx, for_smtp
 from app.ops.installed import state as told
 from app.ops.pairs import UNREADABLE, Pair, Refused, covers, make_self_signed, names_of, read
+from app.ops.placing import put
 
+OWN = "self-signed.crt"
 RENEW_BEFORE = timedelta(days=30)
 LOOK_AGAIN = timedelta(hours=6)
 AS = Path(__file__).parents[2] / "image" / "as"
@@ -43,11 +44,11 @@ def install(settings: Settings, now: datetime, *, ask: Ask = lambda: None) -> St
 
 
 def sources(settings: Settings) -> tuple[Path, Path]:
-    """Where the pair in force lies: certificate, key."""
+    """Where a pair that no authority was asked for lies: certificate, key."""
     folder = settings.data_dir / "tls"
     if settings.atum_tls == "files":
         return settings.tls_cert or folder / "tls.crt", settings.tls_key or folder / "tls.key"
-    return folder / "self-signed.crt", folder / "self-signed.key"
+    return folder / OWN, folder / "self-signed.key"
 
 
 def names_for(settings: Settings) -> list[str]:
@@ -55,34 +56,38 @@ def names_for(settings: Settings) -> list[str]:
     return list(dict.fromkeys([settings.host, "localhost", "127.0.0.1", "::1", socket.gethostname()]))
 
 
-def group_id(name: str) -> int:
-    return grp.getgrnam(name).gr_gid
-
-
 def _install(settings: Settings, now: datetime, ask: Ask) -> State:
     if settings.atum_tls == "off":
         return State("off")
-    cert_path, key_path = sources(settings)
-    if settings.atum_tls == "self-signed":
-        _renew_self_signed(settings, cert_path, key_path, now)
-    pair = read(cert_path, key_path)
+    pair = _pair(settings, now)
     _show(settings, pair, ask)
     if settings.smtp_in:
         chain, key = for_smtp(settings)
-        _put(key, pair.key, 0o640, group="app")
-        _put(chain, pair.chain, 0o644, group="app")
-    return _state(settings, pair, judging.judge(pair, settings.host, now))
+        put(key, pair.key, 0o640, group="app")
+        put(chain, pair.chain, 0o644, group="app")
+    verdict = judging.judge(pair, settings.host, now, authorities=settings.acme_ca_file)
+    return _state(settings, pair, renewal.judged(settings, pair, verdict, now) if settings.atum_tls == "acme" else verdict)
+
+
+def _pair(settings: Settings, now: datetime) -> Pair:
+    """What is to be shown. Until an authority gives one, that is one of our own."""
+    if settings.atum_tls == "acme" and (given := renewal.usable(settings)):
+        return given
+    cert_path, key_path = sources(settings)
+    if settings.atum_tls != "files":
+        _renew_self_signed(settings, cert_path, key_path, now)
+    return read(cert_path, key_path)
 
 
 def _show(settings: Settings, pair: Pair, ask: Ask) -> None:
     """Put it where nginx reads it. If nginx doesn't want it, what was there comes back."""
     chain, key = for_nginx(settings)
     before = _shown(settings)
-    _put(key, pair.key, 0o640, group="nginx")
-    _put(chain, pair.chain, 0o644, group="nginx")
+    put(key, pair.key, 0o640, group="nginx")
+    put(chain, pair.chain, 0o644, group="nginx")
     if before != _shown(settings) and (words := ask()):
-        _put(key, before[1], 0o640, group="nginx")
-        _put(chain, before[0], 0o644, group="nginx")
+        put(key, before[1], 0o640, group="nginx")
+        put(chain, before[0], 0o644, group="nginx")
         raise Refused(f"nginx would not show {pair.cert_path}: {words}")
 
 
@@ -102,32 +107,17 @@ def _renew_self_signed(settings: Settings, cert_path: Path, key_path: Path, now:
     if not good:
         chain, key = make_self_signed(names_for(settings), now)
         try:
-            _put(key_path, key, 0o600)
-            _put(cert_path, chain, 0o600)
+            put(key_path, key, 0o600)
+            put(cert_path, chain, 0o600)
         except OSError as wrong:
             raise Refused(f"{key_path} can't be written: {wrong.strerror}", UNREADABLE) from None
-
-
-def _put(path: Path, content: bytes, mode: int, *, group: str | None = None) -> None:
-    """Whole or not at all, and untouched where nothing changed: a new file is what tells that nginx has to reload."""
-    if path.exists() and path.read_bytes() == content:
-        return
-    new = path.with_name(path.name + ".new")
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        os.fchmod(descriptor, mode)
-        if group:
-            os.fchown(descriptor, -1, group_id(group))
-    new.replace(path)
 
 
 def _state(settings: Settings, pair: Pair, verdict: judging.Verdict) -> State:
     leaf = pair.leaf
     return State(
         mode=settings.atum_tls,
-        shown=settings.atum_tls,
+        shown="self-signed" if pair.cert_path.name == OWN else settings.atum_tls,
         not_before=leaf.not_valid_before_utc.isoformat(),
         not_after=leaf.not_valid_after_utc.isoformat(),
         names=names_of(leaf),
@@ -136,6 +126,7 @@ def _state(settings: Settings, pair: Pair, verdict: judging.Verdict) -> State:
         trusted=verdict.trusted,
         problem=verdict.problem,
         hint=verdict.hint,
+        tried=asdict(renewal.known(settings)) if settings.atum_tls == "acme" else None,
     )
 
 
@@ -146,7 +137,7 @@ def _kept_state(settings: Settings, problem: str) -> State:
 
 
 def _note(settings: Settings, state: State) -> None:
-    _put(settings.run_dir / "tls.json", json.dumps(asdict(state)).encode(), 0o644)
+    put(settings.run_dir / "tls.json", json.dumps(asdict(state)).encode(), 0o644)
 
 
 def _nginx(settings: Settings, *words: str) -> str | None:
@@ -170,6 +161,8 @@ def first(settings: Settings) -> int:
 
 def again(settings: Settings) -> int:
     """While nginx runs: one reload if what it shows changed, what is wrong told once. Prints the seconds until the next look."""
+    if settings.atum_tls == "acme":
+        renewal.look(settings, clock.now(), chance=random.random())  # noqa: S311 (spreads those who failed together)
     with (settings.run_dir / "tls.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         before, known = _shown(settings), told(settings)
@@ -182,16 +175,18 @@ def again(settings: Settings) -> int:
             wrong = _nginx(settings, "-s", "reload")
             failed = f"ERROR: nginx did not take up the new certificate: {wrong}"
             print(failed if wrong else "INFO: nginx shows the new certificate", file=sys.stderr)
-    print(_seconds_to_next(state, clock.now()))
+    print(_seconds_to_next(settings, state, clock.now()))
     return 0
 
 
-def _seconds_to_next(state: State, now: datetime) -> int:
+def _seconds_to_next(settings: Settings, state: State, now: datetime) -> int:
     """Until there is something else to do or to say, but never long: somebody may have moved the clock."""
     ends = [now + LOOK_AGAIN]
     if state.not_before and state.not_after:
         life = datetime.fromisoformat(state.not_before), datetime.fromisoformat(state.not_after)
         ends += [at for at in [judging.look_again(*life, now)] if at]
+    if state.mode == "acme":
+        ends.append(renewal.next_at(settings, now))
     return max(int((min(ends) - now).total_seconds()) + 1, 5)
 
 

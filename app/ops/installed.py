@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from app.config import Settings
 
@@ -23,6 +24,7 @@ class State:
     trusted: bool = False
     problem: str | None = None
     hint: str | None = None
+    tried: dict[str, Any] | None = None
 
 
 def state(settings: Settings) -> State | None:
@@ -44,6 +46,11 @@ def for_smtp(settings: Settings) -> tuple[Path, Path]:
     """The SMTP door's copies: certificate, key."""
     folder = settings.run_dir / "tls-smtp"
     return folder / "tls.crt", folder / "tls.key"
+
+
+def asked(settings: Settings) -> Path:
+    """The file that the program `certificates` looks at: somebody would have an authority asked now."""
+    return settings.app_run / "certificate-asked"
 
 
 def mark(*paths: Path) -> Mark:

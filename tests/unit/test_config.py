@@ -84,9 +84,12 @@ def test_settings_that_need_each_other_are_asked_for() -> None:
     assert set(found) == {"IMAP_USER", "IMAP_PASSWORD", "SMTP_FROM", "ADMIN_PASSWORD", "TLS_CERT"}
 
 
-def test_a_setting_for_what_is_not_built_is_refused_and_not_ignored() -> None:
-    found = problems({"ATUM_TLS": "acme", "ACME_EMAIL": "a@b.example"})
-    assert set(found) == {"ATUM_TLS", "ACME_EMAIL"}
+@pytest.mark.parametrize("host", ["localhost", "192.0.2.7"])
+def test_no_authority_is_asked_for_what_it_can_not_prove(host: str) -> None:
+    assert "proves a name in the public DNS" in problems({"ATUM_TLS": "acme", "ATUM_URL": f"https://{host}"})["ATUM_URL"]
+    assert load(ATUM_TLS="acme", ATUM_URL="https://desk.example.com").acme_directory.startswith(
+        "https://acme-v02.api.letsencrypt"
+    )
 
 
 def test_the_nightly_backup_has_a_time_of_day_or_is_off() -> None:

@@ -58,7 +58,8 @@ def judged(who: str, apart: timedelta) -> Finding:
 
 def _servers(settings: Settings, c: Connection) -> list[str]:
     """Those that the desk speaks to by HTTPS anyway."""
-    known = [settings.acme_directory, settings.backup_s3_endpoint, *c.execute(select(Grant.token_url).distinct()).scalars()]
+    authority = settings.acme_directory if settings.atum_tls == "acme" else None
+    known = [authority, settings.backup_s3_endpoint, *c.execute(select(Grant.token_url).distinct()).scalars()]
     hosts = [urlsplit(url).netloc for url in known if url and url.startswith("https://")]
     return list(dict.fromkeys(hosts))[:MOST]
 

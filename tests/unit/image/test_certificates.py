@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from app.config import Settings, load
 from app.entry.smtp_in import Certificate
-from app.ops import certificates
+from app.ops import placing, renewal, tries
 from app.ops.certificates import install
 from app.ops.installed import for_nginx, for_smtp, mark
 from app.ops.pairs import Refused, covers, make_self_signed, read
@@ -23,7 +23,7 @@ HOST = "desk.example.com"
 @pytest.fixture(autouse=True)
 def our_own_group(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is no nginx here to give the key to."""
-    monkeypatch.setattr(certificates, "group_id", lambda _name: os.getegid())
+    monkeypatch.setattr(placing, "group_id", lambda _name: os.getegid())
 
 
 @pytest.fixture
@@ -217,6 +217,54 @@ def test_what_did_not_change_is_not_written_again(tmp_path: Path) -> None:
     before = mark(installed)
     install(settings, NOW + timedelta(days=1))
     assert mark(installed) == before
+
+
+def given(settings: Settings, names: list[str], made: datetime) -> None:
+    """As if an authority had given this."""
+    chain, key = make_self_signed(names, made)
+    renewal.path(settings).parent.mkdir(exist_ok=True)
+    renewal.path(settings).write_bytes(key + chain)
+
+
+def vain(settings: Settings, said: str, *, since: datetime) -> None:
+    """As if it had been asked since then and said no."""
+    so_far = tries.failed(renewal.known(settings), said, since, chance=0.0)
+    renewal.path(settings).parent.mkdir(exist_ok=True)
+    renewal.path(settings).with_name("tries.json").write_bytes(tries.text(so_far))
+
+
+def test_until_an_authority_gives_one_it_is_one_of_our_own_and_says_why(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, "acme")
+    first = install(settings, NOW)
+    assert (first.shown, first.problem) == ("self-signed", None)
+    assert "is being asked for" in str(first.hint)
+    vain(settings, "desk.example.com has no address (dns)", since=NOW)
+    refused = install(settings, NOW)
+    assert refused.problem == "There is no certificate for desk.example.com yet: desk.example.com has no address (dns)"
+    assert refused.tried
+    assert refused.tried["failures"] == 1
+
+
+def test_what_an_authority_gave_is_shown_unless_it_is_for_another_name(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, "acme")
+    given(settings, ["other.example.com"], NOW)
+    assert install(settings, NOW).shown == "self-signed"
+    given(settings, [HOST], NOW)
+    assert install(settings, NOW).shown == "acme"
+    assert b"PRIVATE" not in for_nginx(settings)[0].read_bytes()
+
+
+def test_a_renewal_that_fails_is_a_problem_after_a_day_and_the_old_one_stays(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, "acme")
+    given(settings, [HOST], NOW - timedelta(days=300))
+    vain(settings, "It can't be reached", since=NOW)
+    words = "The certificate for desk.example.com could not be renewed: It can't be reached"
+    soon, later = install(settings, NOW + timedelta(hours=1)), install(settings, NOW + timedelta(days=2))
+    assert (soon.problem, soon.hint, soon.shown) == (None, words, "acme")
+    assert (later.problem, later.hint, later.shown) == (words, None, "acme")
+    end = str(install(settings, NOW + timedelta(days=60)).problem)
+    assert end.startswith(words)
+    assert end.endswith("expires on 2026-05-05, in less than 14 days.")
 
 
 def test_with_tls_off_there_is_nothing_to_install(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
         "TLS_CERT": str(tmp_path / "tls.crt"),
         "TLS_KEY": str(tmp_path / "tls.key"),
     }
-    with subprocess.Popen([WATCH, str(tmp_path / "look")], env=environ) as shell:
+    with subprocess.Popen([WATCH, str(tmp_path / "look"), str(tmp_path)], env=environ) as shell:
         found.until(["one one"])
         yield found
         shell.kill()
