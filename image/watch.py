@@ -14,9 +14,10 @@ MISSES = 3  # unanswered probes in a row that mean frozen
 
 @dataclass
 class Life:
-    """What is known of one program: its process, how often it died lately, and what it showed of itself when."""
+    """What is known of one program: its process, how often it began and when it died, and what it showed of itself when."""
 
     pid: int = 0
+    starts: int = 0
     deaths: deque[float] = field(default_factory=lambda: deque(maxlen=DEATHS))
     misses: int = 0
     shown: tuple[int, float, float | None] | None = None
@@ -24,7 +25,7 @@ class Life:
     silent: float = 0.0
 
     def began(self, pid: int) -> None:
-        self.pid, self.misses = pid, 0
+        self.pid, self.misses, self.starts = pid, 0, self.starts + 1
 
     def died(self, now: float) -> bool:
         """Note an unexpected end; True when it is one too many."""

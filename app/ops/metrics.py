@@ -15,12 +15,13 @@ from app.config import Settings
 from app.intake.rules.states import MailboxState
 from app.ops.health import DEGRADED, DOWN, OK, Report
 from app.ops.lateness import LATENESS
+from app.ops.requests import REQUESTS
+from app.ops.stores import Stores
 
 PART_STATES = (OK, DEGRADED, DOWN)
 MAILBOX_STATES = (*(state.value for state in MailboxState), "paused")
 _FIGURES = {  # what a part knows of itself: what it is called here, and in words
     ("disk", "free_bytes"): ("atum_disk_free_bytes", "Free room on the disk of /data."),
-    ("tls", "days_left"): ("atum_certificate_days_left", "Days until the certificate in force runs out."),
     ("backup", "age"): ("atum_backup_age_seconds", "How long ago the last backup that can be relied on was begun."),
     ("outbox", "waiting"): ("atum_outbox_waiting", "Letters that wait to be sent."),
     ("outbox", "unknown"): ("atum_outbox_unknown", "Letters of which nobody knows whether they left."),
@@ -33,14 +34,16 @@ def folder(settings: Settings) -> Path:
     return settings.app_run / "metrics"
 
 
-def exposed(settings: Settings, report: Report) -> bytes:
+def exposed(settings: Settings, report: Report, stores: Stores) -> bytes:
     """All figures, in Prometheus' text format 0.0.4."""
     registry = CollectorRegistry()
     registry.register(_Desk(report))
+    registry.register(stores)
     if folder(settings).is_dir():
         MultiProcessCollector(registry, path=str(folder(settings)))  # type: ignore[no-untyped-call]
     else:  # one process, as in `atum dev`
         registry.register(LATENESS)
+        registry.register(REQUESTS)
     return generate_latest(registry)
 
 
@@ -60,8 +63,11 @@ class _Desk(Collector):
         beats = {name: known["heartbeat_age"] for name, known in self._figures.items() if "heartbeat_age" in known}
         yield _gauges("atum_heartbeat_age_seconds", "How long ago a program gave its last sign of life.", "component", beats)
         for (part, figure), (name, words) in _FIGURES.items():
-            if (value := self._figures.get(part, {}).get(figure)) is not None:
-                yield GaugeMetricFamily(name, words, value=float(value))
+            value = self._figures.get(part, {}).get(figure)
+            yield GaugeMetricFamily(name, words, value=None if value is None else float(value))
+        days = self._figures.get("tls", {}).get("days_left")
+        left = None if days is None else days * 86400.0
+        yield GaugeMetricFamily("atum_certificate_left_seconds", "Until the certificate ends, in whole days.", value=left)
         oldest = self._age(self._figures.get("outbox", {}).get("oldest_since"))
         yield GaugeMetricFamily(
             "atum_outbox_oldest_seconds", "How long the oldest letter has waited; 0 for none.", value=oldest or 0.0

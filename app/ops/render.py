@@ -18,6 +18,8 @@ from app.config import Settings, load
 
 TEMPLATES = Path(__file__).parents[2] / "conf"
 _CGROUPS = Path("/sys/fs/cgroup")
+# For programs that run elsewhere, in words of their own: no templates.
+ELSEWHERE = ("prometheus/", "grafana/")
 # What a value may be made of: nothing that could end a directive, open a block, or start a variable or a comment.
 _PLAIN = re.compile(r"[A-Za-z0-9._:/@%+-]*")
 
@@ -68,7 +70,7 @@ def render(settings: Settings, machine: Machine) -> dict[str, str]:
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=False,  # noqa: S701 (no HTML)
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    names = jinja.list_templates(filter_func=lambda name: "/" in name)
+    names = jinja.list_templates(filter_func=lambda name: "/" in name and not name.startswith(ELSEWHERE))
     values = {name: plain(value) for name, value in known(settings, machine).items()}
     texts = {name: jinja.get_template(name).render(values) for name in names}
     return {name: text for name, text in texts.items() if text.strip()}

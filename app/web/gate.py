@@ -1,6 +1,7 @@
 """What goes around every request, as plain ASGI: its id, HEAD, its size, and headers of every answer."""
 
 import os
+import time
 
 from fastapi import Response
 from starlette.exceptions import HTTPException
@@ -8,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.errors import NotSignedIn
 from app.core.log import request_id
+from app.ops import requests
 from app.web.answers import Problem, problem
 from app.web.origin import SAFE
 
@@ -51,12 +53,16 @@ class Gate:
             return
         rid = _header(scope, b"x-request-id") or os.urandom(16).hex()
         request_id.set(rid)
-        answered = False
+        answered, method, came = False, scope["method"], time.perf_counter()
+
+        def count(status: int) -> None:
+            nonlocal answered
+            answered = True
+            requests.answered(method, getattr(scope.get("route"), "path", None), status, time.perf_counter() - came)
 
         async def decorated(message: Message) -> None:
-            nonlocal answered
             if message["type"] == "http.response.start":
-                answered = True
+                count(message["status"])
                 message["headers"] = _with(message["headers"], rid)
             await send(message)
 
@@ -70,6 +76,9 @@ class Gate:
         except TooLarge:
             if not answered:
                 await _too_large(scope, decorated)
+        finally:
+            if not answered:  # the framework, further out, answers what was raised
+                count(500)
 
     def _limit(self, scope: Scope) -> int:
         uploads = (_header(scope, b"content-type") or "").startswith("multipart/")

@@ -225,12 +225,16 @@ class Appliance:
         except (httpx.TransportError, LookupError, json.JSONDecodeError):
             return 0, {}
 
-    def figure(self, name: str) -> float:
-        """One of the figures that a Prometheus is told from outside; 0 where there is none."""
+    def figures(self) -> str:
+        """What a Prometheus is told from outside."""
         wanted = {"name": "prometheus", "scopes": ["metrics:read"]}
         token = self.signed_in().ask("POST", "/api/v1/tokens", json=wanted).json()["token"]
-        told = self.client().ask("GET", "/api/v1/metrics", headers={"Authorization": f"Bearer {token}"}).text
-        return next((float(line.rpartition(" ")[2]) for line in told.splitlines() if line.startswith(f"{name} ")), 0.0)
+        return self.client().ask("GET", "/api/v1/metrics", headers={"Authorization": f"Bearer {token}"}).text
+
+    def figure(self, name: str) -> float:
+        """One of those figures; 0 where there is none."""
+        told = self.figures().splitlines()
+        return next((float(line.rpartition(" ")[2]) for line in told if line.startswith(f"{name} ")), 0.0)
 
     def parts(self) -> dict[str, Any]:
         """The health of each part, as told inside."""

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from app.ops import metrics as figures
+from app.ops.stores import Stores
 from app.web.desk import desk_of
 from app.web.door import AdminAsker, Reader, Route
 
@@ -12,6 +13,7 @@ FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
 def metrics(me: AdminAsker, c: Reader, request: Request) -> Response:
-    """Counts and states in Prometheus' text format: how late deadlines are noticed, what waits, and how each part is."""
+    """Counts and states in Prometheus' text format: requests, how late deadlines are noticed, what waits, how each part is."""
     desk = desk_of(request)
-    return Response(figures.exposed(desk.settings, desk.watch.report()), media_type=FORMAT)
+    stores = Stores(desk.settings, desk.db, desk.counters)
+    return Response(figures.exposed(desk.settings, desk.watch.report(), stores), media_type=FORMAT)

@@ -130,6 +130,15 @@ def test_what_it_writes_is_for_root_alone(run: Path, killed: Killed) -> None:
     assert {path.stat().st_mode & 0o777 for path in (run / "verdict.json", run / "programs.json")} == {0o600}
 
 
+def test_anybody_may_read_how_often_each_program_began_and_a_new_listener_goes_on_counting(run: Path, killed: Killed) -> None:
+    one = listener.Listener(run)
+    for pid in (21, 22):
+        tell(one, "PROCESS_STATE_RUNNING", "redis", pid=pid)
+    tell(listener.Listener(run), "PROCESS_STATE_RUNNING", "redis", pid=23)
+    assert json.loads((run / "starts.json").read_text()) == {"redis": 3}
+    assert (run / "starts.json").stat().st_mode & 0o777 == 0o644
+
+
 def test_it_imports_nothing_of_the_application() -> None:
     text = (IMAGE / "listener").read_text()
     assert "from app" not in text
