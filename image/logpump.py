@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from image.loglines import LEVELS, Joiner, Lines, Record, as_json, as_text, parse
+from image.logring import Ring
 
 BACKLOG = 8 * 1024 * 1024  # characters
 CHUNK = 64 * 1024  # bytes: what a named pipe holds
@@ -39,6 +40,7 @@ class Pump:
         self.write_as(level=level, form=form)
         self._tails: dict[str, deque[str]] = {}
         self._writer = Writer(out)
+        self.ring = Ring()
         self._streams = selectors.DefaultSelector()
         self._new: deque[tuple[int, Source]] = deque()
         told, self._tell = os.pipe()
@@ -136,6 +138,7 @@ class Pump:
         for line in lines:
             if source.finished and self._as_is:
                 self._writer.put(line)
+                self.ring.put(line)
                 continue
             record = parse(source.proc, line, _now())
             if record["level"] != "debug":
@@ -144,7 +147,9 @@ class Pump:
 
     def _put(self, record: Record) -> None:
         if LEVELS[str(record["level"])] >= self._least:
-            self._writer.put(self._render(record))
+            line = self._render(record)
+            self._writer.put(line)
+            self.ring.put(line if self._render is as_json else as_json(record))
 
 
 class Writer:

@@ -1,6 +1,8 @@
 """`atum doctor`: look at everything at once, in threads that may each get stuck without holding up the others."""
 
 import argparse
+import os
+import sys
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -9,11 +11,12 @@ from typing import Any
 
 from app.config import BadSettings, Settings
 from app.core import clock
-from app.core.errors import DeskError
+from app.core.errors import DeskError, Invalid
 from app.db.session import Database
 from app.entry.cli_mail import Answer
 from app.ops.doctor import (
     backlog,
+    bundle,
     choices,
     clocks,
     machine,
@@ -22,6 +25,7 @@ from app.ops.doctor import (
     parts,
     ports,
     postgres,
+    proxy,
     redis,
     senders,
     smtp,
@@ -35,6 +39,7 @@ LOOKS: dict[str, Look] = {
     "settings": choices.look,
     "dns": names.look,
     "ports": ports.look,
+    "proxy": proxy.look,
     "clock": clocks.look,
     "machine": machine.look,
     "postgresql": postgres.look,
@@ -49,14 +54,19 @@ LOOKS: dict[str, Look] = {
 
 def add_to(verb: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the command to the command line."""
-    verb("doctor", doctor, "Look at the desk and what is around it; what is amiss, and the line that mends it.").set_defaults(
-        refused=refused
+    made = verb("doctor", doctor, "Look at the desk and what is around it; what is amiss, and the line that mends it.")
+    made.set_defaults(refused=refused)
+    made.add_argument(
+        "--bundle",
+        metavar="FILE",
+        help="write all that somebody who helps needs to know into this file (tar.gz), without secrets; - for standard output",
     )
 
 
 def doctor(settings: Settings, given: argparse.Namespace) -> Answer:
-    """Exit 1 where something is amiss; a hint is not."""
-    return _answer(examine(settings), given)
+    """Exit 1 where something is amiss; a hint is not. A bundle that was written is a success."""
+    found = examine(settings)
+    return _bundled(settings, found, given) if given.bundle else _answer(found, given)
 
 
 def refused(wrong: BadSettings, given: argparse.Namespace) -> Answer:
@@ -68,7 +78,7 @@ def examine(settings: Settings, looks: dict[str, Look] | None = None, *, within:
     """Look at everything. What does not come to an end by itself is left behind."""
     looks, began, at = looks or LOOKS, monotonic(), clock.now()
     answers: SimpleQueue[tuple[str, list[Finding]]] = SimpleQueue()
-    room = Room(settings, Database(settings.database_dsn, pool=len(looks), patience=10, name="doctor"))
+    room = _room(settings, pool=len(looks))
     for subject, look in looks.items():
         Thread(target=_look, args=(subject, look, room, answers), name=subject, daemon=True).start()
     found: dict[str, list[Finding]] = {}
@@ -96,6 +106,34 @@ def _look(subject: str, look: Look, room: Room, answers: SimpleQueue[tuple[str, 
         what = f"Looking at it failed: {type(wrong).__name__}: {words}"
         found.append(Finding(subject, Level.WARNING, what, None, "docker compose logs --tail 100 desk"))
     answers.put((subject, found))
+
+
+def _room(settings: Settings, *, pool: int) -> Room:
+    return Room(settings, Database(settings.database_dsn, pool=pool, patience=10, name="doctor"))
+
+
+def _bundled(settings: Settings, found: Examination, given: argparse.Namespace) -> Answer:
+    room, name = _room(settings, pool=2), given.bundle
+    try:
+        if name == "-":
+            if sys.stdout.isatty():
+                raise Invalid(
+                    "A terminal can't show it. Send it to a file: docker compose exec -T desk atum doctor --bundle - >FILE"
+                )
+            bundle.write(sys.stdout.buffer, room, found)
+            return 0, ""
+        with open(name, "xb", opener=_for_us_alone) as file:
+            count = bundle.write(file, room, found)
+    except OSError as wrong:
+        raise Invalid(f"{name} can't be written: {wrong.strerror}. Name a new file in /tmp, or - for standard output.") from wrong
+    finally:
+        room.db.close()
+    told = {"file": name, "parts": count}
+    return 0, told if given.json else f"{name}: {count} parts, and no secret in them. Look at it before you send it."
+
+
+def _for_us_alone(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _answer(found: Examination, given: argparse.Namespace) -> Answer:
