@@ -51,6 +51,8 @@ class Settings:
     acme_email: str | None
     acme_directory: str
     acme_ca_file: Path | None
+    hsts: str
+    http3: bool
     trusted_proxies: tuple[Network, ...]
     api_rate: str
     api_burst: int
@@ -108,6 +110,11 @@ class Settings:
     def url_port(self) -> int | None:
         """The port in the public URL, where it has one."""
         return urlsplit(self.atum_url).port
+
+    @property
+    def hsts_seconds(self) -> int | None:
+        """How long browsers are to remember that there is nothing here but HTTPS."""
+        return None if self.hsts == "off" else int(self.hsts)
 
     @property
     def upload_max_bytes(self) -> int:
@@ -168,6 +175,8 @@ _SETTINGS: dict[str, _Setting] = {
     "ACME_EMAIL": _Setting(None, _ADDRESS, "admin@example.com"),
     "ACME_DIRECTORY": _Setting(LETS_ENCRYPT, parse.url("https"), "https://acme.example.com/directory"),
     "ACME_CA_FILE": _Setting(None, Path, "/data/tls/authority.pem"),
+    "HSTS": _Setting("off", parse.matching(r"off|[1-9]\d{0,8}", "off, or a number of seconds"), "63072000"),
+    "HTTP3": _Setting("off", parse.switch, "off"),
     "TRUSTED_PROXIES": _Setting(None, parse.networks, "10.0.0.0/8, 192.168.1.5"),
     "API_RATE": _Setting("10r/s", _RATE, "10r/s"),
     "API_BURST": _Setting("20", parse.whole(0, 100_000), "20"),
@@ -333,14 +342,23 @@ def _contradictions(values: Mapping[str, Any]) -> list[Problem]:
         problems += _weak("ADMIN_PASSWORD", values["admin_password"])
     if values.get("admin_email"):
         problems += want("ADMIN_PASSWORD", "ADMIN_EMAIL is set, so the administrator needs a password")
+    problems += _tls(values)
+    problems += _place(values, want)
+    if values.get("smtp_in") and values.get("smtp_in_domains") == ():
+        problems.append(Problem("SMTP_IN_DOMAINS", "SMTP_IN is on, and nothing says whose mail to take", "example.com"))
+    return problems
+
+
+def _tls(values: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with where the certificate comes from."""
+    problems = []
     if bool(values.get("tls_cert")) != bool(values.get("tls_key")):
         problems.append(Problem("TLS_CERT", "TLS_CERT and TLS_KEY go together; only one is set", "/data/tls/tls.crt"))
-    problems += _place(values, want)
     if values.get("atum_tls") == "acme" and not _is_provable(urlsplit(values.get("atum_url", "")).hostname):
         because = "ATUM_TLS is acme, and an authority proves a name in the public DNS, neither an address nor localhost"
         problems.append(Problem("ATUM_URL", because, "https://desk.example.com"))
-    if values.get("smtp_in") and values.get("smtp_in_domains") == ():
-        problems.append(Problem("SMTP_IN_DOMAINS", "SMTP_IN is on, and nothing says whose mail to take", "example.com"))
+    if values.get("http3") and values.get("atum_tls") == "off":
+        problems.append(Problem("HTTP3", "it is TLS of our own, and ATUM_TLS is off: a proxy in front may offer it", "off"))
     return problems
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from app.config import Settings, load
 from app.core import clock
 from app.ops import judging, renewal
-from app.ops.installed import State, for_nginx, for_smtp
+from app.ops.installed import State, for_browsers, for_nginx, for_smtp
 from app.ops.installed import state as told
 from app.ops.pairs import UNREADABLE, Pair, Refused, covers, make_self_signed, names_of, read
 from app.ops.placing import put
@@ -60,12 +60,15 @@ def _install(settings: Settings, now: datetime, ask: Ask) -> State:
     if settings.atum_tls == "off":
         return State("off")
     pair = _pair(settings, now)
+    verdict = judging.judge(pair, settings.host, now, authorities=settings.acme_ca_file)
     _show(settings, pair, ask)
+    # Browsers would lock everybody out for as long as it says, if they did not believe the certificate.
+    sure = settings.hsts_seconds if verdict.trusted else None
+    put(for_browsers(settings), f'on "max-age={sure}";\n'.encode() if sure else b"", 0o644, group="nginx")
     if settings.smtp_in:
         chain, key = for_smtp(settings)
         put(key, pair.key, 0o640, group="app")
         put(chain, pair.chain, 0o644, group="app")
-    verdict = judging.judge(pair, settings.host, now, authorities=settings.acme_ca_file)
     return _state(settings, pair, renewal.judged(settings, pair, verdict, now) if settings.atum_tls == "acme" else verdict)
 
 
@@ -93,7 +96,7 @@ def _show(settings: Settings, pair: Pair, ask: Ask) -> None:
 
 def _shown(settings: Settings) -> tuple[bytes, ...]:
     """What nginx has to show."""
-    return tuple(path.read_bytes() if path.exists() else b"" for path in for_nginx(settings))
+    return tuple(path.read_bytes() if path.exists() else b"" for path in (*for_nginx(settings), for_browsers(settings)))
 
 
 def _renew_self_signed(settings: Settings, cert_path: Path, key_path: Path, now: datetime) -> None:

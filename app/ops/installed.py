@@ -42,6 +42,11 @@ def for_nginx(settings: Settings) -> tuple[Path, Path]:
     return folder / "tls.crt", folder / "tls.key"
 
 
+def for_browsers(settings: Settings) -> Path:
+    """What nginx is told to say to browsers about HTTPS (HSTS)."""
+    return settings.run_dir / "tls" / "hsts.conf"
+
+
 def for_smtp(settings: Settings) -> tuple[Path, Path]:
     """The SMTP door's copies: certificate, key."""
     folder = settings.run_dir / "tls-smtp"

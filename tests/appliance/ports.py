@@ -23,10 +23,10 @@ os._exit(0)
 """
 
 
-def port_of(container: Container, inside: int) -> int:
+def port_of(container: Container, inside: int, kind: str = "tcp") -> int:
     """The port on 127.0.0.1 that leads to a port inside. Raises LookupError where none does."""
     container.reload()
-    bound = container.ports.get(f"{inside}/tcp")
+    bound = container.ports.get(f"{inside}/{kind}")
     if not bound:
         raise LookupError(f"{container.name} has no port {inside} at the moment")
     return int(bound[0]["HostPort"])

@@ -1,5 +1,7 @@
 """A certificate of one's own, replaced while people come."""
 
+import asyncio
+import http.client
 import shutil
 import socket
 import ssl
@@ -11,9 +13,10 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from tests.appliance import certificates
+from tests.appliance import certificates, http3
 from tests.appliance.conftest import kept
 from tests.appliance.driver import Appliance, eventually
+from tests.appliance.ports import port_of
 from tests.appliance.visitors import BELIEVING, Visitors, shown
 
 WITHIN = 15.0
@@ -28,8 +31,12 @@ class Brought:
         (self.folder / "known.pem").write_bytes(self.root.pem)
         settings = {
             "ATUM_TLS": "files", "TLS_CERT": "/tls/tls.crt", "TLS_KEY": "/tls/tls.key", "SSL_CERT_FILE": "/tls/known.pem",
+            "HSTS": "300", "HTTP3": "on",
         }  # fmt: skip
+        self.root_pem = self.folder / "known.pem"
         self.desk = Appliance(folder, mail=False, settings=settings, more=f'volumes: ["{self.folder}:/tls:ro"]')
+
+        self.desk.ports.append("127.0.0.1::443/udp")
 
     @property
     def port(self) -> int:
@@ -56,6 +63,27 @@ def brought(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brought]:
     made = Brought(tmp_path_factory.mktemp("brought"))
     for _ in kept(made.desk, lambda one: one.up()):
         yield made
+
+
+def test_browsers_that_believe_it_are_told_to_insist_and_of_http_3(brought: Brought) -> None:
+    headers = brought.desk.client().http.get("/sign-in").headers
+    assert headers["Strict-Transport-Security"] == "max-age=300"
+    assert headers["Alt-Svc"] == 'h3=":443"; ma=86400'
+    plain = http.client.HTTPConnection("127.0.0.1", brought.desk.port(80), timeout=10)
+    plain.request("GET", "/", headers={"Host": "localhost"})
+    answer = plain.getresponse()
+    assert (answer.status, answer.headers["Strict-Transport-Security"], answer.headers["Alt-Svc"]) == (308, None, None)
+    plain.close()
+
+
+def test_it_answers_by_http_3(brought: Brought) -> None:
+    found = asyncio.run(http3.get(port_of(brought.desk.container, 443, "udp"), "/sign-in", authorities=brought.root_pem))
+    assert found[b":status"] == b"200"
+    assert found[b"strict-transport-security"] == b"max-age=300"
+    stranger = asyncio.run(
+        http3.get(port_of(brought.desk.container, 443, "udp"), "/", authorities=brought.root_pem, host="evil.example")
+    )
+    assert stranger[b":status"] == b"421"
 
 
 def test_a_pair_that_does_not_belong_together_changes_nothing_and_is_told(brought: Brought, tmp_path: Path) -> None:

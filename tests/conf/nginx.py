@@ -61,7 +61,8 @@ def _block(words: Iterator[str], texts: dict[str, str], folder: str) -> list[Dir
             continue
         name, *args = line
         if name == "include":
-            block += _block(_words(texts[args[0].removeprefix(folder)]), texts, folder)
+            if args[0].startswith(folder):  # what others write while it runs is not ours to know
+                block += _block(_words(texts[args[0].removeprefix(folder)]), texts, folder)
         else:
             block.append(Directive(name, tuple(args), _block(words, texts, folder) if word == "\0{" else []))
         line = []

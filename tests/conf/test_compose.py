@@ -48,3 +48,9 @@ def test_one_more_file_opens_port_25_and_switches_it_on() -> None:
     assert '      - "${SMTP_IN_PORT:-25}:25"\n' in more
     assert '      SMTP_IN: "on"\n' in more
     assert "SMTP_IN_DOMAINS: ${SMTP_IN_DOMAINS:?" in more
+
+
+def test_one_more_file_opens_udp_for_http_3_and_switches_it_on() -> None:
+    more = (ROOT / "compose.http3.yaml").read_text()
+    assert '      - "${HTTPS_PORT:-443}:443/udp"\n' in more
+    assert '      HTTP3: "on"\n' in more

@@ -175,9 +175,10 @@ def test_the_desk_hears_one_address_and_one_scheme_and_nothing_else_that_proxies
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("hsts", ["off", "300"])
 @pytest.mark.parametrize("tls", ["self-signed", "files", "off"])
-def test_security_headers_are_wherever_a_header_is_added(rendered: Render, tls: str) -> None:
-    conf = read(rendered(ATUM_TLS=tls))
+def test_security_headers_are_wherever_a_header_is_added(rendered: Render, tls: str, hsts: str) -> None:
+    conf = read(rendered(ATUM_TLS=tls, HSTS=hsts))
     adding = [d for d in conf.walk() if d.all("add_header")]
     for each in adding:
         names = [d.args[0] for d in each.all("add_header")]
@@ -185,8 +186,25 @@ def test_security_headers_are_wherever_a_header_is_added(rendered: Render, tls: 
             "Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Opener-Policy",
             "Cross-Origin-Resource-Policy", "Permissions-Policy",
         ]  # fmt: skip
-        assert ("Strict-Transport-Security" in names) is (tls == "files")
+        assert ("Strict-Transport-Security" in names) is (hsts != "off")
     assert {id(server) for server in servers(conf)} <= {id(each) for each in adding}
+
+
+def test_hsts_is_said_over_https_alone(rendered: Render) -> None:
+    """Where TLS is ours, `certificates` writes when (RUN_DIR/tls/hsts.conf)."""
+    [own] = [d for d in http(read(rendered(HSTS="300"))).all("map") if d.args[1] == "$strict_transport_security"]
+    assert (own.args[0], [(d.name, d.args) for d in own.block]) == ("$https", [("default", ("",))])
+    assert "include /run/atum/tls/hsts.conf;" in rendered(HSTS="300")["nginx/headers-maps.conf"]
+    behind = rendered(HSTS="300", ATUM_TLS="off", TRUSTED_PROXIES="10.0.0.0/8")
+    assert mapped(http(read(behind)), "$strict_transport_security") == {"default": "", "https": "max-age=300"}
+
+
+def test_http_3_is_offered_where_it_is_on_at_the_port_that_people_use(rendered: Render) -> None:
+    conf = read(rendered(HTTP3="on", ATUM_URL="https://desk.example.com:8443", ipv6=False))
+    assert listens(conf) >= {"443 quic reuseport default_server", "443 quic"}
+    assert mapped(http(conf), "$alt_svc") == {"default": "", "on": 'h3=":8443"; ma=86400'}
+    assert all("Alt-Svc" in {d.args[0] for d in each.all("add_header")} for each in conf.walk() if each.all("add_header"))
+    assert not any("quic" in each for each in listens(read(rendered())))
 
 
 def test_nginxs_own_policy_is_the_desks_and_gives_way_to_it(rendered: Render) -> None:

@@ -92,6 +92,12 @@ def test_no_authority_is_asked_for_what_it_can_not_prove(host: str) -> None:
     )
 
 
+def test_what_browsers_are_told_of_https_is_seconds_or_nothing() -> None:
+    assert (load(HSTS="300").hsts_seconds, load(HSTS="off").hsts_seconds, load().hsts_seconds) == (300, None, None)
+    assert set(problems({"HSTS": "on"})) == set(problems({"HSTS": "0"})) == {"HSTS"}
+    assert set(problems({"HTTP3": "on", "ATUM_TLS": "off"})) == {"HTTP3"}
+
+
 def test_the_nightly_backup_has_a_time_of_day_or_is_off() -> None:
     assert load(BACKUP_SCHEDULE="03:33").backup_schedule == "03:33"
     assert load(BACKUP_SCHEDULE="off").backup_schedule == "off"

@@ -13,7 +13,7 @@ from app.config import Settings, load
 from app.entry.smtp_in import Certificate
 from app.ops import placing, renewal, tries
 from app.ops.certificates import install
-from app.ops.installed import for_nginx, for_smtp, mark
+from app.ops.installed import for_browsers, for_nginx, for_smtp, mark
 from app.ops.pairs import Refused, covers, make_self_signed, read
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -217,6 +217,24 @@ def test_what_did_not_change_is_not_written_again(tmp_path: Path) -> None:
     before = mark(installed)
     install(settings, NOW + timedelta(days=1))
     assert mark(installed) == before
+
+
+def test_browsers_are_told_to_insist_only_while_they_believe_the_certificate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    settings = settings_for(tmp_path, HSTS="300")
+    bring(settings, [HOST], now)
+    install(settings, now)
+    assert for_browsers(settings).read_text() == ""
+    monkeypatch.setenv("SSL_CERT_FILE", str(settings.data_dir / "tls/tls.crt"))
+    install(settings, now)
+    assert for_browsers(settings).read_text() == 'on "max-age=300";\n'
+    bring(settings, ["other.example.com"], now)
+    install(settings, now)
+    assert for_browsers(settings).read_text() == ""
+    install(settings_for(tmp_path), now)
+    assert for_browsers(settings).read_text() == ""
 
 
 def given(settings: Settings, names: list[str], made: datetime) -> None:
