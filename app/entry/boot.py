@@ -19,7 +19,7 @@ from app.core import log as logs
 from app.db.redis import Counters
 from app.db.session import Database, DatabaseGone
 from app.db.session import now as database_now
-from app.ops import changes, demo, migrate, roles, seed, upgrades
+from app.ops import changes, collation, demo, migrate, roles, seed, upgrades
 from app.ops.backup import swapping
 
 log = logging.getLogger("boot")
@@ -59,6 +59,8 @@ def boot(settings: Settings) -> None:
     tell(settings, "starting", "The desk is starting", "waiting for Redis")
     wait_for(Counters(settings.redis_dsn).alive, embedded=settings.embedded_redis, what="Redis", setting="REDIS_URL")
     tell(settings, "starting", "The desk is starting", "migrating the database")
+    if settings.embedded_database:
+        sort_anew(settings)
     bring_up_to_date(settings)
     tell(settings, "starting", "The desk is starting", "opening the door")
     open_the_door(settings)
@@ -77,6 +79,15 @@ def wait_for(answers: Callable[[], object], *, embedded: bool, what: str, settin
             log.info("waiting for %s", what)
         told = True
         time.sleep(0.1)
+
+
+def sort_anew(settings: Settings) -> None:
+    """Every index, where the order of words has changed. What can't be sorted the doctor tells; the desk starts all the same."""
+    try:
+        if done := collation.settle(settings.database_dsn):
+            log.warning(done)
+    except psycopg.IntegrityError as wrong:
+        log.error("an index can't be sorted anew: %s; see: atum doctor", wrong)
 
 
 def bring_up_to_date(settings: Settings) -> None:
@@ -111,6 +122,8 @@ def open_the_door(settings: Settings) -> None:
     with db.transaction() as s:
         link = seed.setup_link(s, settings, now=database_now(s))
     db.close()
+    if settings.embedded_database:  # where it is missing one day, none is made in its place (image/postgres)
+        (settings.data_dir / "secrets" / ".database_made").touch(mode=0o600)
     _write(settings, "ready", migrate.head())
     # Only now: nginx tells this as long as there is no mark, and a desk that starts is not unhealthy.
     tell(settings, "unhealthy", "The desk does not answer right now", "it is being restarted; try again in a few seconds")

@@ -68,7 +68,7 @@ def test_bad_settings_are_told_all_at_once_and_end_it_with_64_before_anything_is
     assert list(volume.iterdir()) == []
 
 
-def test_data_from_a_newer_version_ends_it_with_65_untouched(make: Make) -> None:
+def test_data_from_a_newer_version_ends_it_with_65_untouched_and_no_database_is_made_in_the_place_of_one(make: Make) -> None:
     desk = make(mail=False).up()
     desk.atum("user", "add", "alice@desk.example", "--password-stdin", stdin="correct horse battery\n")
     [[revision]] = desk.sql("SELECT version_num FROM alembic_version")
@@ -78,18 +78,41 @@ def test_data_from_a_newer_version_ends_it_with_65_untouched(make: Make) -> None
     desk.start(wait=False)
     assert desk.exit_code(60) == 65
     assert "from_the_future" in desk.logs()
+    with_its_database_elsewhere(desk)
     as_the_newer_version_would(desk, f"UPDATE alembic_version SET version_num = '{revision}'")
     desk.start()
     assert desk.sql("SELECT seq, hash FROM audit_event ORDER BY seq")[: len(before)] == before
     assert "whole" in desk.atum("audit", "verify")
 
 
+def with_its_database_elsewhere(desk: Appliance) -> None:
+    """No other is made in its place, nor beside it."""
+    for elsewhere, major, code, words in (
+        ("/data/postgres/18", "18", 65, "was made by PostgreSQL 18"),
+        ("/data/postgres/old", "17", 66, "A database lies in /data/postgres/old"),
+        ("/data/elsewhere", "17", 66, "/data/secrets/.database_made says so"),
+    ):
+        on_the_volume(desk, f"mv /data/postgres/17 {elsewhere} && echo {major} >{elsewhere}/PG_VERSION")
+        desk.start(wait=False)
+        assert (desk.exit_code(30), words in desk.logs()) == (code, True), desk.logs()[-2000:]
+        on_the_volume(desk, f"echo 17 >{elsewhere}/PG_VERSION && mv {elsewhere} /data/postgres/17")
+
+
+def on_the_volume(desk: Appliance, script: str) -> None:
+    within_its_volume(desk, ["sh", "-c", script], user="root")
+
+
 def as_the_newer_version_would(desk: Appliance, statement: str) -> None:
     """Change the database of a desk that doesn't run."""
+    command = ["/usr/lib/postgresql/17/bin/postgres", "--single", "-D", "/data/postgres/17", "atum"]
+    within_its_volume(desk, command, user="postgres", stdin=statement + "\n")
+
+
+def within_its_volume(desk: Appliance, command: list[str], *, user: str, stdin: str = "") -> None:
     [volume] = [mount["Name"] for mount in desk.container.attrs["Mounts"] if mount["Destination"] == "/data"]
-    single = ["--entrypoint", "/usr/lib/postgresql/17/bin/postgres", "atum-desk", "--single", "-D", "/data/postgres/17", "atum"]
-    command = ["docker", "run", "--rm", "-i", "--user", "postgres", "-v", f"{volume}:/data", *single]
-    subprocess.run(command, input=statement + "\n", text=True, check=True, capture_output=True)
+    first, *words = command
+    run = ["docker", "run", "--rm", "-i", "--user", user, "-v", f"{volume}:/data", "--entrypoint", first, desk.image, *words]
+    subprocess.run(run, input=stdin, text=True, check=True, capture_output=True)
 
 
 def test_a_volume_that_can_not_be_used_ends_it_with_66_and_the_command_that_mends_it(make: Make, tmp_path: Path) -> None:
