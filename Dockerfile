@@ -43,8 +43,8 @@ ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/
     PROMETHEUS_MULTIPROC_DIR=/run/atum/app/metrics \
     SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 
-# 25 is listened on where SMTP_IN is on.
-EXPOSE 25 80 443
+# 25 is listened on where SMTP_IN is on; the high ones in a container that was given a user of its own.
+EXPOSE 25 80 443 2525 8080 8443
 VOLUME /data
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --start-period=10m --start-interval=1s --timeout=5s --retries=3 \

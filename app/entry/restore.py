@@ -21,7 +21,8 @@ from app.core import clock
 from app.entry.cli_restore import CHECKED, GO, PREPARED
 from app.ops.backup import swapping
 
-BECOME = ["setpriv", "--reuid", "app", "--regid", "app", "--init-groups", "--inh-caps", "-all", "--"]
+# In a container that was given a user of its own, that one is the desk's too.
+BECOME = ["setpriv", "--reuid", "app", "--regid", "app", "--init-groups", "--inh-caps", "-all", "--"] if os.geteuid() == 0 else []
 CLI = [sys.executable, "-m", "app.entry.cli"]
 # All that uses the database; nginx stays, and shows what is being done.
 PAUSED = ("api", "smtp-in", "workers")

@@ -17,7 +17,7 @@ def put(path: Path, content: bytes, mode: int, *, group: str | None = None) -> N
         file.flush()
         os.fsync(descriptor)
         os.fchmod(descriptor, mode)
-        if group:
+        if group and os.geteuid() == 0:
             os.fchown(descriptor, -1, group_id(group))
     new.replace(path)
 

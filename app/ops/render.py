@@ -30,11 +30,15 @@ class NotPlain(Exception):
 
 @dataclass(frozen=True)
 class Machine:
-    """What a template may know about where it runs. `memory` is what the container may use, in MB."""
+    """What a template may know about where it runs. `memory` is what the container may use, in MB.
+
+    Without `root` every program runs as the one user that the container was given, and no port is below 1024.
+    """
 
     ipv6: bool
     processors: int
     memory: int
+    root: bool = True
 
     @property
     def shared_buffers(self) -> int:
@@ -52,6 +56,7 @@ def this_machine() -> Machine:
         ipv6=Path("/proc/net/if_inet6").exists() and socket.has_ipv6,
         processors=len(os.sched_getaffinity(0)),
         memory=memory(_CGROUPS),
+        root=os.geteuid() == 0,
     )
 
 
@@ -100,6 +105,10 @@ def known(settings: Settings, machine: Machine) -> dict[str, object]:
         "image": str(TEMPLATES.parent / "image"),
         "static": str(TEMPLATES.parent / "app" / "web"),
         "python": sys.executable,
+        "root": machine.root,
+        "http_port": 80 if machine.root else 8080,
+        "https_port": 443 if machine.root else 8443,
+        "smtp_port": 25 if machine.root else 2525,
         "ipv6": machine.ipv6,
         "processors": machine.processors,
         "shared_buffers": machine.shared_buffers,

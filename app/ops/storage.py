@@ -2,6 +2,8 @@
 
 Runs as root, but in a container without DAC_OVERRIDE root is bound by file modes like everybody. So a folder that has to change
 is taken by root first (CHOWN is enough for that) and given to its owner last; what was interrupted is simply done again.
+
+A container that was given a user of its own (docker run --user) has nobody else: all is that one's.
 """
 
 import errno
@@ -21,6 +23,7 @@ from pathlib import Path
 from app.config import Settings, load
 
 BAD_VOLUME = 66
+POWERS = {"CHOWN": 0, "KILL": 5, "SETGID": 6, "SETUID": 7, "NET_BIND_SERVICE": 10}  # capabilities(7), and their numbers
 Owner = tuple[int, int]  # user id, group id
 
 
@@ -49,7 +52,9 @@ def volume(data: Path) -> list[Place]:
         "files": "app", "mail": "app", "secrets": "app", "backups": "app",
     }  # fmt: skip
     inside = [Place(data / name, user, 0o700, kept=True, whole=True) for name, user in owners.items()]
-    return [Place(data, "root", 0o755, kept=True), *inside]
+    # The top of a volume may be anybody's, as long as we may write to it; root makes it its own.
+    top = [] if os.geteuid() and os.access(data, os.W_OK | os.X_OK) else [Place(data, "root", 0o755, kept=True)]
+    return [*top, *inside]
 
 
 def spools(settings: Settings) -> list[Place]:
@@ -75,7 +80,7 @@ def run_time(settings: Settings) -> list[Place]:
         Place(run / "tls-smtp", "root:app", 0o750),
         *(Place(path, "app", 0o755) for path in (app_run, app_run / "heartbeat", app_run / "maintenance", app_run / "metrics")),
         Place(Path("/run/nginx"), "nginx", 0o755),
-        Place(Path("/run/postgresql"), "postgres", 0o755),
+        Place(Path("/run/postgresql"), "postgres", 0o755 if os.geteuid() == 0 else 0o700),
         Place(Path("/run/redis"), "redis", 0o750),
     ]
 
@@ -125,7 +130,9 @@ def probe(data: Path) -> None:
 
 
 def system_owner(user: str) -> Owner:
-    """The ids of a user and its main group, or of `user:group`, on this system."""
+    """The ids of a user and its main group, or of `user:group`, on this system; who isn't root knows nobody else."""
+    if os.geteuid():
+        return _me()
     name, _, group = user.partition(":")
     found = pwd.getpwnam(name)
     return found.pw_uid, grp.getgrnam(group).gr_gid if group else found.pw_gid
@@ -201,6 +208,7 @@ def _advice(path: Path, user: str, wrong: OSError) -> str:
     if wrong.errno == errno.EROFS:
         return f"{path}: the volume is read-only. Mount it at {load().data_dir} without :ro, so that it can be written to."
     uid, gid = system_owner(user)
+    user = user if os.geteuid() == 0 else "the user that the container was given"
     whose = f"it belongs to uid {_owner(path)[0]}" if path.exists() else "it does not exist and can't be made"
     return (
         f"{path}: {wrong.strerror}; {whose}, and has to belong to uid {uid} ({user}). "
@@ -208,10 +216,22 @@ def _advice(path: Path, user: str, wrong: OSError) -> str:
     )
 
 
+def powers(status: str) -> None:
+    """Raises Unusable where root (by its /proc/self/status) lacks what it needs to run each program as its own user."""
+    has = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith("CapEff:"))
+    if lacking := [name for name, number in POWERS.items() if not has >> number & 1]:
+        raise Unusable(
+            f"The container's root lacks the capabilities {', '.join(lacking)}. Give it these, as compose.yaml does (cap_add), "
+            'or start the container as a user that needs none: user: "12345:12345", as compose.rootless.yaml does.'
+        )
+
+
 def main() -> int:
     """Prepare everything for a start. Answers the exit code."""
     settings = load()
     try:
+        if os.geteuid() == 0:
+            powers(Path("/proc/self/status").read_text())
         prepare(volume(settings.data_dir), system_owner)
         with alone(settings.data_dir):
             prepare(spools(settings), system_owner)

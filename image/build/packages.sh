@@ -15,5 +15,5 @@ chmod +x /usr/sbin/policy-rc.d
 apt-get update -qq
 apt-get upgrade -qq -y
 apt-get install -qq -y --no-install-recommends \
-  ca-certificates nginx postgresql-17 python3.13 redis-server tini
+  ca-certificates libnss-wrapper nginx postgresql-17 python3.13 redis-server tini
 rm -f /usr/sbin/policy-rc.d

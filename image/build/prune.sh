@@ -37,8 +37,9 @@ rm -rf /var/cache/* /var/log/* /var/lib/apt /var/lib/postgresql /var/lib/redis /
 # Nothing in the image can raise its rights.
 find / -xdev -perm /6000 -exec chmod ug-s {} +
 
+# Open to whatever user the container is given; where that is root, the start closes the volume (app/ops/storage.py).
 mkdir -p /data /run /tmp
-chmod 1777 /tmp
+chmod 1777 /data /run /tmp
 
 # The tools that later parts count on are still there, and still find their libraries.
 for tool in nginx redis-server redis-cli tini setpriv python3.13 openssl \
@@ -49,3 +50,6 @@ for tool in nginx redis-server redis-cli tini setpriv python3.13 openssl \
   ! ldd "$path" 2>&1 | grep 'not found' || { echo "prune: $tool lost a library" >&2; exit 1; }
 done
 ln -sf /usr/lib/postgresql/17/bin/* /usr/local/bin/
+rm /usr/local/bin/initdb
+printf '#!/bin/sh\nexec /opt/atum/image/named /usr/lib/postgresql/17/bin/initdb "$@"\n' >/usr/local/bin/initdb
+chmod +x /usr/local/bin/initdb

@@ -69,7 +69,7 @@ class Appliance:
     """A desk that a test may do anything to.
 
     `settings` are environment variables; `more` is YAML for its service, `services` is YAML for others beside it, and `way` is
-    how its ports are come by.
+    how its ports are come by. `user` is whom the container was given (compose.rootless.yaml), where that isn't root.
     """
 
     def __init__(
@@ -83,13 +83,14 @@ class Appliance:
         services: str = "",
         image: str = "",
         way: Way = port_of,
+        user: str = "",
     ) -> None:
         self.project = f"atum-test-{uuid.uuid4().hex[:8]}"
         self.settings = {"ADMIN_EMAIL": ADMIN, "ADMIN_PASSWORD": PASSWORD, **(MAIL if mail else {}), **(settings or {})}
-        self.folder, self.more, self.way = folder, more, way
+        self.folder, self.more, self.way, self.user = folder, more, way, user
         self.image = image or os.environ.get("ATUM_TEST_IMAGE", "atum-desk:latest")
         self.services = services + (MAIL_SERVICE if mail else "")
-        self.ports = ["127.0.0.1::80", "127.0.0.1::443"] if ports else []
+        self.ports = [f"127.0.0.1::{port}" for port in ((8080, 8443) if user else (80, 443))] if ports else []
         self._docker = docker.from_env()
         self._clients: list[Client] = []
 
@@ -113,7 +114,8 @@ class Appliance:
 
     def compose(self, *words: str) -> str:
         """docker compose, for this project."""
-        files = ["-f", str(ROOT / "compose.yaml"), "-f", str(self._override)]
+        rootless = ["-f", str(ROOT / "compose.rootless.yaml")] if self.user else []
+        files = ["-f", str(ROOT / "compose.yaml"), *rootless, "-f", str(self._override)]
         # Neither the checkout's .env nor the shell's settings have a say.
         command = ["docker", "compose", "--project-directory", str(self.folder), *files, "-p", self.project, *words]
         quiet = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"} or name.startswith("DOCKER_")}
@@ -138,7 +140,8 @@ class Appliance:
         return f"{self.project}_default"
 
     def run(self, *command: str, user: str = "root", stdin: str | None = None) -> Ran:
-        """A command inside the container."""
+        """A command inside the container. There is one user alone where it was given one."""
+        user = self.user or user
         words = ["docker", "exec", *(["-i"] if stdin is not None else []), "-u", user, self.container.id or "", *command]
         done = subprocess.run(words, input=stdin, capture_output=True, text=True, check=False)
         return Ran(done.returncode, (done.stdout + done.stderr).strip())
@@ -198,7 +201,7 @@ class Appliance:
 
     def port(self, inside: int) -> int:
         """Where a port of the desk is on this machine."""
-        return self.way(self.container, inside)
+        return self.way(self.container, inside + 8000 if self.user and inside in (80, 443) else inside)
 
     def client(self, **different: Any) -> Client:
         """A visitor who trusts no certificate authority but believes this desk."""

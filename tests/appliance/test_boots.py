@@ -13,6 +13,7 @@ from tests.appliance.certificates import make as make_pair
 from tests.appliance.conftest import Make
 from tests.appliance.driver import ADMIN, MAIL, MAIL_SERVICE, PASSWORD, Appliance
 from tests.appliance.ports import ByHand, port_of
+from tests.appliance.test_hardening import processes
 from tests.appliance.test_story import does_its_job
 
 ALONE = {"IMAP_HOST": "127.0.0.1", "SMTP_HOST": "127.0.0.1"}
@@ -72,6 +73,27 @@ def test_on_a_small_machine_in_kathmandu_without_ipv6(make: Make) -> None:
     assert_in_kathmandu(desk, number)
     assert_without_ipv6(desk)
     assert_room_enough(desk)
+
+
+def test_as_an_ordinary_user_without_any_power(make: Make) -> None:
+    """Nobody has a name for this one, and what outlives a killed parent is told by it alone."""
+    desk = make(user="12345:12345").up()
+    does_its_job(desk)
+    assert {(uid, powers) for uid, powers, _, _ in processes(desk)} == {(12345, 0)}
+    assert desk.container.attrs["HostConfig"]["CapAdd"] in ([], None)
+    for program in ("nginx", "postgres"):
+        desk.until_replaced(program, desk.signal(program))
+        desk.until_healthy(15)
+    assert "sound" in desk.atum("backup")
+
+
+@pytest.mark.slow
+def test_an_ordinary_user_finds_everything_again(make: Make) -> None:
+    desk = make(user="12345:12345").up()
+    number = does_its_job(desk)
+    assert desk.stop()[0] == 0
+    desk.start()
+    assert [ticket["number"] for ticket in desk.signed_in().tickets()] == [number]
 
 
 @pytest.mark.slow

@@ -122,6 +122,12 @@ def test_a_volume_that_can_not_be_used_ends_it_with_66_and_the_command_that_mend
     assert "Mount it at /data without :ro" in desk.logs()
 
 
+def test_a_root_without_what_it_needs_ends_it_with_66_and_the_list(make: Make) -> None:
+    desk = make(mail=False, more="cap_add: !override [CHOWN, SETUID, KILL]").up(wait=False)
+    assert desk.exit_code(30) == 66
+    assert "root lacks the capabilities SETGID, NET_BIND_SERVICE" in desk.logs()
+
+
 def test_a_program_that_dies_five_times_ends_it_with_70_and_its_name(make: Make) -> None:
     desk = make(mail=False).up()
     for _ in range(4):

@@ -13,9 +13,9 @@ Render = Callable[..., Rendered]
 
 @pytest.fixture
 def rendered() -> Render:
-    """rendered(ipv6=…, memory=…, NAME=value, …): the texts by their names."""
+    """rendered(ipv6=…, memory=…, root=…, NAME=value, …): the texts by their names."""
 
-    def make(*, ipv6: bool = True, memory: int = 2048, **environ: str) -> Rendered:
-        return render(load(environ), Machine(ipv6=ipv6, processors=2, memory=memory))
+    def make(*, ipv6: bool = True, memory: int = 2048, root: bool = True, **environ: str) -> Rendered:
+        return render(load(environ), Machine(ipv6=ipv6, processors=2, memory=memory, root=root))
 
     return make

@@ -54,3 +54,10 @@ def test_one_more_file_opens_udp_for_http_3_and_switches_it_on() -> None:
     more = (ROOT / "compose.http3.yaml").read_text()
     assert '      - "${HTTPS_PORT:-443}:443/udp"\n' in more
     assert '      HTTP3: "on"\n' in more
+
+
+def test_one_more_file_makes_it_an_ordinary_user_on_high_ports_without_any_power() -> None:
+    more = (ROOT / "compose.rootless.yaml").read_text()
+    assert "    user: ${DESK_USER:-12345:12345}\n" in more
+    assert '      - "${HTTP_PORT:-8080}:8080"\n      - "${HTTPS_PORT:-8443}:8443"\n' in more
+    assert "    cap_add: !reset []\n" in more

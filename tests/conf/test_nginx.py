@@ -354,3 +354,10 @@ def test_static_files_with_a_version_may_be_kept_for_ever(rendered: Render) -> N
     kept = {d.name: d.args[0] for d in cache.block}
     assert "immutable" in kept["default"]
     assert "immutable" not in kept[""]
+
+
+def test_an_ordinary_user_listens_on_high_ports_alone(rendered: Render) -> None:
+    assert listens(read(rendered(root=False))) == {
+        "8080 default_server", "[::]:8080 default_server", "8443 ssl default_server", "[::]:8443 ssl default_server",
+        "8443 ssl", "[::]:8443 ssl",
+    }  # fmt: skip

@@ -100,3 +100,8 @@ def test_redis_is_a_cache_on_a_socket(rendered: Render) -> None:
     assert (found["save"], found["appendonly"]) == ('""', "no")
     assert found["maxmemory-policy"] == "allkeys-lru"
     assert {"CONFIG", "DEBUG", "MODULE"} <= set(re.findall(r'^rename-command (\w+) ""$', text, re.MULTILINE))
+
+
+def test_who_has_no_name_is_let_in_by_the_socket_that_is_closed_to_others(rendered: Render) -> None:
+    rules = [line.split() for line in rendered(root=False)["postgres/pg_hba.conf"].splitlines() if line[:1] != "#"]
+    assert rules == [["local", "all", "atum,postgres", "trust"], ["local", "all", "all", "reject"]]

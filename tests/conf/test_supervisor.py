@@ -189,3 +189,9 @@ def test_supervisord_opens_its_port_on_every_address() -> None:
             pass
     inside = script("supervisord").Options().parse_fcgi_socket("tcp://127.0.0.1:8000", None, None, None, 5)
     assert inside.addr() == ("127.0.0.1", 8000)
+
+
+def test_in_a_container_with_a_user_of_its_own_no_program_is_anybody_else(rendered: Render) -> None:
+    texts = rendered(root=False, SMTP_IN="on", SMTP_IN_DOMAINS="example.com")
+    assert not [name for name, values in sections(texts).items() if "user" in values]
+    assert programs(texts)["smtp-in"]["socket"] == "tcp://all:2525"

@@ -186,3 +186,19 @@ def test_a_volume_that_takes_no_byte_is_found_before_it_matters(tmp_path: Path, 
     monkeypatch.setattr("app.ops.storage.os.fsync", full)
     with pytest.raises(Unusable, match="the disk is full"):
         probe(tmp_path)
+
+
+def test_root_is_told_which_powers_it_lacks() -> None:
+    storage.powers("Uid:\t0\nCapEff:\t00000000000004e1\n")
+    with pytest.raises(Unusable, match="lacks the capabilities CHOWN, NET_BIND_SERVICE"):
+        storage.powers("Uid:\t0\nCapEff:\t00000000000000e0\n")
+
+
+def test_who_is_not_root_owns_everything_and_leaves_the_top_of_a_volume_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.ops.storage.os.geteuid", lambda: 12345)
+    assert {storage.system_owner(user) for user in ("root", "app", "root:nginx")} == {(12345, os.getegid())}
+    assert tmp_path not in {place.path for place in volume(tmp_path)}
+    modes_of = {place.path.name: place.mode for place in run_time(load({}))}
+    assert modes_of["postgresql"] == 0o700
