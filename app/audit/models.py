@@ -104,6 +104,7 @@ class Event(StrEnum):
     DESK_RESTORED = "desk.restored"
     BACKUP_ASKED = "backup.asked"
     BACKUP_KEY_SHOWN = "backup.key_shown"
+    DOCTOR_ASKED = "doctor.asked"
     DESK_SET_UP = "desk.set_up"
 
 

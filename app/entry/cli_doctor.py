@@ -15,6 +15,7 @@ from app.core.errors import DeskError, Invalid
 from app.db.session import Database
 from app.entry.cli_mail import Answer
 from app.ops.doctor import (
+    asking,
     backlog,
     bundle,
     choices,
@@ -66,6 +67,7 @@ def add_to(verb: Callable[..., argparse.ArgumentParser]) -> None:
 def doctor(settings: Settings, given: argparse.Namespace) -> Answer:
     """Exit 1 where something is amiss; a hint is not. A bundle that was written is a success."""
     found = examine(settings)
+    asking.keep(settings, found)
     return _bundled(settings, found, given) if given.bundle else _answer(found, given)
 
 

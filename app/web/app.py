@@ -9,6 +9,7 @@ from starlette.staticfiles import StaticFiles
 from app import __version__
 from app.web import failures
 from app.web.admin import backups as admin_backups
+from app.web.admin import doctor as admin_doctor
 from app.web.agent import keys, mail
 from app.web.agent import suggestions as says
 from app.web.agent import tickets as agent
@@ -20,6 +21,7 @@ from app.web.api import (
     calendars,
     canned_replies,
     custom_fields,
+    doctor,
     documents,
     escalations,
     events,
@@ -108,6 +110,7 @@ API = (  # in the order in which paths are tried: what is asked most comes first
     calendars,
     audit,
     backups,
+    doctor,
     reports,
     metrics,
     events,
@@ -145,6 +148,7 @@ def create(desk: Desk, lifespan: Lifespan | None = None) -> FastAPI:
         keys.router,
         mail.router,
         admin_backups.router,
+        admin_doctor.router,
         portal.router,
     ):
         app.include_router(router, include_in_schema=False)

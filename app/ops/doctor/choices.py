@@ -44,7 +44,7 @@ def _address(settings: Settings) -> Iterator[Finding]:
         yield _odd(Level.BAD, f"ATUM_DEMO is on, and the desk is at {settings.atum_url}", why, "ATUM_DEMO=off")
     if settings.atum_tls == "self-signed" and host not in _HERE and not _is_address(host):
         why = "Every visitor is warned of it."
-        yield _odd(Level.HINT, "ATUM_TLS is self-signed, which no browser trusts", why, "ATUM_TLS=files")
+        yield _odd(Level.HINT, "ATUM_TLS is self-signed, which no browser trusts", why, "ATUM_TLS=acme")
 
 
 def _proxies(settings: Settings) -> Iterator[Finding]:
