@@ -5,9 +5,12 @@ import json
 import logging
 import re
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("request_id", default=None)
+_subject: contextvars.ContextVar[Mapping[str, object] | None] = contextvars.ContextVar("subject", default=None)
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 # What JSON allows and a terminal obeys, or a reader of logs takes for the end of a line.
@@ -30,10 +33,21 @@ class JsonLines(logging.Formatter):
         }
         if rid := request_id.get():
             line["request_id"] = rid
+        line.update(_subject.get() or {})
         line.update({key: value for key, value in record.__dict__.items() if key not in _STANDARD})
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
         return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(line, default=str, ensure_ascii=False))
+
+
+@contextmanager
+def about(**what: object) -> Iterator[None]:
+    """Whatever is logged meanwhile, by whomever, is about this: `with about(mail=3):`."""
+    before = _subject.set({**(_subject.get() or {}), **what})
+    try:
+        yield
+    finally:
+        _subject.reset(before)
 
 
 def start(proc: str, level: str = "info") -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from app.config import Settings
 from app.core.errors import DeskError
+from app.core.log import about
 from app.db.session import Database, DatabaseGone, TookTooLong
 from app.db.session import now as database_now
 from app.files import actions as files
@@ -63,14 +64,15 @@ class Processor:
         person as it came.
         """
         self._beat()
-        try:
-            self._try(id)
-        except TookTooLong:
-            self.failed(id, TOO_LONG)
-        except DatabaseGone:
-            raise  # a DeskError too
-        except (Unreadable, DeskError) as wrong:
-            self.failed(id, str(wrong))
+        with about(mail=id):
+            try:
+                self._try(id)
+            except TookTooLong:
+                self.failed(id, TOO_LONG)
+            except DatabaseGone:
+                raise  # a DeskError too
+            except (Unreadable, DeskError) as wrong:
+                self.failed(id, str(wrong))
 
     def _try(self, id: int) -> None:
         if self._withheld(id):

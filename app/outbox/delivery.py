@@ -4,6 +4,7 @@ import time
 from typing import Protocol
 
 from app.core.errors import NotFound
+from app.core.log import about
 from app.db.session import Database, DatabaseGone
 from app.files.disk import Blobs
 from app.files.models import Attachment
@@ -35,16 +36,17 @@ def process_one(db: Database, house: House, carrier: Carrier, blobs: Blobs, sign
         written = queries.written(s, letter) if letter else {}
     if letter is None:
         return False
-    try:
-        content = compose(letter, house, [_enclosure(blobs, file) for file in files], written=written).as_bytes()
-        recipient = rules.wire_address(letter.to_address)
-    except (NotFound, ValueError) as wrong:
-        _record(db, letter, Outcome(Verdict.FAILED, str(wrong)), relay=None)
+    with about(letter=letter.id):
+        try:
+            content = compose(letter, house, [_enclosure(blobs, file) for file in files], written=written).as_bytes()
+            recipient = rules.wire_address(letter.to_address)
+        except (NotFound, ValueError) as wrong:
+            _record(db, letter, Outcome(Verdict.FAILED, str(wrong)), relay=None)
+            return True
+        if signatures:
+            content = signatures.signed(content, house.sender(letter.from_address))
+        _record(db, letter, carrier.deliver(_senders(letter, house), recipient, content), relay=relay)
         return True
-    if signatures:
-        content = signatures.signed(content, house.sender(letter.from_address))
-    _record(db, letter, carrier.deliver(_senders(letter, house), recipient, content), relay=relay)
-    return True
 
 
 def _record(db: Database, letter: Letter, outcome: Outcome, *, relay: str | None) -> None:

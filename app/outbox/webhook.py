@@ -16,6 +16,7 @@ from app.accounts.models import Person
 from app.config import Settings
 from app.core import zones
 from app.core.http import Guard, Refused, is_near, is_public
+from app.core.log import about
 from app.core.sealing import Broken
 from app.db.session import Database, Session
 from app.db.session import now as time_of
@@ -61,9 +62,10 @@ class Teller:
         if taken is None:
             return False
         webhook, delivery = taken
-        answer = self._sent(webhook, delivery, now)
-        with self._database.transaction() as s:
-            record(s, delivery.id, answer, ZoneInfo(self._settings.tz))
+        with about(delivery=delivery.id):
+            answer = self._sent(webhook, delivery, now)
+            with self._database.transaction() as s:
+                record(s, delivery.id, answer, ZoneInfo(self._settings.tz))
         return answer.problem is None
 
     def _sent(self, webhook: Webhook, delivery: Delivery, now: datetime) -> Answer:

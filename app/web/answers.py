@@ -6,6 +6,7 @@ from fastapi import Response
 from pydantic_core import to_json
 
 from app.core.errors import DeskError
+from app.core.log import request_id
 
 
 class Json(Response):
@@ -34,12 +35,14 @@ class Told(Response):
 
 
 class Problem(Response):
-    """What went wrong, as RFC 9457 has it. `type` is stable: programs may rely on it."""
+    """What went wrong, as RFC 9457 has it. `type` is stable: programs may rely on it; `request_id` is what the log calls this."""
 
     media_type = "application/problem+json"
 
     def __init__(self, status: int, slug: str, title: str, detail: str, **more: Any) -> None:
         body = {"type": f"urn:atum-desk:problem:{slug}", "title": title, "status": status, "detail": detail, **more}
+        if rid := request_id.get():
+            body["request_id"] = rid
         super().__init__(to_json(body), status_code=status)
 
 

@@ -121,7 +121,8 @@ def test_behind_a_proxy_that_ends_tls(make: Make, tmp_path: Path) -> None:
     desk.up()
     does_its_job(desk)
 
-    with desk.client(headers={"X-Forwarded-For": "192.0.2.7"}) as visitor:
+    with desk.client(headers={"X-Forwarded-For": "192.0.2.7", "X-Request-Id": "by the proxy"}) as visitor:
+        assert visitor.http.get("/tickets").headers["X-Request-Id"] == "by the proxy"
         form = {"email": ADMIN, "password": PASSWORD}
         entered = visitor.http.post("/sign-in", data=form, headers={"Origin": "https://localhost"})
         assert (entered.status_code, entered.headers["Location"]) == (303, "/tickets")

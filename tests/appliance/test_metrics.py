@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.appliance.driver import Appliance
+from tests.appliance.driver import Appliance, eventually
 
 ROOT = Path(__file__).parents[2]
 RULES, BOARD = ROOT / "conf/prometheus/alerts.yml", ROOT / "conf/grafana/atum-desk.json"
@@ -74,6 +74,15 @@ def test_the_dashboard_has_a_place_for_each_panel() -> None:
     ]
     assert len(taken) == len(set(taken))
     assert max(x for x, _ in taken) < 24
+
+
+def test_a_request_has_one_id_in_its_answer_its_problem_and_the_log_and_no_stranger_chooses_it(desk: Appliance) -> None:
+    with desk.client(headers={"X-Request-Id": "chosen"}) as client:
+        problem, refused = client.http.get("/api/v1/tickets/1"), client.http.get("/api/../../")
+    told = problem.headers["X-Request-Id"]
+    assert (problem.status_code, problem.json()["request_id"]) == (401, told) != (401, "chosen")
+    assert refused.headers["X-Request-Id"] not in {told, "chosen"}
+    eventually(lambda: f'"msg":"GET /api/v1/tickets/1 401","request_id":"{told}"' in desk.logs(), within=5)
 
 
 def test_requests_of_all_workers_programs_and_stores_are_told(scrape: str) -> None:

@@ -44,7 +44,8 @@ def test_of_forty_secrets_that_were_told_none_is_written_anywhere(attacked: Appl
     visitor = Visitor(attacked, canaries)
     for tell in (on_the_way_in, in_programs_on_the_way_in, of_a_person, in_odd_places, while_it_breaks):
         tell(visitor)
-    first = places(attacked)
+    attacked.client().http.get("/", headers={"X-Request-Id": canaries("an id that a stranger made up")})
+    first = places(attacked) | {"figures": attacked.figures()}
     what_is_written_is_found(attacked)
     attacked.settings["SMTP_PASSWORD"] = canaries("the mail server's password")
     attacked.up()

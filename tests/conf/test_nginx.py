@@ -168,11 +168,18 @@ def test_the_proxies_named_are_believed_from_the_right(rendered: Render) -> None
 def test_the_desk_hears_one_address_and_one_scheme_and_nothing_else_that_proxies_say(rendered: Render) -> None:
     location = locations(desk(read(rendered())))["/"]
     assert {d.args for d in location.all("proxy_set_header")} == {
-        ("Connection", ""), ("Host", "$host"), ("X-Request-Id", "$request_id"),
+        ("Connection", ""), ("Host", "$host"), ("X-Request-Id", "$asked_id"),
         ("X-Forwarded-For", "$remote_addr"), ("X-Forwarded-Proto", "$forwarded_proto"),
         ("X-Real-IP", ""), ("Forwarded", ""), ("X-Forwarded-Host", ""), ("X-Forwarded-Port", ""),
         ("X-Forwarded-Server", ""), ("X-Forwarded-Ssl", ""), ("X-Forwarded-Scheme", ""),
     }  # fmt: skip
+
+
+def test_a_request_keeps_the_id_that_a_trusted_proxy_gave_it_and_has_one_of_ours_otherwise(rendered: Render) -> None:
+    conf = http(read(rendered()))
+    assert mapped(conf, "$proxys_id") == {"default": "", "1": "$http_x_request_id"}
+    assert mapped(conf, "$asked_id") == {"default": "$proxys_id", "": "$request_id"}
+    assert mapped(conf, "$x_request_id") == {"": "$asked_id"}  # the desk tells it itself
 
 
 @pytest.mark.parametrize("hsts", ["off", "300"])

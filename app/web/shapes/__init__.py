@@ -61,6 +61,7 @@ class ProblemDocument(BaseModel):
     title: str
     status: int
     detail: str
+    request_id: str | None = Field(None, description="What the log calls this request, and the header X-Request-Id.")
 
 
 class TimelineEntry(Answer):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.log import JsonLines
+from app.core.log import JsonLines, about
 
 FORGED = '\n{"level": "info", "msg": "all is well"}\r\n'
 
@@ -31,3 +31,13 @@ def test_every_text_is_one_line_of_json_that_can_be_written(words: str) -> None:
     assert len(written.encode().splitlines()) == 1
     assert len(written.splitlines()) == 1
     assert json.loads(written)["msg"] == f"refused {words}"
+
+
+def test_what_is_logged_meanwhile_says_what_it_is_about_and_afterwards_no_more() -> None:
+    with about(mail=3):
+        with about(letter=4):
+            both = json.loads(line("x"))
+        one = json.loads(line("x"))
+    assert [(found.get("mail"), found.get("letter")) for found in (both, one, json.loads(line("x")))] == [
+        (3, 4), (3, None), (None, None),
+    ]  # fmt: skip
