@@ -8,7 +8,6 @@ Nothing is asked of strangers that isn't needed to bring a mail, and nothing the
 import asyncio
 import errno
 import logging
-import shutil
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ from app.config import Settings
 from app.core import clock, ids
 from app.db.session import Database, DatabaseGone
 from app.db.session import now as database_now
+from app.files import room
 from app.intake import actions, by_smtp, sender_policy
 from app.intake.rules import limits, trace
 from app.intake.rules.limits import Crowd, Seldom
@@ -38,7 +38,6 @@ FRESH = 2.0  # seconds for which what the database says of recipients is believe
 IDLE = 60  # seconds
 LONGEST = 600.0  # seconds that one mail may take on its way in
 TO_COMMIT = 120.0  # seconds
-LEAST_FREE, LEAST_SHARE = 1_000_000_000, 0.05  # bytes and part of the disk that are kept for everything else
 
 TAKEN = "250 2.0.0 Taken; it is safe here."
 NO_ROOM = "452 4.3.1 The disk is full here; send it again later."
@@ -168,9 +167,7 @@ class Door:
 
     def _full(self) -> bool:
         """Whether what is left of the disk is kept for everything else."""
-        self._settings.data_dir.mkdir(parents=True, exist_ok=True)
-        usage = shutil.disk_usage(self._settings.data_dir)
-        return usage.free < min(LEAST_FREE, usage.total * LEAST_SHARE)
+        return room.is_short(self._settings.data_dir)
 
     def _ask_about(self, client: str, sender: str, helo: str) -> "asyncio.Future[str]":
         """SPF's verdict, some time."""

@@ -19,6 +19,7 @@ from app.config import Settings
 from app.db.locks import Keeper, Lock
 from app.db.session import Database
 from app.db.session import now as database_now
+from app.files import room
 from app.intake import actions, grants, imap, mailboxes, queries
 from app.intake.failure import MailboxFailure, Refused
 from app.intake.folder import Folder
@@ -30,6 +31,7 @@ from app.intake.stubborn import LARGEST, Stubborn
 FIRST_LOOK = timedelta(days=1)
 CLOCKS_DIFFER = timedelta(minutes=15)
 LONGEST_IDLE = 300  # seconds until we look by ourselves: word of new mail gets lost, and routers forget silent connections
+LOOK_FOR_ROOM = 10  # seconds between looks while the disk is full
 LOOK_AGAIN = 5.0  # seconds between looks at a mailbox that is not to be asked now
 LOOK_BACK = timedelta(days=14)
 LOOK_BACK_EVERY = 6 * 3600.0  # seconds
@@ -65,6 +67,7 @@ class Watch:
         self._refused = ""
         self._looked_back_at = self._renew_at = float("-inf")
         self._stubborn = Stubborn()
+        self._short = False
 
     def turn(self) -> float:
         """One session with the server, as long as it lasts; answers the seconds to wait before the next."""
@@ -104,8 +107,10 @@ class Watch:
         while not self._stop.is_set():
             self.settled.clear()
             self._acknowledge(mailbox, folder)
-            self._take(mailbox, folder, folder.after(mailbox.last_uid))
-            if time.monotonic() > look_back_at:
+            room_left = self._finds_room(mailbox)
+            if room_left:
+                self._take(mailbox, folder, folder.after(mailbox.last_uid))
+            if room_left and time.monotonic() > look_back_at:
                 self._look_back(mailbox, folder)
                 look_back_at = self._looked_back_at + LOOK_BACK_EVERY
             lock.check()
@@ -116,7 +121,17 @@ class Watch:
                 raise LeaseLost(f"{mailbox.name} begins anew, or another poller reads it now.")
             mailbox.processed_folder = present.processed_folder
             self._steady_at = began + STEADY
-            folder.wait(min(self._settings.email_poll_interval, LONGEST_IDLE), self._stop, self.settled)
+            pause = min(self._settings.email_poll_interval, LONGEST_IDLE if room_left else LOOK_FOR_ROOM)
+            folder.wait(pause, self._stop, self.settled)
+
+    def _finds_room(self, mailbox: Mailbox) -> bool:
+        """Whether the disk has room for mail. Where it hasn't, mail is left with its server as it is, and that is told once."""
+        short = room.is_short(self._settings.data_dir)
+        if short != self._short:
+            told = "the disk is nearly full: mail is left at its server" if short else "there is room again: mail is fetched"
+            log.log(logging.ERROR if short else logging.INFO, told, extra={"mailbox": mailbox.name})
+        self._short = short
+        return not short
 
     def _renew(self, mailbox: Mailbox) -> None:
         """Renew the sign-in ahead of time, so that a person hears of it while mail still comes in. A little trouble waits."""

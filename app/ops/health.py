@@ -16,6 +16,7 @@ from app.config import Settings
 from app.core import clock
 from app.db.redis import Counters
 from app.db.session import Database
+from app.files import room
 from app.intake import ends
 from app.intake import queries as intake
 from app.ops import installed, roles, warnings
@@ -137,6 +138,8 @@ def disk(folder: Path) -> Part:
     usage = shutil.disk_usage(folder)
     free = usage.free / usage.total
     figures = {"free_bytes": usage.free, "free_percent": round(free * 100, 1)}
+    if room.is_short(folder):
+        return Part(DEGRADED, room.WORDS, figures)
     if free < DISK_LEAST:
         return Part(DEGRADED, f"Only {free:.1%} of the disk under {folder} is free.", figures)
     return Part(OK, None, figures)

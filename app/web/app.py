@@ -60,6 +60,7 @@ from app.web.api import (
     watchers,
     webhooks,
 )
+from app.web.brake import Brake
 from app.web.desk import Desk
 from app.web.gate import Gate
 from app.web.live import Live
@@ -134,6 +135,7 @@ def create(desk: Desk, lifespan: Lifespan | None = None) -> FastAPI:
     app.state.live = Live(desk.settings.database_dsn, desk.settings.redis_dsn)
     if lifespan:
         app.router.lifespan_context = lifespan
+    app.add_middleware(Brake, data=desk.settings.data_dir, refused=failures.refused)
     app.add_middleware(Gate, most=desk.settings.upload_max_bytes)
     return app
 

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from app import __version__
 from app.core import html, zones
+from app.files import room
 from app.tickets import folding
 from app.web.desk import desk_of
 from app.web.zones import zone_of
@@ -60,6 +61,7 @@ def page(request: Request, template: str, *, status: int = 200, **context: Any) 
         "path": request.url.path,
         "zone": zone_of(context.get("me"), settings),
         "desk_url": settings.atum_url,
+        "no_room": room.WORDS if room.is_short(settings.data_dir) else "",
         **context,
     }
     written = _templates.get_template(template).render(context)

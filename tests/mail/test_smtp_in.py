@@ -19,7 +19,8 @@ from app.core.priority import Priority
 from app.db.session import Database
 from app.db.session import now as database_now
 from app.entry import cli
-from app.intake import actions, by_smtp, managed, smtp
+from app.files import room
+from app.intake import actions, by_smtp, managed
 from app.intake.models import BY_SMTP
 from app.intake.rules import headers
 from app.intake.rules.states import MailState
@@ -262,8 +263,8 @@ def test_where_the_disk_is_full_it_is_put_off_with_that_reason_and_nothing_is_lo
         patch.setattr(Spool, "write", full)
         assert client.bring(large).startswith("452 4.3.1")
     with monkeypatch.context() as patch:
-        patch.setattr(smtp, "LEAST_FREE", 1 << 60)
-        patch.setattr(smtp, "LEAST_SHARE", 1.0)
+        patch.setattr(room, "LEAST_FREE", 1 << 60)
+        patch.setattr(room, "LEAST_SHARE", 1.0)
         assert client.say("MAIL FROM:<carol@acme.example>").startswith("452 4.3.1")
     assert desk.ledger() == []
     assert [path for path in (desk.folder / "mail").rglob("*") if path.is_file()] == []
