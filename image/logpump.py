@@ -1,7 +1,8 @@
 """Carries what every program writes to the container's stdout, one record a line.
 
 One thread only reads, so that no program ever waits for whoever reads the container's log; another only writes. What piles up
-between them beyond BACKLOG is thrown away, and said so.
+between them beyond BACKLOG is thrown away, and said so. What a program repeats is counted rather than written (repeats.py),
+unless everything is wanted (LOG_LEVEL=debug).
 """
 
 import os
@@ -15,6 +16,7 @@ from datetime import UTC, datetime
 
 from image.loglines import LEVELS, Joiner, Lines, Record, as_json, as_text, parse
 from image.logring import Ring
+from image.repeats import Repeats
 
 BACKLOG = 8 * 1024 * 1024  # characters
 CHUNK = 64 * 1024  # bytes: what a named pipe holds
@@ -41,6 +43,7 @@ class Pump:
         self._tails: dict[str, deque[str]] = {}
         self._writer = Writer(out)
         self.ring = Ring()
+        self._repeats = Repeats()
         self._streams = selectors.DefaultSelector()
         self._new: deque[tuple[int, Source]] = deque()
         told, self._tell = os.pipe()
@@ -53,6 +56,7 @@ class Pump:
         self._least = LEVELS.get(level, LEVELS["info"])
         self._render: Callable[[Record], str] = as_text if form == "text" else as_json
         self._as_is = form != "text" and self._least <= LEVELS["info"]
+        self._all = self._least <= LEVELS["debug"]
 
     def add(self, descriptor: int, proc: str, *, finished: bool = False) -> None:
         """Read `proc`'s lines from this descriptor from now on."""
@@ -104,7 +108,9 @@ class Pump:
                 descriptor, source = self._new.popleft()
                 self._streams.register(descriptor, selectors.EVENT_READ, source)
             self._finish_paused(now)
+            self._sum_up(now)
         self._read_the_rest()
+        self._sum_up(float("inf"))
 
     def _read_the_rest(self) -> None:
         for key in list(self._streams.get_map().values()):
@@ -143,7 +149,12 @@ class Pump:
             record = parse(source.proc, line, _now())
             if record["level"] != "debug":
                 self._tails.setdefault(source.proc, deque(maxlen=TAIL)).append(str(record.get("trace", record["msg"])))
-            self._put(record)
+            if source.finished or self._all or self._repeats.passes(record, time.monotonic()):
+                self._put(record)
+
+    def _sum_up(self, now: float) -> None:
+        for record in self._repeats.over(now):
+            self._put(record | {"ts": _now()})
 
     def _put(self, record: Record) -> None:
         if LEVELS[str(record["level"])] >= self._least:
