@@ -103,6 +103,7 @@ class Event(StrEnum):
     SETTINGS_CHANGED = "settings.changed"
     DESK_RESTORED = "desk.restored"
     BACKUP_ASKED = "backup.asked"
+    CERTIFICATE_ASKED = "certificate.asked"
     BACKUP_KEY_SHOWN = "backup.key_shown"
     DOCTOR_ASKED = "doctor.asked"
     DESK_SET_UP = "desk.set_up"

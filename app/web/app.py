@@ -9,6 +9,7 @@ from starlette.staticfiles import StaticFiles
 from app import __version__
 from app.web import failures
 from app.web.admin import backups as admin_backups
+from app.web.admin import certificate as admin_certificate
 from app.web.admin import doctor as admin_doctor
 from app.web.agent import keys, mail
 from app.web.agent import suggestions as says
@@ -20,6 +21,7 @@ from app.web.api import (
     bulk,
     calendars,
     canned_replies,
+    certificate,
     custom_fields,
     doctor,
     documents,
@@ -112,6 +114,7 @@ API = (  # in the order in which paths are tried: what is asked most comes first
     audit,
     backups,
     doctor,
+    certificate,
     reports,
     metrics,
     events,
@@ -167,6 +170,7 @@ def _build() -> FastAPI:
         mail.router,
         admin_backups.router,
         admin_doctor.router,
+        admin_certificate.router,
         portal.router,
     ):
         app.include_router(router, include_in_schema=False)
