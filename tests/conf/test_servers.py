@@ -44,6 +44,7 @@ def test_postgresql_listens_to_no_network_and_loses_nothing_it_acknowledged(rend
     assert found["listen_addresses"] == "''"
     assert (found["fsync"], found["synchronous_commit"], found["full_page_writes"]) == ("on", "on", "on")
     assert found["jit"] == "off"
+    assert found["wal_buffers"] == "4MB"  # four times as much otherwise, and all of it stays in memory
     assert found["timezone"] == found["log_timezone"] == "'UTC'"
 
 
