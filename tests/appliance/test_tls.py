@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import ssl
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.appliance.certificates import make as make_pair
 from tests.appliance.conftest import Make
-from tests.appliance.driver import Appliance
+from tests.appliance.driver import Appliance, eventually
+from tests.appliance.visitors import shown
 
 
 def shake(desk: Appliance, *, version: ssl.TLSVersion | None = None, alpn: list[str] | None = None) -> ssl.SSLSocket:
@@ -71,6 +73,18 @@ def test_the_key_is_readable_by_nginx_and_nobody_else(desk: Appliance) -> None:
 def test_nginx_finds_its_configuration_good_as_the_user_that_runs_it(desk: Appliance) -> None:
     ran = desk.run("/opt/atum/image/as", "nginx", "nginx", "-t", "-e", "stderr", "-c", "/run/atum/conf/nginx/nginx.conf")
     assert ran.code == 0, ran.output
+
+
+def test_its_own_certificate_is_renewed_before_it_ends(desk: Appliance, tmp_path: Path) -> None:
+    cert, key = make_pair(tmp_path / "ending", days=20)
+    for path, name in ((cert, "self-signed.crt"), (key, "self-signed.key")):
+        assert desk.run("sh", "-c", f"umask 077; cat >/data/tls/{name}", stdin=path.read_text()).code == 0
+    before = shown(desk.port(443))
+    desk.run("touch", "/run/atum/app/certificate-asked", user="app")
+    eventually(lambda: shown(desk.port(443)) != before, within=15, otherwise=desk.logs)
+    left = shown(desk.port(443)).not_valid_after_utc - datetime.now(UTC)
+    assert left > timedelta(days=360)
+    assert desk.parts()["tls"]["status"] == "ok"
 
 
 def test_port_80_sends_people_to_the_configured_url_whatever_they_call_us(desk: Appliance) -> None:
