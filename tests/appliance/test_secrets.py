@@ -40,12 +40,12 @@ class Visitor:
         return answer
 
 
-def test_of_forty_secrets_that_were_told_none_is_written_anywhere(attacked: Appliance, canaries: Canaries) -> None:
+def test_of_forty_secrets_that_were_told_none_is_written_anywhere(attacked: Appliance, canaries: Canaries, boss: Client) -> None:
     visitor = Visitor(attacked, canaries)
     for tell in (on_the_way_in, in_programs_on_the_way_in, of_a_person, in_odd_places, while_it_breaks):
         tell(visitor)
     attacked.client().http.get("/", headers={"X-Request-Id": canaries("an id that a stranger made up")})
-    first = places(attacked) | {"figures": attacked.figures()}
+    first = places(attacked) | {"figures": attacked.figures(boss)}
     what_is_written_is_found(attacked)
     attacked.settings["SMTP_PASSWORD"] = canaries("the mail server's password")
     attacked.up()
