@@ -10,10 +10,18 @@ from datetime import datetime
 from typing import Any, LiteralString
 
 import psycopg
-from psycopg.errors import DeadlockDetected, LockNotAvailable, ProgramLimitExceeded, QueryCanceled, StatementTooComplex
+from psycopg.errors import (
+    DeadlockDetected,
+    InsufficientPrivilege,
+    LockNotAvailable,
+    ProgramLimitExceeded,
+    QueryCanceled,
+    ReadOnlySqlTransaction,
+    StatementTooComplex,
+)
 from pydantic_core import from_json
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
-from sqlalchemy.exc import DisconnectionError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session as Session  # re-exported: every action takes one first
 
@@ -46,6 +54,12 @@ class TookTooLong(DatabaseGone):
     """This took longer than a request may; nothing was changed. Ask for less, or try again shortly."""
 
     slug = "took-too-long"
+
+
+class OnlyRead(DatabaseGone):
+    """The database can only be read at the moment; nothing was changed. Try again shortly."""
+
+    slug = "read-only"
 
 
 class Database:
@@ -149,6 +163,17 @@ def plainly() -> Iterator[None]:
         if isinstance(cause, ProgramLimitExceeded | StatementTooComplex):
             raise Invalid(TOO_MUCH) from wrong
         raise _kind(cause) from wrong
+    except (DBAPIError, psycopg.Error) as wrong:
+        if _only_read(getattr(wrong, "orig", wrong)):
+            raise OnlyRead from wrong
+        raise
+
+
+def _only_read(wrong: object) -> bool:
+    """A server that became another's standby, or whose disk turned read-only (which it tells as a right that it lacks)."""
+    return isinstance(wrong, ReadOnlySqlTransaction) or (
+        isinstance(wrong, InsufficientPrivilege) and "Read-only file system" in str(wrong)
+    )
 
 
 def _kind(wrong: object) -> type[DatabaseGone]:
