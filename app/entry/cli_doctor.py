@@ -35,6 +35,8 @@ from app.ops.doctor import (
 from app.ops.doctor.findings import Examination, Finding, Level, Look, Room, in_words
 
 TOGETHER = 15.0  # seconds; Python needs some for itself, and all of it has to take less than 20
+AGAIN = "docker compose logs --tail 100 desk"
+Answers = SimpleQueue[tuple[str, Finding | None]]
 LOOKS: dict[str, Look] = {
     "health": parts.look,
     "settings": choices.look,
@@ -77,37 +79,42 @@ def refused(wrong: BadSettings, given: argparse.Namespace) -> Answer:
 
 
 def examine(settings: Settings, looks: dict[str, Look] | None = None, *, within: float = TOGETHER) -> Examination:
-    """Look at everything. What does not come to an end by itself is left behind."""
+    """Look at everything. What does not come to an end by itself is left behind; what it had found by then is told."""
     looks, began, at = looks or LOOKS, monotonic(), clock.now()
-    answers: SimpleQueue[tuple[str, list[Finding]]] = SimpleQueue()
+    answers: Answers = SimpleQueue()
     room = _room(settings, pool=len(looks))
     for subject, look in looks.items():
         Thread(target=_look, args=(subject, look, room, answers), name=subject, daemon=True).start()
-    found: dict[str, list[Finding]] = {}
-    while len(found) < len(looks):
+    found: dict[str, list[Finding]] = {subject: [] for subject in looks}
+    going = set(looks)
+    while going:
         try:
-            subject, findings = answers.get(timeout=max(began + within - monotonic(), 0))
+            subject, finding = answers.get(timeout=max(began + within - monotonic(), 0))
         except Empty:
             break
-        found[subject] = findings
+        if finding is None:
+            going.discard(subject)
+        else:
+            found[subject].append(finding)
     room.db.close()
-    slow = f"It was not done within {within:.0f} s, and left. Try once more, or look at its servers and the network."
-    told = [finding for subject in looks for finding in found.get(subject, [Finding(subject, Level.WARNING, slow)])]
-    return Examination(at, monotonic() - began, tuple(told))
+    slow = f"It was not done within {within:.0f} s, and left."
+    for subject in going:
+        found[subject].append(Finding(subject, Level.WARNING, slow, "Something it asks does not answer.", AGAIN))
+    return Examination(at, monotonic() - began, tuple(finding for findings in found.values() for finding in findings))
 
 
-def _look(subject: str, look: Look, room: Room, answers: SimpleQueue[tuple[str, list[Finding]]]) -> None:
-    """One subject. What was found before something broke is told as well."""
-    found: list[Finding] = []
+def _look(subject: str, look: Look, room: Room, answers: Answers) -> None:
+    """One subject, finding by finding; nothing at its end."""
     try:
-        found.extend(look(room))
+        for finding in look(room):
+            answers.put((subject, finding))
     except DeskError as wrong:
-        found.append(Finding(subject, Level.HINT, f"It could not be looked at: {wrong.message}"))
+        answers.put((subject, Finding(subject, Level.HINT, f"It could not be looked at: {wrong.message}")))
     except Exception as wrong:  # whatever it is, the others are still told
         words = next(iter(str(wrong).splitlines()), "")
         what = f"Looking at it failed: {type(wrong).__name__}: {words}"
-        found.append(Finding(subject, Level.WARNING, what, None, "docker compose logs --tail 100 desk"))
-    answers.put((subject, found))
+        answers.put((subject, Finding(subject, Level.WARNING, what, None, AGAIN)))
+    answers.put((subject, None))
 
 
 def _room(settings: Settings, *, pool: int) -> Room:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
 from urllib.parse import urlsplit
 
 from app.config import Settings
@@ -69,7 +71,7 @@ def ask(settings: Settings, address: str, port: int, *, tls: bool, trust: bool =
     """Health, asked for by the public name. Raises OSError and HTTPException."""
     connection = http.client.HTTPConnection(settings.host, port, timeout=PATIENCE)
     with closing(connection):
-        connection.sock = socket.create_connection((address, port), PATIENCE)
+        connection.sock = socket.create_connection((_resolved(address), port), PATIENCE)
         if tls:
             context = ssl.create_default_context()
             if not trust:
@@ -80,6 +82,26 @@ def ask(settings: Settings, address: str, port: int, *, tls: bool, trust: bool =
         answer = connection.getresponse()
         found = answer.read(MOST)
     return Heard(answer.status, answer.getheader("Location"), found, hashlib.sha256(shown).hexdigest() if shown else None)
+
+
+def _resolved(host: str) -> str:
+    """Its first address. The operating system may look for one for half a minute, and can't be told to be quicker."""
+    found: SimpleQueue[str | OSError] = SimpleQueue()
+    Thread(target=_resolve, args=(host, found), daemon=True).start()
+    try:
+        told = found.get(timeout=PATIENCE)
+    except Empty:
+        raise TimeoutError(f"nobody said within {PATIENCE:.0f} s where {host} is") from None
+    if isinstance(told, OSError):
+        raise told
+    return told
+
+
+def _resolve(host: str, found: SimpleQueue[str | OSError]) -> None:
+    try:
+        found.put(str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0]))
+    except OSError as wrong:
+        found.put(wrong)
 
 
 def public(settings: Settings, ours: str | None) -> Iterator[Finding]:
