@@ -161,6 +161,10 @@ def test_a_migration_that_fails_ends_it_with_75_its_name_and_the_way_back_and_is
     desk.start(wait=False)
     assert desk.exit_code(60) == 75
     assert desk.logs().count("a migration failed") == 1
+    assert "The next start migrates" in desk.compose("run", "--rm", "--entrypoint", "atum", "desk", "migrate", "retry")
+    desk.start(wait=False)
+    assert desk.exit_code(60) == 75
+    assert desk.logs().count("a migration failed") == 2
     desk.more = ""
     desk.up()
     assert desk.sql("SELECT to_regclass('half_done') IS NULL") == [["t"]]
