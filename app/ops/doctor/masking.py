@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from typing import Any
 
 HIDDEN = "(hidden)"
-_ADDRESS = re.compile(r"[^\s@<>\"'(),;:=\[\]]+@(?=[\w.-])")
+# Each begins where a word does, or a long one would be read anew from each of its letters.
+_ADDRESS = re.compile(r"(?<![^\s@<>\"'(),;:=\[\]])[^\s@<>\"'(),;:=\[\]]+@(?=[\w.-])")
 _IPV4 = re.compile(r"\b(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}\b")
 _IPV6 = re.compile(r"\b([0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4}):[0-9a-fA-F:]{3,}")
-_TOKEN = re.compile(r"(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{20,}")
+_TOKEN = re.compile(r"(?<![\w-])(?=[A-Za-z_-]*\d)(?=[\d_-]*[A-Za-z])[\w-]{20,}")
 _QUOTED = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'|“[^”\n]*”")
 _OURS = re.compile(r"[\"'][a-z][a-z0-9]*(?:_[a-z0-9]+)+[\"']")  # a table, an index, a setting
 _LINK = re.compile(r"/(setup|invite|reset|confirm-email|unfollow|acknowledge)/\S+")

@@ -1,6 +1,7 @@
 """What is hidden before something leaves the house, and that what helps stays readable."""
 
 import json
+import time
 
 import pytest
 
@@ -91,6 +92,13 @@ def test_of_a_traceback_stays_where_it_was_and_what_was_raised(mask: Mask) -> No
     ]
     record = {"ts": "t", "level": "error", "proc": "api_00", "msg": "ValueError: Liebe Gruesse,", "trace": TRACE}
     assert "Gruesse" not in (mask.line(json.dumps(record)) or "")
+
+
+@pytest.mark.parametrize("letter", ["a", "-", "a1", "'", '"', "1.", "a:", "@"])
+def test_a_long_line_is_read_once_however_it_is_made(mask: Mask, letter: str) -> None:
+    began = time.process_time()
+    mask.said(letter * (200_000 // len(letter)))
+    assert time.process_time() - began < 2
 
 
 def test_a_line_that_is_no_record_is_left_out(mask: Mask) -> None:
