@@ -22,7 +22,7 @@ from app.outbox.smtp import Line, account
 
 LOCK = "outbox-sender"
 LONGEST_REST = 5.0  # seconds
-CONNECTIONS = 4 + webhooks.AT_ONCE  # at most: most of the time two are all there is to do with
+CONNECTIONS = 5 + webhooks.AT_ONCE  # at most: most of the time two are all there is to do with
 
 
 class Sender:

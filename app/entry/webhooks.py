@@ -1,4 +1,4 @@
-"""What goes on beside the letters: looking for what is amiss, and telling webhooks of what happened."""
+"""What goes on beside the letters: looking for what is amiss, telling webhooks of what happened, letting go of what is old."""
 
 import logging
 import threading
@@ -8,7 +8,7 @@ from app.config import Settings
 from app.db.session import Database, DatabaseGone
 from app.db.session import now as database_now
 from app.entry.loop import Turning
-from app.ops import warnings
+from app.ops import keeping, warnings
 from app.outbox import telling
 from app.outbox.webhook import Teller
 
@@ -16,6 +16,7 @@ AT_ONCE = 4  # webhooks that are told something at the same time, each by a thre
 REST, REST_WITHOUT = 1.0, 5.0  # seconds; the second where there is no webhook
 LOOK = 30.0  # seconds between looks for what is amiss, and before the first: what waited while the desk was away goes out then
 TIDY = 3600.0  # seconds
+SETTLED = 300.0  # seconds after the start, which has enough to do
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +64,12 @@ def beside(database: Database, settings: Settings) -> list[Turning]:
             warnings.look(s, settings)
         return LOOK
 
+    def keep() -> float:
+        return keeping.sweep(database)
+
     webhooks = Webhooks(database, settings)
     return [
         Turning("warnings", look, "looking for what is amiss failed", threading.Event(), after=LOOK),
         Turning("webhooks", webhooks.turn, "telling webhooks failed", threading.Event()),
+        Turning("keeping", keep, "letting go of what is old failed", threading.Event(), after=SETTLED),
     ]

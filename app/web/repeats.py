@@ -8,7 +8,6 @@ import hashlib
 import hmac
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Response
@@ -18,13 +17,13 @@ from starlette.datastructures import UploadFile  # a list of files holds these, 
 
 from app.core.errors import Conflict, Invalid
 from app.db import locks
+from app.ops.keeping import ANSWERS
 from app.web.answers import ShownOnce, problem
 from app.web.models import Repeat
 
 if TYPE_CHECKING:
     from app.web.door import Call
 
-KEPT = timedelta(hours=24)
 HEADERS = ("location", "etag")
 ACCOUNT = "account"  # the area of what everybody does with their own account
 
@@ -75,9 +74,9 @@ def before(call: "Call", given: Mapping[str, Any]) -> Before:
     found = call.s.get(Repeat, (call.asker.id, key))
     if found is None:
         return known
-    if found.answered_at < call.now - KEPT:
+    if found.answered_at < call.now - ANSWERS:
         call.s.expunge(found)
-        call.s.execute(delete(Repeat).where(Repeat.person_id == call.asker.id, Repeat.answered_at < call.now - KEPT))
+        call.s.execute(delete(Repeat).where(Repeat.person_id == call.asker.id, Repeat.answered_at < call.now - ANSWERS))
         return known
     if found.fingerprint != known.fingerprint:
         raise KeyReused

@@ -97,7 +97,7 @@ def test_a_desk_that_was_away_has_time_to_do_what_waited_before_anything_is_amis
 ) -> None:
     desk.pretend(state=MailboxState.NEEDS_REAUTH, failure_class=FailureClass.GRANT, reason="revoked")
     monkeypatch.setattr(webhooks, "LOOK", 1.0)
-    looking, _ = webhooks.beside(desk.database, quiet.settings)
+    looking, *_ = webhooks.beside(desk.database, quiet.settings)
     began = time.monotonic()
     looking.start()
     eventually(lambda: recorded(desk))
