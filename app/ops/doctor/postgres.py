@@ -15,6 +15,8 @@ CONNECTIONS_MOST = 0.8
 OLD, TOO_OLD = 1_000_000_000, 1_800_000_000  # transactions; at two thousand millions PostgreSQL refuses to write
 LONG = 300  # seconds of one transaction
 DEAD_LEAST, DEAD_PART = 10_000, 0.4  # rows that wait for a vacuum
+CHANGED_LEAST, CHANGED_PART = 50_000, 0.5  # rows since the statistics were made
+BLOATED_LEAST, BLOATED_TIMES = 64 << 20, 3  # bytes of an index, and how many times what its rows take
 
 _OPTIONS = "-c statement_timeout=8s -c default_transaction_read_only=on"
 
@@ -42,6 +44,22 @@ _DEAD = (
     "SELECT relname, n_dead_tup, n_live_tup FROM pg_stat_user_tables"
     " WHERE n_dead_tup > %(least)s AND n_dead_tup > %(part)s * greatest(n_live_tup, 1) ORDER BY n_dead_tup DESC LIMIT 5"
 )
+_CHANGED = (
+    "SELECT relname, n_mod_since_analyze, n_live_tup FROM pg_stat_user_tables WHERE n_mod_since_analyze > %(least)s"
+    " AND n_mod_since_analyze > %(part)s * greatest(n_live_tup, 1) ORDER BY n_mod_since_analyze DESC LIMIT 5"
+)
+# A row of a B-tree takes its columns, 12 bytes beside them, and a tenth that is left free. What is unknown is left out.
+_BLOATED = """
+    SELECT name, size, rows_take::bigint FROM (
+        SELECT x.oid::regclass::text AS name, pg_relation_size(x.oid) AS size, x.reltuples * (12 + (
+            SELECT sum(p.avg_width) FROM pg_attribute a JOIN pg_stats p ON p.attname = a.attname
+            WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+                AND p.schemaname = n.nspname AND p.tablename = t.relname)) / 0.9 AS rows_take
+        FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_am m ON m.oid = x.relam AND m.amname = 'btree'
+        JOIN pg_class t ON t.oid = i.indrelid JOIN pg_namespace n ON n.oid = t.relnamespace
+        WHERE i.indisvalid AND i.indexprs IS NULL AND x.reltuples >= 0 AND n.nspname NOT LIKE 'pg\\_%%'
+    ) known WHERE size > %(least)s AND size > %(times)s * rows_take ORDER BY size DESC LIMIT 5
+    """
 _ANEW = ("REINDEX DATABASE NAME", "ALTER DATABASE NAME REFRESH COLLATION VERSION")
 _SAFE = {
     "fsync": "A power cut can ruin the whole database.",
@@ -116,3 +134,11 @@ def _tables(room: Room, c: Connection) -> Iterator[Finding]:
         why = "Reading it takes longer than it has to."
         what = f"The table {table} has {dead:,} rows that are gone beside {live:,} that are there"
         yield Finding(SUBJECT, Level.HINT, what, why, sql_line(room, f"VACUUM (ANALYZE) {table}"))
+    for table, changed, live in c.execute(_CHANGED, {"least": CHANGED_LEAST, "part": CHANGED_PART}).fetchall():
+        why = "PostgreSQL plans by what it was before. It looks by itself within minutes, unless something keeps it from that."
+        what = f"Of the table {table}, {changed:,} rows changed since it was looked at, and it has {live:,}"
+        yield Finding(SUBJECT, Level.HINT, what, why, sql_line(room, f"ANALYZE {table}"))
+    for index, size, take in c.execute(_BLOATED, {"least": BLOATED_LEAST, "times": BLOATED_TIMES}).fetchall():
+        why = "The rest was left by rows that are gone; it takes memory and makes reading slower."
+        what = f"The index {index} takes {size >> 20} MB, and its rows about {take >> 20}"
+        yield Finding(SUBJECT, Level.HINT, what, why, sql_line(room, f"REINDEX INDEX CONCURRENTLY {index}"))

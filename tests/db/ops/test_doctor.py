@@ -138,6 +138,37 @@ def test_a_table_of_rows_that_are_gone_is_found_and_the_line_mends_it(room: Room
         assert not [one for one in postgres.look(room) if "emptied" in one.what]
 
 
+def test_an_index_that_kept_the_room_of_rows_that_are_gone_is_found_and_the_line_mends_it(
+    room: Room, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "BLOATED_LEAST", 1 << 20)
+    with psycopg.connect(database.dsn, autocommit=True) as c:
+        c.execute("CREATE TABLE thinned (n int) WITH (autovacuum_enabled = false)")
+        c.execute("INSERT INTO thinned SELECT generate_series(1, 100000)")
+        c.execute("CREATE INDEX thinned_n ON thinned (n)")
+        c.execute("VACUUM (ANALYZE) thinned")
+        assert not [one for one in postgres.look(room) if "thinned_n" in one.what]
+        c.execute("DELETE FROM thinned WHERE n % 10 <> 0")
+        c.execute("VACUUM (ANALYZE) thinned")
+        [found] = [one for one in postgres.look(room) if "thinned_n" in one.what]
+        assert (found.level, found.what) == (Level.HINT, "The index thinned_n takes 2 MB, and its rows about 0")
+        assert found.paste
+        c.execute(found.paste.split('"')[3])
+        assert not [one for one in postgres.look(room) if "thinned_n" in one.what]
+
+
+def test_a_table_that_is_planned_for_by_what_it_was_is_found_and_the_line_mends_it(room: Room, database: Database) -> None:
+    with psycopg.connect(database.dsn, autocommit=True) as c:
+        c.execute("CREATE TABLE grown (n int) WITH (autovacuum_enabled = false)")
+        c.execute("INSERT INTO grown SELECT generate_series(1, 60000)")
+        c.execute("SELECT pg_stat_force_next_flush()")
+        [found] = [one for one in postgres.look(room) if "grown" in one.what]
+        assert (found.level, "60,000 rows changed" in found.what) == (Level.HINT, True)
+        assert found.paste
+        c.execute(found.paste.split('"')[3])
+        assert not [one for one in postgres.look(room) if "grown" in one.what]
+
+
 def test_what_makes_postgresql_unsafe_is_bad(room: Room) -> None:
     with room.db.reading() as c:
         off = c.exec_driver_sql("SHOW fsync").scalar_one() == "off"
