@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, or_, select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy import text as statement
 
 from app.accounts import lists, passwords, queries, role_policies, rules, throttle
@@ -18,7 +18,6 @@ from app.db.redis import Counters
 from app.db.session import Session
 
 FRESH = timedelta(hours=2)
-REMEMBERED = timedelta(days=31)  # where somebody signed in from counts for a month (throttle.KNOWN)
 
 _LISTED = statement(
     """
@@ -91,7 +90,6 @@ def sign_in(s: Session, person: Person, *, door: Door, source: str, now: datetim
     Raises Outrun where this person was disabled or got another password since `person` was read.
     """
     _hold_unchanged(s, person)
-    _forget_old(s, person, now)
     tokens = Tokens(ids.token(), ids.token() if door is Door.API else None, role_policies.lacks_factor(s, person))
     s.add(
         SignIn(
@@ -205,10 +203,3 @@ def _end_if_spent(s: Session, token: str, source: str, now: datetime) -> None:
     family.ended_at = now
     audit.record(s, Event.REFRESH_REUSED, now=now, person=family.person.email, session=family.id, source=source)
     raise RefreshReused
-
-
-def _forget_old(s: Session, person: Person, now: datetime) -> None:
-    """Sessions that ended long ago, with the refresh tokens spent in them: nothing asks for them any more."""
-    over = or_(SignIn.ended_at.is_not(None), SignIn.expires_at < now - rules.REFRESH_LIFE)
-    theirs = delete(SignIn).where(SignIn.person_id == person.id, SignIn.created_at < now - REMEMBERED, over)
-    s.execute(theirs.execution_options(synchronize_session=False))

@@ -7,7 +7,7 @@ from time import monotonic, sleep
 import pytest
 from sqlalchemy import text
 
-from app.accounts.sessions import REMEMBERED
+from app.accounts import throttle
 from app.config import Settings
 from app.db.session import Database
 from app.db.session import now as database_now
@@ -161,7 +161,7 @@ def test_a_session_that_is_alive_or_was_not_long_ago_stays_however_old_it_is(dat
         s.execute(text("UPDATE sign_in SET ended_at = now() WHERE id = (SELECT max(id) FROM sign_in)"))
     keeping.sweep(database)
     assert count(database, "sign_in") == 2
-    assert keeping.MONTH >= REMEMBERED  # by then nobody asks where somebody signed in from
+    assert keeping.MONTH > throttle.KNOWN  # by then nobody asks where somebody signed in from
 
 
 @pytest.mark.usefixtures("person")

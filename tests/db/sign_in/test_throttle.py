@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from app.accounts import actions, passwords, sessions, throttle
-from app.accounts.models import Person, SignIn
+from app.accounts.models import Person
 from app.accounts.rules import Door, Role
 from app.accounts.throttle import TooManyTries
 from app.audit.models import Entry, Event
@@ -165,13 +165,3 @@ def test_unknown_addresses_are_counted_and_told_like_known_ones(
     assert [row["why"] for row in rows if row["person"] == erin.email] == [
         row["why"] for row in rows if row["person"] == "nobody@desk.example"
     ]
-
-
-def test_sessions_of_long_ago_are_forgotten_when_their_owner_signs_in(s: Session, now: datetime, erin: Person) -> None:
-    sessions.sign_in(s, erin, door=Door.API, source=HOME, now=now - timedelta(days=60))
-    sessions.sign_in(s, erin, door=Door.API, source=HOME, now=now - timedelta(days=20))
-    s.flush()
-    s.execute(update(SignIn).where(SignIn.created_at < now - timedelta(days=50)).values(expires_at=now - timedelta(days=50)))
-    sessions.sign_in(s, erin, door=Door.API, source=HOME, now=now)
-    s.flush()
-    assert len(s.scalars(select(SignIn.id).where(SignIn.person_id == erin.id)).all()) == 2
