@@ -95,6 +95,11 @@ def told(web: Web, kind: str) -> list[dict[str, Any]]:
         return [entry.data | {"actor": entry.actor} for entry in found]
 
 
+def words(answer: Any) -> str:
+    """All of it but the request's own id."""
+    return str(answer.text.replace(answer.headers["x-request-id"], "?"))
+
+
 def slug(answer: Any) -> str:
     return str(answer.json()["type"].rpartition(":")[2])
 
