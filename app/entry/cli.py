@@ -17,6 +17,7 @@ from app.entry import (
     cli_backup,
     cli_dkim,
     cli_doctor,
+    cli_fsck,
     cli_mail,
     cli_mailbox,
     cli_migrate,
@@ -91,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     verb("check", check_settings, "Check the settings and tell every problem.", noun("config", "The settings."))
     cli_audit.add_to(noun("audit", "The audit."), verb)
     cli_doctor.add_to(verb)
+    cli_fsck.add_to(verb)
     cli_backup.add_to(verbs, verb)
     cli_restore.add_to(verb)
 

@@ -41,12 +41,15 @@ class Sweeper:
 
     def turn(self) -> float:
         """Remove what nobody names; the seconds to wait before the next time."""
-        since = clock.epoch() - KEPT
-        for blobs, named in self._kinds:
-            for path in self._forgotten(blobs, named, since):
-                if path.stat().st_mtime < since:  # else it was put once more this moment
-                    path.unlink()
+        for path in self.forgotten():
+            if path.stat().st_mtime < clock.epoch() - KEPT:  # else it was put once more this moment
+                path.unlink()
         return EVERY
+
+    def forgotten(self) -> Iterator[Path]:
+        """What nobody has named for so long."""
+        for blobs, named in self._kinds:
+            yield from self._forgotten(blobs, named, clock.epoch() - KEPT)
 
     def _forgotten(self, blobs: Blobs, named: TextClause, since: float) -> Iterator[Path]:
         """A folder at a time, however many there are."""

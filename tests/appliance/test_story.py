@@ -144,3 +144,7 @@ def test_a_missed_deadline_is_noticed_within_two_seconds_and_mailed_to_a_manager
     [noticed] = [one for one in alice.get(f"/tickets/{number}/events")["items"] if one["kind"] == "sla.breached"]
     late = datetime.fromisoformat(noticed["at"]) - datetime.fromisoformat(clock["due_at"])
     assert timedelta(0) <= late < timedelta(seconds=2)
+
+
+def test_after_all_that_nothing_is_found_amiss(desk: Appliance) -> None:
+    assert desk.atum("fsck") == "0 findings"
