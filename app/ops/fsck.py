@@ -9,10 +9,14 @@ from typing import LiteralString
 import psycopg
 from psycopg import sql
 
+from app import config
 from app.audit import verifying
 from app.config import Settings
+from app.core.sealing import Broken, Sealer
+from app.core.signing import Signer
 from app.db.session import Database
 from app.files.disk import Blobs
+from app.intake import mailboxes
 from app.intake.sweeping import Sweeper
 from app.ops import notary
 from app.ops.backup import packing
@@ -24,6 +28,7 @@ SWEEP = "atum fsck --sweep"
 # What no foreign key holds: the table, its column, and what it names.
 LINKS: tuple[tuple[str, str, str, str], ...] = (
     ("attachment", "message_id", "message", "id"),
+    ("message", "inbound_mail_id", "inbound_mail", "id"),
     ("outbox", "ticket", "ticket", "number"),
     ("outbox", "message_id", "message", "id"),
     ("sla_clock", "ticket", "ticket", "number"),
@@ -34,6 +39,19 @@ _MAILS: LiteralString = """
 SELECT id, CASE WHEN blob IS NULL AND raw IS NULL THEN 'has no bytes' ELSE 'is not what came' END FROM inbound_mail
 WHERE (raw IS NULL AND blob IS NULL) OR encode(sha256(raw), 'hex') <> raw_sha256 OR blob <> raw_sha256
 """
+# What no process takes on, or takes on though it is done.
+STATES: tuple[tuple[str, LiteralString], ...] = (
+    (
+        "mail",
+        """SELECT format('mail %s is %s, but was processed at %s', id, state, coalesce(processed_at::text, 'no time'))
+        FROM inbound_mail WHERE (state = 'new') <> (processed_at IS NULL)""",
+    ),
+    (
+        "outbox",
+        """SELECT format('letter %s is %s, and nobody will take it on', id, state) FROM outbox
+        WHERE state = 'queued' AND next_at IS NULL""",
+    ),
+)
 _SEQUENCES = """
 SELECT s.oid::regclass::text, t.oid::regclass::text, a.attname FROM pg_class s
 JOIN pg_depend d ON d.objid = s.oid AND d.deptype IN ('a', 'i') AND d.classid = 'pg_class'::regclass
@@ -58,6 +76,8 @@ def look(db: Database, settings: Settings) -> Iterator[Finding]:
             yield from _blobs(c, kind, settings.data_dir / kind)
         yield from _mails(c)
         yield from _links(c)
+        yield from _states(c)
+        yield from _secrets(c, settings)
         yield from _searchable(c)
         yield from _sequences(c)
     yield from _audit(db, settings)
@@ -97,6 +117,25 @@ def _links(c: psycopg.Connection) -> Iterator[Finding]:
             yield Finding("rows", f"{count} of {table} are of {other} {value}, which is not there", TELL)
 
 
+def _states(c: psycopg.Connection) -> Iterator[Finding]:
+    for check, query in STATES:
+        yield from (Finding(check, words, TELL) for (words,) in c.execute(query))
+
+
+def _secrets(c: psycopg.Connection, settings: Settings) -> Iterator[Finding]:
+    """The desk's key is there, and what passwords were sealed with."""
+    try:
+        sealer = Sealer(Signer(config.secret_key(settings)))
+    except (OSError, ValueError):
+        yield Finding("secrets", "secrets/secret_key is missing or damaged", RESTORE)
+        return
+    for name, sealed in c.execute("SELECT name, password FROM mailbox WHERE password IS NOT NULL").fetchall():
+        try:
+            sealer.open(mailboxes.SEALED_FOR, sealed)
+        except Broken:
+            yield Finding("secrets", f"the password of mailbox {name} was sealed with another key", "Give it anew on its page.")
+
+
 def _searchable(c: psycopg.Connection) -> Iterator[Finding]:
     """Each ticket can be found by its words."""
     for (number,) in c.execute("SELECT number FROM ticket WHERE NOT EXISTS (SELECT FROM ticket_text WHERE ticket = number)"):
@@ -115,7 +154,9 @@ def _sequences(c: psycopg.Connection) -> Iterator[Finding]:
 
 
 def _audit(db: Database, settings: Settings) -> Iterator[Finding]:
+    if (public := notary.public(settings)) is None:
+        return  # that the key is gone is said of the secrets
     with db.reading() as c:
-        checked = verifying.database(c, notary.seal(settings).public)
+        checked = verifying.database(c, public)
     if not checked.verdict.whole:
         yield Finding("audit", "the audit's chain is broken", "atum audit verify")

@@ -56,8 +56,8 @@ def desk(database: Database, settings: Settings) -> Database:
         for uid, raw, name in ((1, RAW, None), (2, None, large)):
             c.execute(
                 "INSERT INTO inbound_mail (mailbox_id, uidvalidity, uid, raw_sha256, size, raw, blob, header_only, received_at,"
-                " taken_at, state, attempts)"
-                " VALUES ((SELECT min(id) FROM mailbox), 1, %s, %s, 36, %s, %s, false, now(), now(), 'ignored', 1)",
+                " taken_at, processed_at, state, attempts)"
+                " VALUES ((SELECT min(id) FROM mailbox), 1, %s, %s, 36, %s, %s, false, now(), now(), now(), 'ignored', 1)",
                 (uid, ids.sha256(RAW), raw, name),
             )
     return database
