@@ -38,7 +38,7 @@ START = (
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-roles", action="store_true", help="write tests/web/roles.csv anew instead of comparing with it")
-    parser.addoption("--examples", type=int, default=8, help="how many made-up requests each operation of the API is sent")
+    parser.addoption("--examples", type=int, default=5, help="how many made-up requests each operation of the API is sent")
 
 
 class Together(LoadScopeScheduling):  # type: ignore[misc]

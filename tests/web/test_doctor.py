@@ -94,7 +94,7 @@ def test_what_waits_is_told_with_its_age(web: Web) -> None:
     web.ticket(web.cast.carol, accepted=True)
     with web.desk.db.transaction() as s:
         s.execute(update(Clock).values(next_at=func.now() - timedelta(minutes=10)))
-    items = {one["name"]: one for one in web.program(web.cast.root).get(f"{API}/queues").json()["items"]}
+    items = {one["name"]: one for one in web.program(web.cast.root).get(f"{API}/queues").json()["queues"]}
     assert set(items) == {"mail", "outbox", "webhooks", "clocks", "escalations", "planned answers"}
     assert items["clocks"]["due"] == items["clocks"]["waiting"] >= 1
     assert 600 <= items["clocks"]["late_by"] < 660

@@ -27,7 +27,6 @@ AS_LONG = {
     f"{API}/tickets/{{number}}/sla/escalations": "and as many steps as its policy has",
     f"{API}/tickets/{{number}}/presence": "that is in Redis",
     f"{API}/role-policies": "one for each role",
-    f"{API}/queues": "one for each kind of thing that waits",
     f"{API}/audit": "its page is full before",
     f"{API}/audit/checkpoints": "one a day",
 }

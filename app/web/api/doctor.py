@@ -30,5 +30,5 @@ def ask(me: Admin, s: Tx, house: House) -> Json:
 @router.get("/queues", responses=answers(shapes.Queues))
 def waiting(me: AdminAsker, c: Reader, now: Now) -> Json:
     """How much of each kind of work waits, and for how long."""
-    items = [asdict(queue) | {"late_by": round(queue.late_by(now), 1)} for queue in queues.all_of(c)]
-    return Json({"items": items})
+    told = [asdict(queue) | {"late_by": round(queue.late_by(now), 1)} for queue in queues.all_of(c)]
+    return Json({"queues": told})

@@ -57,4 +57,4 @@ class Queue(Answer):
 class Queues(Answer):
     """All of them."""
 
-    items: list[Queue]
+    queues: list[Queue]

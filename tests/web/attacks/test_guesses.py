@@ -21,6 +21,7 @@ from app.tickets import attachments
 from app.web.door import COOKIE
 from tests.web.conftest import Web
 from tests.web.furniture import headers
+from tests.web.sign_in.steps import words
 from tests.web.trial import Trial, opened
 
 pytestmark = pytest.mark.db
@@ -152,5 +153,5 @@ def ended_ones(web: Web) -> list[str]:
 
 def told(answer: Response, guess: str) -> tuple[int, str, str]:
     """Status, body and kind of an answer, without the guess itself."""
-    said = re.sub(r"(attachment|message) \d+", r"\1", answer.text)
+    said = re.sub(r"(attachment|message) \d+", r"\1", words(answer))
     return answer.status_code, said.replace(guess, "") if len(guess) > 4 else said, answer.headers.get("content-type", "")

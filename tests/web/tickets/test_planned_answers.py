@@ -11,6 +11,7 @@ from app.outbox.models import Kind, Letter
 from app.tickets import planned
 from app.tickets.models import PlannedAnswer
 from tests.web.conftest import Web
+from tests.web.sign_in.steps import words
 
 pytestmark = pytest.mark.db
 API = "/api/v1"
@@ -112,9 +113,9 @@ def test_no_door_shows_it_to_its_customer_before_its_time(web: Web, number: int)
 
     def doors() -> list[Any]:
         paths = ("", "/messages", "?expand=messages", "/attachments")
-        told = [program.get(f"{API}/tickets/{number}{path}").text for path in paths]
-        told += [program.get(f"{API}/search?q=quokka").text, program.get(f"{API}/tickets.csv").text]
-        return [*told, program.get(f"{API}/tickets").text, browser.page(f"/my/tickets/{number}").text]
+        told = [words(program.get(f"{API}/tickets/{number}{path}")) for path in paths]
+        told += [words(program.get(f"{API}/{path}")) for path in ("search?q=quokka", "tickets.csv", "tickets")]
+        return [*told, browser.page(f"/my/tickets/{number}").text]
 
     before = doors()
     plan(web, number)
