@@ -6,10 +6,11 @@ What people wrote, what was promised them and who did what stays. tests/db/ops/t
 from datetime import timedelta
 from typing import NamedTuple
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import ColumnClause, DateTime, any_, delete, func, literal_column, select
 
 from app.db.session import Database
 from app.db.session import now as database_now
+from app.db.types import Table
 
 EVERY = 24 * 3600.0  # seconds
 ANSWERS = timedelta(hours=24)
@@ -18,68 +19,35 @@ CHUNK = 1000  # rows of a transaction, so that nobody waits for them
 
 
 class Swept(NamedTuple):
-    """What goes of a table so long after it was of use. A row that somebody holds is left for tomorrow."""
+    """What goes of a table so long after it was of use."""
 
-    statement: TextClause
+    until: str  # the column, or what is made of columns, that says how long it was
     after: timedelta
 
 
 SWEPT = {
-    "idempotency": Swept(
-        text("""
-        DELETE FROM idempotency WHERE ctid = ANY (ARRAY(
-            SELECT ctid FROM idempotency WHERE answered_at < :before LIMIT :most FOR UPDATE SKIP LOCKED))
-        """),
-        ANSWERS,
-    ),
-    "sign_in": Swept(
-        text("""
-        DELETE FROM sign_in WHERE ctid = ANY (ARRAY(
-            SELECT ctid FROM sign_in WHERE coalesce(ended_at, greatest(expires_at, refresh_until)) < :before
-            LIMIT :most FOR UPDATE SKIP LOCKED))
-        """),
-        MONTH,
-    ),
-    "spent_refresh": Swept(
-        text("""
-        DELETE FROM spent_refresh WHERE ctid = ANY (ARRAY(
-            SELECT ctid FROM spent_refresh WHERE spent_at < :before LIMIT :most FOR UPDATE SKIP LOCKED))
-        """),
-        MONTH,
-    ),
-    "one_time_link": Swept(
-        text("""
-        DELETE FROM one_time_link WHERE ctid = ANY (ARRAY(
-            SELECT ctid FROM one_time_link WHERE expires_at < :before LIMIT :most FOR UPDATE SKIP LOCKED))
-        """),
-        MONTH,
-    ),
-    "setup_link": Swept(
-        text("""
-        DELETE FROM setup_link WHERE ctid = ANY (ARRAY(
-            SELECT ctid FROM setup_link WHERE expires_at < :before LIMIT :most FOR UPDATE SKIP LOCKED))
-        """),
-        MONTH,
-    ),
-    "sla_rebuild": Swept(
-        text("""
-        DELETE FROM sla_rebuild WHERE ctid = ANY (ARRAY(
-            SELECT ctid FROM sla_rebuild WHERE ended_at < :before LIMIT :most FOR UPDATE SKIP LOCKED))
-        """),
-        MONTH,
-    ),
+    "idempotency": Swept("answered_at", ANSWERS),
+    "sign_in": Swept("coalesce(ended_at, greatest(expires_at, refresh_until))", MONTH),
+    "spent_refresh": Swept("spent_at", MONTH),
+    "one_time_link": Swept("expires_at", MONTH),
+    "setup_link": Swept("expires_at", MONTH),
+    "sla_rebuild": Swept("ended_at", MONTH),
 }
 
 
 def sweep(database: Database) -> float:
     """Let go of it, a chunk at a time; the seconds to wait before the next time."""
-    for swept in SWEPT.values():
-        while _chunk(database, swept) == CHUNK:
+    for table in SWEPT:
+        while _chunk(database, table) == CHUNK:
             pass
     return EVERY
 
 
-def _chunk(database: Database, swept: Swept) -> int:
+def _chunk(database: Database, name: str) -> int:
+    """How many rows went. One that somebody holds is left for tomorrow."""
+    table, swept = Table.metadata.tables[name], SWEPT[name]
+    place: ColumnClause[str] = literal_column("ctid")
     with database.transaction() as s:
-        values = {"before": database_now(s) - swept.after, "most": CHUNK}
-        return s.connection().execute(swept.statement, values).rowcount
+        old = literal_column(swept.until, DateTime(timezone=True)) < database_now(s) - swept.after
+        chunk = select(place).select_from(table).where(old).limit(CHUNK).with_for_update(skip_locked=True)
+        return s.connection().execute(delete(table).where(place == any_(func.array(chunk.scalar_subquery())))).rowcount

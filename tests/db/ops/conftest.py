@@ -2,8 +2,8 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -13,9 +13,10 @@ from psycopg import sql
 from app import config
 from app.config import Settings
 from app.db.session import Database
-from app.ops.backup import postgres
+from app.ops.backup import databases, postgres
 from tests.conftest import IMAGE
 
+PowerLasts = Callable[[int], AbstractContextManager[None]]
 RUN = 'exec docker exec -i -e PGPASSWORD {} {} "$@"\n'
 
 
@@ -84,3 +85,25 @@ def emptied(server: str) -> Iterator[str]:
     finally:
         with psycopg.connect(f"{server}/postgres", autocommit=True) as c:
             c.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def power_lasts(monkeypatch: pytest.MonkeyPatch) -> PowerLasts:
+    """`with power_lasts(n)`: it fails after so many databases got another name."""
+    real = databases._rename
+
+    @contextmanager
+    def lasts(renames: int) -> Iterator[None]:
+        left = [renames]
+
+        def rename(c: psycopg.Connection, old: str, new: str) -> None:
+            if not left[0]:
+                raise psycopg.OperationalError("the power fails")
+            left[0] -= 1
+            real(c, old, new)
+
+        with monkeypatch.context() as power:
+            power.setattr(databases, "_rename", rename)
+            yield
+
+    return lasts

@@ -20,6 +20,7 @@ from app.files.models import Attachment
 from app.ops import health, migrate, notary
 from app.ops.backup import archive, databases, fingerprints, keys, making, rehearsal, restoring, swapping
 from tests.cast import assemble
+from tests.db.ops.conftest import PowerLasts
 
 pytestmark = pytest.mark.usefixtures("programs", "room")
 WORDS = b"What was written to us. " * 5000
@@ -115,22 +116,12 @@ def test_it_becomes_the_desk_that_was_saved_with_everything_and_the_one_before_i
 
 @pytest.mark.parametrize("renames", [0, 1])
 def test_cut_short_between_its_renamings_the_next_start_finishes_it(
-    settings: Settings, box: Settings, backup: Path, monkeypatch: pytest.MonkeyPatch, renames: int
+    settings: Settings, box: Settings, backup: Path, power_lasts: PowerLasts, renames: int
 ) -> None:
     checked = restoring.prepare(backup, keys.identity(settings), box)
     swapping.decide(box.data_dir, clock.now())
-    real, left = databases._rename, [renames]
-
-    def rename(c: psycopg.Connection, old: str, new: str) -> None:
-        if not left[0]:
-            raise psycopg.OperationalError("the power fails")
-        left[0] -= 1
-        real(c, old, new)
-
-    with monkeypatch.context() as power:
-        power.setattr(databases, "_rename", rename)
-        with pytest.raises(DatabaseGone):
-            swapping.finish(box)
+    with power_lasts(renames), pytest.raises(DatabaseGone):
+        swapping.finish(box)
     assert boot._database_answers(box)
     assert of(box.database_dsn)["person"] == checked.contents["person"]
     assert not swapping.finish(box)

@@ -21,6 +21,7 @@ from app.ops import migrate, upgrades
 from app.ops.backup import archive, before, databases, fingerprints, keys, making, rehearsal, restoring
 from app.ops.upgrades import State
 from tests.cast import assemble
+from tests.db.ops.conftest import PowerLasts
 
 pytestmark = pytest.mark.usefixtures("programs", "room")
 GOOD = "ALTER TABLE person ADD COLUMN shoe_size int"
@@ -243,20 +244,12 @@ def test_going_back_cut_short_is_finished_by_the_next_start(
     upgraded: fingerprints.Contents,
     database: Database,
     monkeypatch: pytest.MonkeyPatch,
+    power_lasts: PowerLasts,
     renames: int,
 ) -> None:
     database.close()
     assert atum(settings, monkeypatch, "migrate", "back", "--yes") == 0
-    real, left = databases._rename, [renames]
-
-    def rename(c: psycopg.Connection, old: str, new: str) -> None:
-        if not left[0]:
-            raise psycopg.OperationalError("the power fails")
-        left[0] -= 1
-        real(c, old, new)
-
-    with monkeypatch.context() as power:
-        power.setattr(databases, "_rename", rename)
+    with power_lasts(renames):
         assert gave_up(settings).code == 75
     memory = upgrades.recall(settings)
     assert memory is not None
